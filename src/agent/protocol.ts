@@ -1,0 +1,172 @@
+/**
+ * What controller and agents say to each other: JSON over HTTPS with mutual TLS (see docs/adr/0002-agent-trust.md).
+ *
+ * Every command names its move and the leader's epoch. A command may be repeated at any time: one that is done answers
+ * as it did, one that is running is joined. A command of an epoch older than one already seen is refused (`StaleEpoch`).
+ * No agent ever resumes a source or releases a target by itself or by a timeout.
+ */
+import { z } from "zod";
+
+/** Port of the agent's HTTPS server on its node, unless its pod's container port named `agent` says otherwise. */
+export const AGENT_PORT = 9808;
+
+/** Common names in certificates. */
+export const CONTROLLER_NAME = "headroom-controller";
+export const agentName = (node: string): string => `headroom-agent:${node}`;
+
+export const commandSchema = z.object({
+  moveUID: z.string().regex(/^[0-9a-f-]{36}$/),
+  /** The leader's epoch (leaseTransitions of its Lease): grows with every change of leader. */
+  epoch: z.int().nonnegative(),
+});
+export type Command = z.infer<typeof commandSchema>;
+
+/** What a node can do, asked before anything is touched. */
+export const featuresSchema = z.object({
+  agentVersion: z.string(),
+  criuVersion: z.string(),
+  runcVersion: z.string(),
+  kernel: z.string(),
+  cgroupVersion: z.union([z.literal(1), z.literal(2)]),
+  /** CPU flags of /proc/cpuinfo, sorted. A move needs the target's to hold all of the source's. */
+  cpuFlags: z.array(z.string()),
+  lazyPages: z.boolean(),
+  memDirtyTrack: z.boolean(),
+  /** The runtime handler is in containerd's running configuration. */
+  handlerInstalled: z.boolean(),
+  /** Why not, and what to do. */
+  handlerMessage: z.string().optional(),
+  /** Bytes that all moves together may stage on this node, and what is free of it. */
+  stagingBudgetBytes: z.number(),
+  stagingFreeBytes: z.number(),
+});
+export type NodeFeatures = z.infer<typeof featuresSchema>;
+
+/** Names a source container; `containerID` without `containerd://`. */
+export const sourceSchema = z.object({ podUID: z.string(), containerID: z.string(), containerName: z.string() });
+
+/** What only the node knows of a running container. */
+export const sourceFactsSchema = z.object({
+  running: z.boolean(),
+  /** Anonymous and shmem memory that a dump would hold. */
+  memoryBytes: z.number(),
+  /** Writable layer and emptyDirs. */
+  filesBytes: z.number(),
+  processes: z.int(),
+  /** Established TCP connections of the container's network namespace, loopback included, as "local -> remote". At most 20. */
+  establishedTcp: z.array(z.string()),
+  /** What CRIU cannot carry: open devices, huge pages, a terminal … one sentence each. */
+  obstacles: z.array(z.object({ reason: z.string(), message: z.string() })),
+});
+export type SourceFacts = z.infer<typeof sourceFactsSchema>;
+
+/** Target: from now on this pod's container is restored or fails, never cold-started (before the commit). */
+export const registerSchema = commandSchema.extend({
+  podUID: z.string(),
+  containerName: z.string(),
+});
+
+/** Target: open the page server and the way for files. `stagingBytes` bounds what this move may stage. */
+export const receiveSchema = commandSchema.extend({
+  token: z.string().min(32),
+  sourceNode: z.string(),
+  /** The only address that may connect to the page server. */
+  sourceAddress: z.string(),
+  stagingBytes: z.number().positive(),
+  /** emptyDir volume names that will arrive. */
+  emptyDirs: z.array(z.string()),
+});
+export const receivingSchema = z.object({ address: z.string(), pagePort: z.int(), agentPort: z.int() });
+export type Receiving = z.infer<typeof receivingSchema>;
+
+/** Source: pause, dump the pages to the peer's page server, send the other images and the files to the peer's agent. */
+export const dumpSchema = commandSchema.extend({
+  source: sourceSchema,
+  emptyDirs: z.array(z.string()),
+  peer: receivingSchema.extend({ node: z.string(), token: z.string() }),
+  tcp: z.enum(["Refuse", "Close"]),
+});
+export const dumpedSchema = z.object({
+  /** Epoch milliseconds, source node's clock: just before the pause. */
+  frozenAtMs: z.number(),
+  memoryBytes: z.number(),
+  transferredBytes: z.number(),
+  /** Milliseconds by step: pause, dump, files, send. */
+  timings: z.record(z.string(), z.number()),
+});
+export type Dumped = z.infer<typeof dumpedSchema>;
+
+/** Target: let the waiting `create` restore, and answer when every task is held before its first instruction. */
+export const restoreSchema = commandSchema.extend({ podUID: z.string() });
+export const restoredSchema = z.object({
+  containerID: z.string(),
+  pid: z.int(),
+  timings: z.record(z.string(), z.number()),
+});
+export type Restored = z.infer<typeof restoredSchema>;
+
+/** Target, only after the commit: SIGCONT. */
+export const releasedSchema = z.object({ releasedAtMs: z.number() });
+export type Released = z.infer<typeof releasedSchema>;
+
+/** Target, only after RollingBack: confirms that the copy was never released and is gone. */
+export const abortedSchema = z.object({ neverReleased: z.literal(true), gone: z.literal(true) });
+
+/** Source, only after the commit (`kill`: frozen tasks die without running) or RollingBack (`resume`). */
+export const sourceCommandSchema = commandSchema.extend({ source: sourceSchema });
+
+export const moveRecordSchema = z.object({
+  moveUID: z.string(),
+  role: z.enum(["source", "target"]),
+  /** Highest epoch seen. */
+  epoch: z.int(),
+  podUID: z.string(),
+  state: z.enum([
+    "registered",
+    "receiving",
+    "restoring",
+    "held",
+    "released",
+    "aborted",
+    "dumping",
+    "dumped",
+    "resumed",
+    "killed",
+    "failed",
+  ]),
+  message: z.string().optional(),
+});
+export type MoveRecord = z.infer<typeof moveRecordSchema>;
+
+/** Why an agent refused or failed. `retryable`: the same command may succeed later, the move is where it was. */
+export const agentErrorSchema = z.object({
+  reason: z.enum([
+    "StaleEpoch",
+    "BadRequest",
+    "NotFound",
+    "WrongState",
+    "NoRoom",
+    "DumpFailed",
+    "SendFailed",
+    "RestoreFailed",
+    "ReleaseFailed",
+    "AlreadyReleased",
+    "SourceGone",
+    "Internal",
+  ]),
+  message: z.string(),
+  retryable: z.boolean(),
+});
+export type AgentErrorBody = z.infer<typeof agentErrorSchema>;
+
+/**
+ * The routes. All commands are POST with the schemas above; `:uid` is the move's UID.
+ *   GET  /v1/features                      → featuresSchema
+ *   POST /v1/inspect            (source)   → sourceFactsSchema
+ *   GET  /v1/moves                         → { moves: moveRecordSchema[] }
+ *   POST /v1/moves/:uid/target/{register,receive,restore,release,abort,cleanup}
+ *   POST /v1/moves/:uid/source/{dump,resume,kill,cleanup}
+ *   PUT  /v1/moves/:uid/target/files       from the peer agent, with the move's token
+ *   GET  /v1/enrolment, POST /v1/certificate   first contact, see the ADR
+ */
+export const ROUTES = "/v1";

@@ -1,0 +1,19 @@
+/** The API group and the names that Headroom writes on objects. */
+export const GROUP = "headroom.dev";
+export const VERSION = "v1alpha1";
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** The RuntimeClass (and containerd handler) that only the copy on the target runs under. */
+export const RUNTIME_CLASS = "headroom";
+/** On a pod: "false" opts it out of every move. */
+export const MOVE_ANNOTATION = `${GROUP}/move`;
+/** Label that joins a pod, its moves and its successors; the value is the first pod's UID. */
+export const LINEAGE_LABEL = `${GROUP}/lineage`;
+/** Label and value on a target pod before the hand-over: the move's UID. */
+export const MOVE_LABEL = `${GROUP}/move-uid`;
+/** Scheduling gate of a target pod until its agent has registered it. */
+export const REGISTERING_GATE = `${GROUP}/registering`;
+/** Finalizer on PodMigrations (deletion is a cancel) and MigrationPolicies (its taints go first). */
+export const FINALIZER = `${GROUP}/finalizer`;
+/** NoSchedule taint of the scheduling gate; its value names the policy. */
+export const GATE_TAINT = `${GROUP}/filling-up`;

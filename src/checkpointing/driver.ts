@@ -1,0 +1,76 @@
+/**
+ * The checkpoint driver: what the PodMigration reconciler asks of the nodes. The agent driver (./agent-driver.ts) sends
+ * each call to the node's agent. Every call is idempotent, has a time limit and rejects with a {@link DriverError}.
+ */
+import type {
+  AgentErrorBody,
+  Dumped,
+  MoveRecord,
+  NodeFeatures,
+  Receiving,
+  Released,
+  Restored,
+  SourceFacts,
+} from "../agent/protocol.ts";
+
+/** Whose move, in whose epoch. */
+export interface MoveId {
+  moveUID: string;
+  epoch: number;
+}
+
+export interface SourceContainer {
+  podUID: string;
+  containerID: string;
+  containerName: string;
+}
+
+export interface CheckpointDriver {
+  features(node: string): Promise<NodeFeatures>;
+  inspect(node: string, source: SourceContainer): Promise<SourceFacts>;
+  /** Must be done before the target pod can be scheduled: see REGISTERING_GATE. */
+  register(node: string, move: MoveId, target: { podUID: string; containerName: string }): Promise<void>;
+  receive(
+    node: string,
+    move: MoveId,
+    options: { sourceNode: string; stagingBytes: number; emptyDirs: string[] },
+  ): Promise<Receiving & { token: string }>;
+  dump(
+    node: string,
+    move: MoveId,
+    source: SourceContainer,
+    options: { peer: Receiving & { node: string; token: string }; emptyDirs: string[]; tcp: "Refuse" | "Close" },
+  ): Promise<Dumped>;
+  restore(node: string, move: MoveId, target: { podUID: string }): Promise<Restored>;
+  /** Only after Committed. */
+  release(node: string, move: MoveId): Promise<Released>;
+  /** Only after RollingBack. Resolves when the copy is known never to have been released and to be gone. */
+  abort(node: string, move: MoveId): Promise<void>;
+  /** Only after RollingBack. */
+  resume(node: string, move: MoveId, source: SourceContainer): Promise<void>;
+  /** Only after Committed: kills the frozen tasks without letting them run. */
+  kill(node: string, move: MoveId, source: SourceContainer): Promise<void>;
+  cleanup(node: string, role: "source" | "target", move: MoveId): Promise<void>;
+  moves(node: string): Promise<MoveRecord[]>;
+}
+
+/** `Unreachable`: no answer; the command may or may not have been carried out. All else is the agent's own word. */
+export class DriverError extends Error {
+  override readonly name = "DriverError";
+  readonly reason: AgentErrorBody["reason"] | "Unreachable" | "NoAgent";
+  readonly retryable: boolean;
+  readonly node: string;
+
+  constructor(
+    node: string,
+    reason: AgentErrorBody["reason"] | "Unreachable" | "NoAgent",
+    message: string,
+    retryable: boolean,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+    this.node = node;
+    this.reason = reason;
+    this.retryable = retryable;
+  }
+}
