@@ -3,12 +3,16 @@
  * The implementation over HTTP is in ./http-client.ts; tests and the planner's dry run may put another behind it.
  */
 import type { V1ObjectMeta } from "@kubernetes/client-node";
+import type { Wire } from "./wire.ts";
+
+/** Times in it are RFC 3339 strings, as the API server writes them. */
+export type ObjectMeta = Wire<V1ObjectMeta>;
 
 /** An object as the API server gives it: `metadata` is always there. */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
-  metadata: V1ObjectMeta & { name: string };
+  metadata: ObjectMeta & { name: string };
 }
 
 /** A kind of resource: where it lives in the API and which type its objects have. `group` is "" for core. */
