@@ -1,0 +1,22 @@
+# syntax=docker/dockerfile:1
+# One image for the controller, the agent and the command line.
+
+FROM node:24-trixie-slim AS build
+WORKDIR /src
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY . .
+RUN npm run build && npm prune --omit=dev
+
+# The last stage holds COPY, USER, ENTRYPOINT, WORKDIR and ENV only: the test cluster reads them and puts the same image
+# together without a container engine. The agent enters its node with nsenter, which the base image brings (util-linux).
+FROM node:24-trixie-slim
+WORKDIR /app
+ENV NODE_ENV=production
+COPY --from=build /src/package.json ./package.json
+COPY --from=build /src/node_modules ./node_modules
+COPY --from=build /src/dist ./dist
+COPY --from=build /src/crds ./crds
+COPY --from=build /src/scripts/headroom.js ./scripts/headroom.js
+USER 65532:65532
+ENTRYPOINT ["node", "/app/scripts/headroom.js"]
