@@ -55,25 +55,29 @@ export const timeSchema = z.string().meta({ format: "date-time" });
 /** A label's key, as in a selector. */
 const labelKeySchema = z.string().min(1).max(317);
 
+const labelRequirementSchema = withRules(
+  z.object({
+    key: labelKeySchema.describe("The label's key."),
+    operator: z.enum(["In", "NotIn", "Exists", "DoesNotExist"]).describe("How the label is compared to the values."),
+    values: z.array(z.string().max(63)).max(64).optional().describe("For In and NotIn."),
+  }),
+  [
+    {
+      rule: "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : !has(self.values) || size(self.values) == 0",
+      message: "values must be given for In and NotIn, and only for these",
+      fieldPath: ".values",
+      check: ({ operator, values = [] }) => operator.endsWith("In") === values.length > 0,
+    },
+  ],
+);
+
 /** metav1.LabelSelector. Empty selects everything. */
 export const labelSelectorSchema = z.object({
   matchLabels: z
     .record(z.string(), z.string().max(63))
     .optional()
     .describe("Labels that must all be there with these values."),
-  matchExpressions: z
-    .array(
-      z.object({
-        key: labelKeySchema.describe("The label's key."),
-        operator: z
-          .enum(["In", "NotIn", "Exists", "DoesNotExist"])
-          .describe("How the label is compared to the values."),
-        values: z.array(z.string().max(63)).max(64).optional().describe("For In and NotIn."),
-      }),
-    )
-    .max(32)
-    .optional()
-    .describe("Requirements that must all be met."),
+  matchExpressions: z.array(labelRequirementSchema).max(32).optional().describe("Requirements that must all be met."),
 });
 export type LabelSelector = z.infer<typeof labelSelectorSchema>;
 

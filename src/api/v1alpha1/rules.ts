@@ -27,6 +27,11 @@ export function withRules<S extends z.ZodType>(schema: S, rules: readonly Rule<z
   return result.meta({ ...schema.meta(), [CEL_KEY]: cel });
 }
 
+/** The schema with CEL rules that compare an object with what it was (`oldSelf`): only the API server can check them. */
+export function withTransitionRules<S extends z.ZodType>(schema: S, rules: readonly CelRule[]): S {
+  return schema.meta({ ...schema.meta(), [CEL_KEY]: rules });
+}
+
 /** A string that must match: the API server answers with the message, not with the expression. */
 export function formatted<S extends z.ZodType<string>>(schema: S, pattern: RegExp, message: string): S {
   const rule = `self.matches('${pattern.source.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}')`;
