@@ -135,6 +135,8 @@ export const moveRecordSchema = z.object({
     "failed",
   ]),
   message: z.string().optional(),
+  /** Target: the runtime's `create` for the registered container has been called and is being held. */
+  createWaiting: z.boolean().optional(),
 });
 export type MoveRecord = z.infer<typeof moveRecordSchema>;
 

@@ -156,6 +156,7 @@ export const podMigrationStatusSchema = z.object({
     .default([])
     .describe("What was moved, by container."),
   memory: quantitySchema.optional().describe("The memory moved, for people."),
+  frozenAt: timeSchema.optional().describe("When the source executed its last instruction, by its node's clock."),
   freezeMilliseconds: z
     .number()
     .optional()
