@@ -80,10 +80,12 @@ export const receivingSchema = z.object({ address: z.string(), pagePort: z.int()
 export type Receiving = z.infer<typeof receivingSchema>;
 
 /** Source: pause, dump the pages to the peer's page server, send the other images and the files to the peer's agent. */
+export const dumpTargetSchema = receivingSchema.extend({ node: z.string(), token: z.string() });
+export type DumpTarget = z.infer<typeof dumpTargetSchema>;
 export const dumpSchema = commandSchema.extend({
   source: sourceSchema,
   emptyDirs: z.array(z.string()),
-  peer: receivingSchema.extend({ node: z.string(), token: z.string() }),
+  peer: dumpTargetSchema,
   tcp: z.enum(["Refuse", "Close"]),
 });
 export const dumpedSchema = z.object({
@@ -145,6 +147,7 @@ export const agentErrorSchema = z.object({
   reason: z.enum([
     "StaleEpoch",
     "BadRequest",
+    "Forbidden",
     "NotFound",
     "WrongState",
     "NoRoom",
@@ -168,7 +171,8 @@ export type AgentErrorBody = z.infer<typeof agentErrorSchema>;
  *   GET  /v1/moves                         → { moves: moveRecordSchema[] }
  *   POST /v1/moves/:uid/target/{register,receive,restore,release,abort,cleanup}
  *   POST /v1/moves/:uid/source/{dump,resume,kill,cleanup}
- *   PUT  /v1/moves/:uid/target/files       from the peer agent, with the move's token
+ *   PUT  /v1/moves/:uid/target/files?part=images|layer-manifest|layer|empty-dir[&name=…]
+ *                                          from the source's agent, with the move's token as bearer
  *   GET  /v1/enrolment, POST /v1/certificate   first contact, see the ADR
  */
 export const ROUTES = "/v1";

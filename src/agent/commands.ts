@@ -1,0 +1,173 @@
+/** Carries out what the server has let in: checks each command's body and hands it to the runtime as a step. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Readable } from "node:stream";
+import { z } from "zod";
+import { AgentError } from "./agent-error.ts";
+import type { AgentIdentity, Client } from "./identity.ts";
+import type { MoveRecords, Role, StoredRecord } from "./move-records.ts";
+import type { FilePart, NodeRuntime, Peer } from "./node-runtime.ts";
+import {
+  commandSchema,
+  type DumpTarget,
+  dumpSchema,
+  type MoveRecord,
+  moveRecordSchema,
+  receiveSchema,
+  registerSchema,
+  restoreSchema,
+  type SourceFacts,
+  sourceCommandSchema,
+  sourceSchema,
+} from "./protocol.ts";
+import { type StepRequest, StepRunner } from "./step-runner.ts";
+import type { StepName } from "./steps.ts";
+
+const certificateSchema = z.object({ certificate: z.string() });
+
+export interface CommandParts {
+  runtime: NodeRuntime;
+  records: MoveRecords;
+  identity: AgentIdentity;
+  connectPeer: (moveUID: string, peer: DumpTarget) => Peer;
+}
+
+type Work = Pick<StepRequest, "run" | "remember"> & { podUID?: string; epoch: number; moveUID: string };
+
+export class AgentCommands {
+  readonly #parts: CommandParts;
+  readonly #port: () => number;
+  readonly #runner: StepRunner;
+
+  constructor(parts: CommandParts, port: () => number) {
+    this.#parts = parts;
+    this.#port = port;
+    this.#runner = new StepRunner(parts.records);
+  }
+
+  list(): MoveRecord[] {
+    return this.#parts.records.list().map((record) => moveRecordSchema.parse(record));
+  }
+
+  async recover(): Promise<void> {
+    const uids = (role: Role) => this.#ofRole(role).map((record) => record.moveUID);
+    await this.#parts.runtime.recover({ target: uids("target"), source: uids("source") });
+  }
+
+  async inspect(body: unknown): Promise<SourceFacts> {
+    return await this.#parts.runtime.inspect(parse(sourceSchema, body));
+  }
+
+  async certificate(body: unknown): Promise<object> {
+    await this.#parts.identity.accept(parse(certificateSchema, body).certificate);
+    return {};
+  }
+
+  async step(route: { role: Role; step: StepName; moveUID: string }, body: unknown): Promise<unknown> {
+    const work = route.role === "target" ? this.#targetWork(route.step, body) : this.#sourceWork(route.step, body);
+    if (work.moveUID !== route.moveUID) throw new AgentError("BadRequest", "path and body name different moves");
+    const podUID = work.podUID ?? this.#parts.records.get(work.moveUID, route.role)?.podUID ?? "";
+    const result = await this.#runner.execute({ ...work, podUID, role: route.role, step: route.step });
+    return route.step === "abort" ? { neverReleased: true, gone: true } : result;
+  }
+
+  /** Files come only from the agent of the move's source node, with the move's token, while the move is receiving. */
+  async files(
+    client: Client,
+    route: { moveUID: string; part: string; name: string | undefined },
+    authorization: string | undefined,
+    body: Readable,
+  ): Promise<object> {
+    const record = this.#parts.records.get(route.moveUID, "target");
+    const known = client.kind === "agent" && client.node === record?.sourceNode;
+    if (!record || !known || !tokenMatches(record, authorization)) {
+      throw new AgentError("Forbidden", "not the peer of this move, or not its token");
+    }
+    if (record.state !== "receiving")
+      throw new AgentError("WrongState", `the target is ${record.state}, not receiving`);
+    await this.#parts.runtime.acceptFiles(route.moveUID, partOf(route), body);
+    return {};
+  }
+
+  #targetWork(step: StepName, body: unknown): Work {
+    const { runtime } = this.#parts;
+    switch (step) {
+      case "register": {
+        const command = parse(registerSchema, body);
+        return { ...ids(command), podUID: command.podUID, run: (signal) => runtime.register(command, signal) };
+      }
+      case "receive": {
+        const command = parse(receiveSchema, body);
+        const remember = { tokenHash: hashOf(command.token), sourceNode: command.sourceNode };
+        const run = async (signal: AbortSignal) => ({
+          ...(await runtime.receive(command, signal)),
+          agentPort: this.#port(),
+        });
+        return { ...ids(command), remember, run };
+      }
+      case "restore": {
+        const command = parse(restoreSchema, body);
+        return { ...ids(command), podUID: command.podUID, run: (signal) => runtime.restore(command, signal) };
+      }
+      default:
+        return this.#endingWork(step, parse(commandSchema, body));
+    }
+  }
+
+  #endingWork(step: StepName, command: z.infer<typeof commandSchema>): Work {
+    const { runtime, records } = this.#parts;
+    const podUID = records.get(command.moveUID, "target")?.podUID ?? "";
+    const full = { ...command, podUID };
+    if (step === "release") return { ...ids(command), run: (signal) => runtime.release(full, signal) };
+    if (step === "abort") return { ...ids(command), run: (signal) => runtime.abort(full, signal) };
+    return { ...ids(command), run: () => runtime.cleanupTarget(full) };
+  }
+
+  #sourceWork(step: StepName, body: unknown): Work {
+    const { runtime } = this.#parts;
+    if (step === "dump") {
+      const command = parse(dumpSchema, body);
+      const peer = this.#parts.connectPeer(command.moveUID, command.peer);
+      const run = (signal: AbortSignal) => runtime.dump(command, peer, signal).finally(() => peer.close());
+      return { ...ids(command), podUID: command.source.podUID, run };
+    }
+    if (step === "cleanup") {
+      const command = parse(commandSchema, body);
+      return { ...ids(command), run: () => runtime.cleanupSource(command) };
+    }
+    const command = parse(sourceCommandSchema, body);
+    const act = step === "resume" ? runtime.resume : runtime.kill;
+    return { ...ids(command), podUID: command.source.podUID, run: (signal) => act.call(runtime, command, signal) };
+  }
+
+  #ofRole(role: Role): StoredRecord[] {
+    return this.#parts.records.list().filter((record) => record.role === role);
+  }
+}
+
+function ids(command: { moveUID: string; epoch: number }) {
+  return { moveUID: command.moveUID, epoch: command.epoch };
+}
+
+function parse<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new AgentError("BadRequest", z.prettifyError(parsed.error));
+}
+
+function partOf(route: { part: string; name: string | undefined }): FilePart {
+  if (route.part === "empty-dir" && route.name && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(route.name)) {
+    return { part: "empty-dir", name: route.name };
+  }
+  if (route.part === "images" || route.part === "layer" || route.part === "layer-manifest") return { part: route.part };
+  throw new AgentError("BadRequest", `no such part: ${route.part}`);
+}
+
+export function hashOf(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}
+
+function tokenMatches(record: StoredRecord, authorization: string | undefined): boolean {
+  const token = /^Bearer (.+)$/.exec(authorization ?? "")?.[1];
+  if (!token || !record.tokenHash) return false;
+  return timingSafeEqual(Buffer.from(hashOf(token), "hex"), Buffer.from(record.tokenHash, "hex"));
+}

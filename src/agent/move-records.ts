@@ -1,0 +1,104 @@
+/** What an agent remembers of each move: the highest epoch, how far it is, and the answers already given. */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { moveRecordSchema } from "./protocol.ts";
+
+export const storedRecordSchema = moveRecordSchema.extend({
+  /** SHA-256 (hex) of the move's token; the token itself is never written down. */
+  tokenHash: z.string().optional(),
+  /** The only peer that may send files. */
+  sourceNode: z.string().optional(),
+  /** Answers of the steps that are done, by step name. */
+  results: z.record(z.string(), z.unknown()),
+});
+export type StoredRecord = z.infer<typeof storedRecordSchema>;
+export type Role = StoredRecord["role"];
+
+export interface MoveRecords {
+  list(): StoredRecord[];
+  get(moveUID: string, role: Role): StoredRecord | undefined;
+  /** Durable when it returns. */
+  save(record: StoredRecord): void;
+  remove(moveUID: string, role: Role): void;
+}
+
+export class MemoryMoveRecords implements MoveRecords {
+  readonly #records = new Map<string, StoredRecord>();
+
+  list(): StoredRecord[] {
+    return [...this.#records.values()];
+  }
+  get(moveUID: string, role: Role): StoredRecord | undefined {
+    return this.#records.get(`${moveUID}.${role}`);
+  }
+  save(record: StoredRecord): void {
+    this.#records.set(`${record.moveUID}.${record.role}`, structuredClone(record));
+  }
+  remove(moveUID: string, role: Role): void {
+    this.#records.delete(`${moveUID}.${role}`);
+  }
+}
+
+/**
+ * One JSON file per move and role, replaced atomically. A damaged file is left where it is and reported to `onDamaged`:
+ * its move is then unknown, and every command but abort and cleanup of it starts anew from what the node shows.
+ */
+export class FileMoveRecords implements MoveRecords {
+  readonly #directory: string;
+  readonly #memory = new MemoryMoveRecords();
+
+  constructor(directory: string, onDamaged: (file: string, error: unknown) => void) {
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(directory).filter((entry) => entry.endsWith(".json"))) {
+      try {
+        this.#memory.save(storedRecordSchema.parse(JSON.parse(readFileSync(join(directory, name), "utf8"))));
+      } catch (error) {
+        onDamaged(join(directory, name), error);
+      }
+    }
+  }
+
+  list(): StoredRecord[] {
+    return this.#memory.list();
+  }
+  get(moveUID: string, role: Role): StoredRecord | undefined {
+    return this.#memory.get(moveUID, role);
+  }
+  save(record: StoredRecord): void {
+    writeDurably(this.#path(record.moveUID, record.role), JSON.stringify(record));
+    this.#memory.save(record);
+  }
+  remove(moveUID: string, role: Role): void {
+    rmSync(this.#path(moveUID, role), { force: true });
+    this.#memory.remove(moveUID, role);
+  }
+
+  #path(moveUID: string, role: Role): string {
+    return join(this.#directory, `${moveUID}.${role}.json`);
+  }
+}
+
+/** Writes a file so that after a crash either the old or the new content is there. */
+export function writeDurably(path: string, content: string): void {
+  const temporary = `${path}.new`;
+  const descriptor = openSync(temporary, "w", 0o600);
+  try {
+    writeSync(descriptor, content);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(temporary, path);
+}

@@ -1,0 +1,88 @@
+/**
+ * What an agent can do to its node. The server (./server.ts) owns HTTP, identities, epochs, the order of steps and their
+ * repetition; a NodeRuntime owns containers, checkpoints and files. Two of them exist: the real one (./host/, runc and
+ * CRIU in the host's namespaces) and the sandbox's simulated one.
+ *
+ * The server promises, per move and role:
+ * - at most one step runs at a time, and a step is called only in a state that allows it (./steps.ts);
+ * - a step that has succeeded is not called again (its answer is kept), except `receive`, which is called again;
+ * - a step may be called again after it failed, or after the agent died in the middle of it: so each must be
+ *   idempotent and go on from what it finds on the node;
+ * - when abort, resume, kill or cleanup arrives while another step runs, that step's `signal` is aborted, the server waits for
+ *   it to settle, then calls the new step. What was started for the old step may still run on the node (an agent that
+ *   died leaves such behind, too): the new step ends it first.
+ *
+ * A step fails with an AgentError; anything else becomes `Internal`. No step resumes a source or releases a target
+ * unless it is `resume` or `release`: a failed dump leaves the source as it is, frozen or not.
+ */
+import type { Readable } from "node:stream";
+import type { z } from "zod";
+import type {
+  Command,
+  Dumped,
+  dumpSchema,
+  NodeFeatures,
+  Released,
+  Restored,
+  receiveSchema,
+  registerSchema,
+  restoreSchema,
+  SourceFacts,
+  sourceCommandSchema,
+  sourceSchema,
+} from "./protocol.ts";
+
+export type Source = z.infer<typeof sourceSchema>;
+export type RegisterCommand = z.infer<typeof registerSchema>;
+export type ReceiveCommand = z.infer<typeof receiveSchema>;
+export type RestoreCommand = z.infer<typeof restoreSchema>;
+export type DumpCommand = z.infer<typeof dumpSchema>;
+export type SourceCommand = z.infer<typeof sourceCommandSchema>;
+
+/** A piece of what travels beside the memory pages, from the source's agent to the target's. */
+export type FilePart =
+  /** CRIU's images other than pages: a tar. The last part of a move. */
+  | { part: "images" }
+  /** Writable layer, first half: JSON, what of the image's own files is still there (see ./host/writable-layer.ts). */
+  | { part: "layer-manifest" }
+  /** Writable layer, second half: a tar of its files. */
+  | { part: "layer" }
+  /** One emptyDir volume: a tar. */
+  | { part: "empty-dir"; name: string };
+
+/** The way to the peer agent of a dump. `open` may be called before the freeze so that no TLS handshake falls into it. */
+export interface Peer {
+  open(): Promise<void>;
+  /** Resolves when the peer has stored the part. Parts may be sent side by side. */
+  put(part: FilePart, body: Readable | Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface NodeRuntime {
+  features(): Promise<NodeFeatures>;
+  inspect(source: Source): Promise<SourceFacts>;
+
+  /** From now on, across reboots, the pod's container is restored or fails, until it is released or forgotten. */
+  register(command: RegisterCommand, signal: AbortSignal): Promise<void>;
+  /** Repeated: the same answer as long as the page server waits or works, else a page server anew. */
+  receive(command: ReceiveCommand, signal: AbortSignal): Promise<{ address: string; pagePort: number }>;
+  /** A part from the peer; resolves when it is stored. */
+  acceptFiles(moveUID: string, part: FilePart, body: Readable): Promise<void>;
+  /** Resolves when every task of the restored container is held before its first instruction. */
+  restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored>;
+  /** The pod is an ordinary one from here on: a restart by the kubelet is a cold start. */
+  release(command: Command & { podUID: string }, signal: AbortSignal): Promise<Released>;
+  /** Kills the held copy; resolves when it is known to be gone. Its `create` fails from now on. */
+  abort(command: Command & { podUID: string }, signal: AbortSignal): Promise<void>;
+  /** Removes all that the move left. A pod that was never released stays barred from a cold start while it is on the node. */
+  cleanupTarget(command: Command & { podUID: string }): Promise<void>;
+
+  dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped>;
+  resume(command: SourceCommand, signal: AbortSignal): Promise<void>;
+  /** The frozen tasks die without running. */
+  kill(command: SourceCommand, signal: AbortSignal): Promise<void>;
+  cleanupSource(command: Command): Promise<void>;
+
+  /** Called once before the server listens, with the moves that the records name, e.g. to listen again. */
+  recover(moveUIDs: { target: string[]; source: string[] }): Promise<void>;
+}

@@ -1,0 +1,114 @@
+/**
+ * Runs steps: refuses what the move's record does not admit, joins a step that is already running, answers a finished one
+ * from the record, and lets abort, resume, kill and cleanup end whatever runs.
+ */
+import { AgentError } from "./agent-error.ts";
+import type { MoveRecords, Role, StoredRecord } from "./move-records.ts";
+import type { MoveRecord } from "./protocol.ts";
+import { admit, ruleOf, type StepName } from "./steps.ts";
+
+export interface StepRequest {
+  moveUID: string;
+  epoch: number;
+  role: Role;
+  step: StepName;
+  podUID: string;
+  /** Written into the record before the step runs. */
+  remember?: Pick<StoredRecord, "tokenHash" | "sourceNode">;
+  run: (signal: AbortSignal) => Promise<unknown>;
+}
+
+interface Running {
+  step: StepName;
+  abort: AbortController;
+  outcome: Promise<unknown>;
+}
+
+export class StepRunner {
+  readonly #records: MoveRecords;
+  readonly #running = new Map<string, Running>();
+
+  constructor(records: MoveRecords) {
+    this.#records = records;
+  }
+
+  /** The step's answer. Rejects with an AgentError. */
+  async execute(request: StepRequest): Promise<unknown> {
+    const key = `${request.moveUID}.${request.role}`;
+    this.#admit(request);
+    const running = this.#running.get(key);
+    if (running?.step === request.step && request.step !== "receive") return await running.outcome;
+    if (running) {
+      await this.#giveWay(running, request);
+      return await this.execute(request);
+    }
+    const rule = ruleOf(request.role, request.step);
+    const record = this.#records.get(request.moveUID, request.role);
+    if (record && request.step in record.results && !rule.fresh) return record.results[request.step];
+    return await this.#start(key, request);
+  }
+
+  /** Checks the record and raises its epoch, so that the former leader is shut out at once. */
+  #admit(request: StepRequest): void {
+    const record = this.#records.get(request.moveUID, request.role);
+    const admission = admit(record, request.role, request.step, request.epoch);
+    if (!admission.ok) throw new AgentError(admission.reason, admission.message);
+    if (record && request.epoch > record.epoch) this.#records.save({ ...record, epoch: request.epoch });
+  }
+
+  async #giveWay(running: Running, request: StepRequest): Promise<void> {
+    const supersedes = ruleOf(request.role, request.step).supersedes === true;
+    if (!supersedes && running.step !== request.step) {
+      const message = `${request.step}: ${running.step} of this move is still running`;
+      throw new AgentError("WrongState", message, { retryable: true });
+    }
+    if (supersedes) running.abort.abort();
+    await running.outcome.catch(() => undefined);
+  }
+
+  #start(key: string, request: StepRequest): Promise<unknown> {
+    const abort = new AbortController();
+    const outcome = this.#run(request, abort.signal).finally(() => this.#running.delete(key));
+    this.#running.set(key, { step: request.step, abort, outcome });
+    return outcome;
+  }
+
+  async #run(request: StepRequest, signal: AbortSignal): Promise<unknown> {
+    if (request.step === "cleanup") {
+      await request.run(signal);
+      this.#records.remove(request.moveUID, request.role);
+      return {};
+    }
+    const rule = ruleOf(request.role, request.step);
+    this.#update(request, { state: rule.during, ...request.remember });
+    try {
+      const result = await request.run(signal);
+      this.#update(request, { state: rule.after, message: undefined, result });
+      return result;
+    } catch (error) {
+      this.#update(request, { message: error instanceof Error ? error.message : String(error) });
+      throw error;
+    }
+  }
+
+  #update(request: StepRequest, change: Change): void {
+    const { result, message, ...rest } = change;
+    const { message: _old, ...old } = this.#records.get(request.moveUID, request.role) ?? emptyRecord(request);
+    const results = "result" in change ? { ...old.results, [request.step]: result ?? {} } : old.results;
+    const record: StoredRecord = { ...old, ...rest, results };
+    this.#records.save(message === undefined ? record : { ...record, message });
+  }
+}
+
+interface Change {
+  state?: MoveRecord["state"];
+  message?: string | undefined;
+  result?: unknown;
+  tokenHash?: string | undefined;
+  sourceNode?: string | undefined;
+}
+
+function emptyRecord(request: StepRequest): StoredRecord {
+  const { moveUID, role, epoch, podUID } = request;
+  return { moveUID, role, epoch, podUID, state: role === "target" ? "registered" : "dumping", results: {} };
+}

@@ -1,0 +1,87 @@
+/** The steps of a move on one node, and which may follow which. Pure: says whether a command is admitted, and why not. */
+import type { MoveRecord } from "./protocol.ts";
+
+export type State = MoveRecord["state"];
+export type TargetStep = "register" | "receive" | "restore" | "release" | "abort" | "cleanup";
+export type SourceStep = "dump" | "resume" | "kill" | "cleanup";
+export type StepName = TargetStep | SourceStep;
+
+interface StepRule {
+  /** States it may start from; "none": the move is unknown here. */
+  from: readonly (State | "none")[];
+  /** Written before the step runs: from here on only what fits this state is admitted. */
+  during: State;
+  after: State;
+  /** Ends a running step of the same move and role instead of being refused while that one runs. */
+  supersedes?: true;
+  /** Its answer is asked of the node again when the command is repeated. */
+  fresh?: true;
+}
+
+const TARGET_RULES: Record<Exclude<TargetStep, "cleanup">, StepRule> = {
+  register: { from: ["none", "registered"], during: "registered", after: "registered" },
+  receive: { from: ["registered", "receiving"], during: "receiving", after: "receiving", fresh: true },
+  restore: { from: ["receiving", "restoring", "held"], during: "restoring", after: "held" },
+  release: { from: ["held", "released"], during: "released", after: "released" },
+  abort: {
+    from: ["none", "registered", "receiving", "restoring", "held", "aborted", "failed"],
+    during: "aborted",
+    after: "aborted",
+    supersedes: true,
+  },
+};
+
+const SOURCE_RULES: Record<Exclude<SourceStep, "cleanup">, StepRule> = {
+  dump: { from: ["none", "dumping", "dumped"], during: "dumping", after: "dumped" },
+  resume: {
+    from: ["none", "dumping", "dumped", "failed", "resumed"],
+    during: "resumed",
+    after: "resumed",
+    supersedes: true,
+  },
+  kill: { from: ["none", "dumped", "killed"], during: "killed", after: "killed", supersedes: true },
+};
+
+/** Cleaning up before the outcome is decided would lose the only copy or let a second one start. */
+const CLEANABLE: Record<MoveRecord["role"], readonly (State | "none")[]> = {
+  target: ["none", "released", "aborted"],
+  source: ["none", "resumed", "killed"],
+};
+
+export function ruleOf(role: MoveRecord["role"], step: StepName): StepRule {
+  if (step === "cleanup") {
+    return {
+      from: CLEANABLE[role],
+      during: role === "target" ? "aborted" : "resumed",
+      after: "aborted",
+      supersedes: true,
+    };
+  }
+  const rules: Partial<Record<StepName, StepRule>> = role === "target" ? TARGET_RULES : SOURCE_RULES;
+  const rule = rules[step];
+  if (!rule) throw new Error(`a ${role} has no step ${step}`);
+  return rule;
+}
+
+export type Admission =
+  | { ok: true }
+  | { ok: false; reason: "StaleEpoch" | "WrongState" | "AlreadyReleased"; message: string };
+
+/** May `step` run on a move in this record, ordered by a leader of `epoch`? */
+export function admit(
+  record: Pick<MoveRecord, "epoch" | "state"> | undefined,
+  role: MoveRecord["role"],
+  step: StepName,
+  epoch: number,
+): Admission {
+  if (record && epoch < record.epoch) {
+    const message = `epoch ${epoch} is older than ${record.epoch}: another controller leads now`;
+    return { ok: false, reason: "StaleEpoch", message };
+  }
+  const state = record?.state ?? "none";
+  if (ruleOf(role, step).from.includes(state)) return { ok: true };
+  if (role === "target" && state === "released") {
+    return { ok: false, reason: "AlreadyReleased", message: `${step}: the target has been released` };
+  }
+  return { ok: false, reason: "WrongState", message: `${step} is not possible: the ${role} is ${state}` };
+}
