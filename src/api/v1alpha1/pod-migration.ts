@@ -149,6 +149,7 @@ export const podMigrationStatusSchema = z.object({
         name: z.string().describe("The container's name."),
         containerID: z.string().optional().describe("Its ID on the source node."),
         memoryBytes: z.number().describe("The memory that its image holds."),
+        filesBytes: z.number().optional().describe("The bytes of its writable layer and emptyDirs."),
         transferredBytes: z.number().optional().describe("The bytes that were sent for it."),
       }),
     )
