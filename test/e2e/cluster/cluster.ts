@@ -1,0 +1,158 @@
+/** The whole cluster: brought up, taken down, or found again when an earlier command left it up. */
+import { existsSync } from "node:fs";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createCgroup, destroyCgroup } from "./cgroups.ts";
+import { type RunOptions, run } from "./command.ts";
+import { startControlPlane } from "./control-plane.ts";
+import { Credentials } from "./credentials.ts";
+import { influxOutput, setUpInfluxdb, startInfluxdb } from "./influxdb.ts";
+import { Machine, startMachine } from "./machine.ts";
+import { createBridge, removeNetwork } from "./network.ts";
+import { type KubeletOptions, startContainerd, startKubelet, startKubeProxy, startTelegraf } from "./node-services.ts";
+import { type Programs, programs } from "./programs.ts";
+import { nodeSettings, type Settings } from "./settings.ts";
+import { buildTestImages, importImages, type TestImages } from "./test-images.ts";
+import { waitFor } from "./wait.ts";
+
+export interface ClusterOptions {
+  /** One worker node per entry. */
+  nodeMemoryMiB: readonly number[];
+  kubelet: KubeletOptions;
+}
+
+export interface Cluster {
+  settings: Settings;
+  programs: Programs;
+  /** Path of the administrator's kubeconfig. */
+  kubeconfig: string;
+  machines: Machine[];
+}
+
+type Say = (line: string) => void;
+
+const RBAC_FILE = new URL("./manifests/rbac.yaml", import.meta.url).pathname;
+
+/** Resolves when every node is Ready and measured. On failure everything is taken down again; the logs are kept. */
+export async function up(settings: Settings, options: ClusterOptions, say: Say): Promise<Cluster> {
+  const built = await programs(settings, say);
+  await down(settings, say);
+  try {
+    return await start(settings, options, built, say);
+  } catch (error) {
+    say(`the cluster did not come up; logs are in ${await keepLogs(settings)}`);
+    await down(settings, say);
+    throw error;
+  }
+}
+
+async function start(settings: Settings, options: ClusterOptions, built: Programs, say: Say): Promise<Cluster> {
+  await mkdir(settings.folder, { recursive: true, mode: 0o700 });
+  await createBridge(settings);
+  const credentials = await Credentials.create(settings);
+  const images = await buildTestImages(settings, built, say);
+  say("starting the control plane and InfluxDB");
+  const [{ kubeconfig }] = await Promise.all([
+    startControlPlane({ settings, programs: built, credentials }),
+    startInfluxdb(settings, built).then(() => setUpInfluxdb(settings)),
+  ]);
+  const cluster: Cluster = { settings, programs: built, kubeconfig, machines: [] };
+  await kubectl(cluster, ["apply", "-f", RBAC_FILE]);
+  await createCgroup(settings.cgroup);
+  for (const [position, memoryMiB] of options.nodeMemoryMiB.entries()) {
+    const node = nodeSettings(settings, position + 1, memoryMiB);
+    say(`starting node ${node.name} (${memoryMiB} MiB)`);
+    cluster.machines.push(await startMachine(settings, node, built));
+  }
+  const token = await telegrafToken(cluster);
+  await Promise.all(
+    cluster.machines.map((machine) => startNode(cluster, machine, credentials, images, options.kubelet, token)),
+  );
+  await save(cluster);
+  return cluster;
+}
+
+async function startNode(
+  cluster: Cluster,
+  machine: Machine,
+  credentials: Credentials,
+  images: TestImages,
+  kubelet: KubeletOptions,
+  telegrafToken: string,
+): Promise<void> {
+  await startContainerd(machine);
+  await importImages(machine, [images.pause, images.workload]);
+  await startKubelet(machine, credentials, kubelet);
+  await startKubeProxy(machine, credentials, cluster.settings);
+  const { name } = machine.node;
+  await waitFor(`node ${name} to be Ready`, 60, async () => {
+    const ready = '{.status.conditions[?(@.type=="Ready")].status}';
+    return (await kubectl(cluster, ["get", "node", name, "-o", `jsonpath=${ready}`])) === "True";
+  });
+  await startTelegraf(machine, influxOutput(cluster.settings), telegrafToken);
+}
+
+async function telegrafToken(cluster: Cluster): Promise<string> {
+  const request = ["create", "token", "telegraf", "--namespace=kube-system", "--duration=24h"];
+  return waitFor("a token for Telegraf", 30, () => kubectl(cluster, request));
+}
+
+/** Runs kubectl as the cluster's administrator. */
+export function kubectl(cluster: Cluster, args: readonly string[], options?: RunOptions): Promise<string> {
+  const program = join(cluster.programs.tools, "kubectl");
+  return run(program, ["--kubeconfig", cluster.kubeconfig, "--request-timeout=20s", ...args], {
+    timeoutSeconds: 30,
+    ...options,
+  });
+}
+
+/** Removes every trace of the instance, also of one that was killed. */
+export async function down(settings: Settings, say: Say): Promise<void> {
+  if (existsSync(settings.folder)) say(`taking instance ${settings.instance} down`);
+  await destroyCgroup(settings.cgroup);
+  await removeNetwork(settings);
+  await rm(settings.folder, { recursive: true, force: true });
+}
+
+/** Copies the logs out of the instance's folder; the answer is where they are. */
+export async function keepLogs(settings: Settings): Promise<string> {
+  const kept = `${settings.folder}-logs-${new Date().toISOString().replaceAll(":", "")}`;
+  await mkdir(kept, { recursive: true });
+  await cp(join(settings.folder, "logs"), kept, { recursive: true }).catch(() => undefined); // nothing was started yet
+  for (const machine of (await saved(settings))?.machines ?? []) {
+    await cp(join(settings.folder, "nodes", machine.node.name, "log"), join(kept, machine.node.name), {
+      recursive: true,
+    }).catch(() => undefined);
+    await cp(machine.path("/var/log/pods"), join(kept, machine.node.name, "pods"), { recursive: true }).catch(
+      () => undefined, // no pod has run
+    );
+  }
+  return kept;
+}
+
+interface SavedCluster {
+  programs: Programs;
+  kubeconfig: string;
+  machines: { index: number; memoryMiB: number; pid: number }[];
+}
+
+async function save(cluster: Cluster): Promise<void> {
+  const content: SavedCluster = {
+    programs: cluster.programs,
+    kubeconfig: cluster.kubeconfig,
+    machines: cluster.machines.map(({ node, pid }) => ({ index: node.index, memoryMiB: node.memoryMiB, pid })),
+  };
+  await writeFile(join(cluster.settings.folder, "cluster.json"), JSON.stringify(content));
+}
+
+/** The instance that an earlier `up` left running, if any. */
+export async function saved(settings: Settings): Promise<Cluster | undefined> {
+  const file = join(settings.folder, "cluster.json");
+  if (!existsSync(file)) return undefined;
+  // This program wrote it.
+  const content = JSON.parse(await readFile(file, "utf8")) as SavedCluster;
+  const machines = content.machines.map(
+    ({ index, memoryMiB, pid }) => new Machine(settings, nodeSettings(settings, index, memoryMiB), pid),
+  );
+  return { settings, programs: content.programs, kubeconfig: content.kubeconfig, machines };
+}

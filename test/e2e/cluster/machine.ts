@@ -1,0 +1,103 @@
+/**
+ * A node's machine, made of namespaces and cgroups: its own network, file system on a disk of its own, processes, and a real
+ * memory limit, so that it can really run out of memory.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { createCgroup } from "./cgroups.ts";
+import { attempt, type Outcome, type RunOptions, run } from "./command.ts";
+import { inCgroup, startDaemon } from "./daemons.ts";
+import { connectNode } from "./network.ts";
+import type { Programs } from "./programs.ts";
+import type { NodeSettings, Settings } from "./settings.ts";
+import { waitFor } from "./wait.ts";
+
+const MACHINE_SCRIPT = new URL("./node/machine.sh", import.meta.url).pathname;
+const DISK_SIZE = "12G"; // sparse
+const NODE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/kubernetes:/opt/telegraf";
+
+export class Machine {
+  readonly node: NodeSettings;
+  /** The node's init process, as the host numbers it. */
+  readonly pid: number;
+  readonly cgroup: string;
+
+  constructor(settings: Settings, node: NodeSettings, pid: number) {
+    this.node = node;
+    this.pid = pid;
+    this.cgroup = nodeCgroup(settings, node);
+  }
+
+  /** The host's path of a file in the node. */
+  path(inside: string): string {
+    return join(`/proc/${this.pid}/root`, inside);
+  }
+
+  async write(inside: string, content: string, mode = 0o644): Promise<void> {
+    await mkdir(dirname(this.path(inside)), { recursive: true });
+    await writeFile(this.path(inside), content, { mode });
+  }
+
+  read(inside: string): Promise<string> {
+    return readFile(this.path(inside), "utf8");
+  }
+
+  /** Program and arguments that run `command` in the node: in its namespaces and its cgroups. */
+  entering(command: readonly string[]): [program: string, args: string[]] {
+    const namespaces = ["-m", "-u", "-i", "-n", "-p", "-C"];
+    const environment = ["env", "-i", `PATH=${NODE_PATH}`, "HOME=/root", "LANG=C.UTF-8"];
+    return inCgroup(this.cgroup, ["nsenter", "-t", String(this.pid), ...namespaces, "--", ...environment, ...command]);
+  }
+
+  run(command: readonly string[], options?: RunOptions): Promise<string> {
+    return run(...this.entering(command), options);
+  }
+
+  attempt(command: readonly string[], options?: RunOptions): Promise<Outcome> {
+    return attempt(...this.entering(command), options);
+  }
+
+  /** Starts a program under the node's supervisor: it comes back whenever it ends. */
+  async startService(name: string, command: readonly string[]): Promise<void> {
+    const [program, args] = this.entering(["/opt/node/service.sh", name, ...command]);
+    await startDaemon([program, ...args], { cgroup: this.cgroup, logFile: "/dev/null" });
+  }
+}
+
+export function nodeCgroup(settings: Settings, node: NodeSettings): string {
+  return `${settings.cgroup}/${node.name}`;
+}
+
+export async function startMachine(settings: Settings, node: NodeSettings, programs: Programs): Promise<Machine> {
+  const folder = join(settings.folder, "nodes", node.name);
+  await makeDisk(folder);
+  await connectNode(settings, node);
+  await createCgroup(nodeCgroup(settings, node), node.memoryMiB * 1024 * 1024);
+  await startDaemon(machineCommand(node, folder, programs), {
+    cgroup: nodeCgroup(settings, node),
+    logFile: join(folder, "log", "machine.log"),
+  });
+  const pid = await waitFor(`the machine of node ${node.name}`, 20, () => readyPid(folder), 50);
+  return new Machine(settings, node, pid);
+}
+
+function machineCommand(node: NodeSettings, folder: string, programs: Programs): string[] {
+  const network = ["nsenter", `--net=/run/netns/${node.networkNamespace}`];
+  const others = ["unshare", "--cgroup", "--mount", "--pid", "--uts", "--ipc", "--fork"];
+  const base = join(programs.nodeRoot, "root");
+  const args = [node.name, folder, base, programs.kubernetes, programs.telegraf, String(node.memoryMiB)];
+  return [...network, ...others, "bash", MACHINE_SCRIPT, ...args];
+}
+
+async function makeDisk(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const image = join(folder, "disk.img");
+  await run("truncate", ["-s", DISK_SIZE, image]);
+  await run("mkfs.ext4", ["-q", "-O", "^has_journal", "-E", "lazy_itable_init=1", image]);
+}
+
+async function readyPid(folder: string): Promise<number | undefined> {
+  const pid = Number(await readFile(join(folder, "pid"), "utf8"));
+  return existsSync(`/proc/${pid}/root/run/node-ready`) ? pid : undefined;
+}

@@ -1,0 +1,34 @@
+/** The cluster's network: a bridge on the host, and a network namespace with a virtual cable per node. */
+import { attempt, run } from "./command.ts";
+import type { NodeSettings, Settings } from "./settings.ts";
+
+const ip = (...args: string[]): Promise<string> => run("ip", args);
+
+export async function createBridge(settings: Settings): Promise<void> {
+  await ip("link", "add", settings.bridge, "type", "bridge");
+  await ip("addr", "add", `${settings.hostAddress}/${settings.prefixLength}`, "dev", settings.bridge);
+  await ip("link", "set", settings.bridge, "up");
+  await run("sysctl", ["-qw", "net.ipv4.ip_forward=1"]);
+}
+
+export async function connectNode(settings: Settings, node: NodeSettings): Promise<void> {
+  const inside = ["-n", node.networkNamespace];
+  await ip("netns", "add", node.networkNamespace);
+  const cable = ["link", "add", node.interfaceName, "type", "veth", "peer", "name", "eth0"];
+  await ip(...cable, "netns", node.networkNamespace);
+  await ip("link", "set", node.interfaceName, "master", settings.bridge, "up");
+  await ip(...inside, "addr", "add", `${node.address}/${settings.prefixLength}`, "dev", "eth0");
+  await ip(...inside, "link", "set", "eth0", "up");
+  await ip(...inside, "link", "set", "lo", "up");
+  await ip(...inside, "route", "add", "default", "via", settings.hostAddress);
+  await ip("route", "replace", node.podSubnet, "via", node.address);
+}
+
+/** Removes everything of this instance, also what a killed run left. */
+export async function removeNetwork(settings: Settings): Promise<void> {
+  const namespaces = (await ip("netns", "list")).split("\n").map((line) => line.split(" ")[0] ?? "");
+  for (const name of namespaces.filter((name) => name.startsWith(`${settings.bridge}-`))) {
+    await ip("netns", "delete", name);
+  }
+  await attempt("ip", ["link", "delete", settings.bridge]);
+}

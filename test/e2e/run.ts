@@ -1,0 +1,80 @@
+/** The end-to-end tests and the cluster they run on: see README.md here. */
+import { spawn } from "node:child_process";
+import { Command } from "commander";
+import { type Cluster, down, saved, up } from "./cluster/cluster.ts";
+import { influxOutput } from "./cluster/influxdb.ts";
+import { instanceFrom, type Settings, settingsFor } from "./cluster/settings.ts";
+
+const say = (line: string): void => console.error(line);
+const settings: Settings = settingsFor(instanceFrom(process.env), process.env);
+
+async function current(): Promise<Cluster> {
+  const cluster = await saved(settings);
+  if (!cluster) throw new Error(`instance ${settings.instance} is not up: npm run test:e2e -- up`);
+  return cluster;
+}
+
+function environmentOf(cluster: Cluster): string[] {
+  const { url, org, bucket, token } = influxOutput(cluster.settings);
+  return [
+    `export KUBECONFIG=${cluster.kubeconfig}`,
+    `export PATH=${cluster.programs.tools}:$PATH`,
+    `export INFLUXDB_URL=${url} INFLUXDB_ORG=${org} INFLUXDB_BUCKET=${bucket} INFLUXDB_TOKEN=${token}`,
+  ];
+}
+
+function memoryList(text: string): number[] {
+  const sizes = text.split(",").map(Number);
+  if (sizes.some((size) => !Number.isInteger(size) || size < 256)) {
+    throw new Error(`--nodes takes the nodes' memory in MiB, at least 256 each, such as 2048,1024; not "${text}"`);
+  }
+  return sizes;
+}
+
+async function commandUp(options: { nodes: string; runtimeRequestTimeout?: string }): Promise<void> {
+  const { runtimeRequestTimeout } = options;
+  const kubelet = runtimeRequestTimeout ? { runtimeRequestTimeout } : {};
+  const cluster = await up(settings, { nodeMemoryMiB: memoryList(options.nodes), kubelet }, say);
+  for (const line of environmentOf(cluster)) console.log(line);
+  say("in a node: npm run test:e2e -- node n1 [COMMAND…]; take it down: npm run test:e2e -- down");
+}
+
+async function commandNode(name: string, command: string[]): Promise<void> {
+  const cluster = await current();
+  const machine = cluster.machines.find((candidate) => candidate.node.name === name);
+  if (!machine) throw new Error(`no node ${name}; there are ${cluster.machines.map((m) => m.node.name).join(", ")}`);
+  const [program, args] = machine.entering(command.length > 0 ? command : ["bash"]);
+  const child = spawn(program, args, { stdio: "inherit" });
+  process.exitCode = await new Promise<number>((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
+}
+
+const program = new Command("test:e2e")
+  .enablePositionalOptions()
+  .description("A real Kubernetes cluster on this machine, and the tests that run on it.");
+program
+  .command("up")
+  .description("bring the cluster up and leave it up; prints its environment")
+  .option("--nodes <MiB,…>", "memory of each worker node", "2048,2048")
+  .option("--runtime-request-timeout <duration>", "the kubelets' limit for creating a container")
+  .action(commandUp);
+program
+  .command("down")
+  .description("take the cluster down, also what a killed run left")
+  .action(() => down(settings, say));
+program
+  .command("env")
+  .description("print KUBECONFIG, PATH and INFLUXDB_* of the running cluster, for eval")
+  .action(async () => console.log(environmentOf(await current()).join("\n")));
+program
+  .command("node")
+  .description("run a command (or a shell) inside a node")
+  .argument("<name>")
+  .argument("[command...]")
+  .passThroughOptions()
+  .action(commandNode);
+try {
+  await program.parseAsync();
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
