@@ -1,0 +1,176 @@
+/**
+ * A queue of keys. Invariants: a key is handled by one handler at a time; a key added while it is being handled is
+ * handled once more afterwards; several keys are handled side by side, in the order in which they became due.
+ */
+import { type BackoffLimits, backoffMs } from "./backoff.ts";
+import { KubeError } from "./client.ts";
+import type { Clock, Timer } from "./clock.ts";
+
+export interface WorkQueueOptions {
+  /** Rejecting means: again, later. */
+  handle(key: string): Promise<{ requeueAfterMs?: number } | undefined>;
+  clock: Clock;
+  /** Uniform in [0, 1). */
+  random?: () => number;
+  /** How many keys at once. */
+  concurrency?: number;
+  backoff?: BackoffLimits;
+  /** Told of every failure before the key is queued again. */
+  onError?(key: string, error: unknown, failures: number, retryMs: number): void;
+  /** Told of every handler call that ended. */
+  onHandled?(key: string, succeeded: boolean, durationMs: number): void;
+}
+
+interface Entry {
+  state: "idle" | "due" | "running";
+  /** Added while it was running. */
+  again: boolean;
+  /** In a row. */
+  failures: number;
+  /** Earliest of the delayed additions. */
+  later: { atMs: number; timer: Timer } | undefined;
+}
+
+const DEFAULT_BACKOFF: BackoffLimits = { firstMs: 500, limitMs: 60_000 };
+
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  readonly #entries = new Map<string, Entry>();
+  #due: string[] = [];
+  #running = 0;
+  #stopped = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Keys that wait to be handled now. */
+  get depth(): number {
+    return this.#due.length;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Handle this key as soon as possible, also when it is waiting after a failure. */
+  add(key: string): void {
+    if (this.#stopped) return;
+    const entry = this.#entry(key);
+    this.#cancelLater(entry);
+    if (entry.state === "running") entry.again = true;
+    if (entry.state !== "idle") return;
+    entry.state = "due";
+    this.#due.push(key);
+    this.#pump();
+  }
+
+  /** Handle this key after so many milliseconds, or sooner when it is asked for sooner. */
+  addAfter(key: string, milliseconds: number): void {
+    if (this.#stopped) return;
+    const entry = this.#entry(key);
+    if (entry.state === "due") return;
+    const atMs = this.#options.clock.now() + Math.max(0, milliseconds);
+    if (entry.later && entry.later.atMs <= atMs) return;
+    this.#cancelLater(entry);
+    const timer = this.#options.clock.after(Math.max(0, milliseconds), () => {
+      entry.later = undefined;
+      this.add(key);
+    });
+    entry.later = { atMs, timer };
+  }
+
+  /** Forgets the key's failures: the next one waits only a moment again. */
+  forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    entry.failures = 0;
+    this.#dropIfIdle(key, entry);
+  }
+
+  /** Starts nothing more. Resolves when no handler runs any longer. */
+  stop(): Promise<void> {
+    this.#stopped = true;
+    this.#due = [];
+    for (const [key, entry] of this.#entries) {
+      this.#cancelLater(entry);
+      if (entry.state !== "running") this.#entries.delete(key);
+    }
+    return this.whenIdle();
+  }
+
+  /** Resolves when no handler runs and none is due. */
+  whenIdle(): Promise<void> {
+    if (this.#running === 0 && this.#due.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #pump(): void {
+    const limit = this.#options.concurrency ?? 1;
+    while (this.#running < limit) {
+      const key = this.#due.shift();
+      if (key === undefined) return;
+      void this.#run(key, this.#entry(key));
+    }
+  }
+
+  async #run(key: string, entry: Entry): Promise<void> {
+    entry.state = "running";
+    this.#running++;
+    const startMs = this.#options.clock.now();
+    let succeeded = true;
+    try {
+      const result = await this.#options.handle(key);
+      entry.failures = 0;
+      this.#settle(key, entry, result?.requeueAfterMs);
+    } catch (error) {
+      succeeded = false;
+      this.#settle(key, entry, this.#failed(key, entry, error));
+    }
+    this.#options.onHandled?.(key, succeeded, this.#options.clock.now() - startMs);
+    this.#running--;
+    this.#pump();
+    this.#tellIdle();
+  }
+
+  /** Counts the failure; how long to wait, in milliseconds. */
+  #failed(key: string, entry: Entry, error: unknown): number {
+    entry.failures++;
+    const limits = this.#options.backoff ?? DEFAULT_BACKOFF;
+    const asked = error instanceof KubeError ? error.retryAfterSeconds : undefined;
+    const retryMs = backoffMs(entry.failures, limits, this.#options.random ?? Math.random, asked);
+    this.#options.onError?.(key, error, entry.failures, retryMs);
+    return retryMs;
+  }
+
+  #settle(key: string, entry: Entry, againAfterMs: number | undefined): void {
+    entry.state = "idle";
+    const again = entry.again;
+    entry.again = false;
+    if (again) this.add(key);
+    else if (againAfterMs !== undefined) this.addAfter(key, againAfterMs);
+    this.#dropIfIdle(key, entry);
+  }
+
+  #tellIdle(): void {
+    if (this.#running > 0 || this.#due.length > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #entry(key: string): Entry {
+    const entry = this.#entries.get(key) ?? { state: "idle", again: false, failures: 0, later: undefined };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #cancelLater(entry: Entry): void {
+    entry.later?.timer.cancel();
+    entry.later = undefined;
+  }
+
+  #dropIfIdle(key: string, entry: Entry): void {
+    const forgettable = entry.state === "idle" && entry.failures === 0 && entry.later === undefined;
+    if (forgettable || (this.#stopped && entry.state === "idle")) this.#entries.delete(key);
+  }
+}
