@@ -41,9 +41,9 @@ export function parseAmount(text: string): Amount | undefined {
   return bytes === undefined ? undefined : { bytes };
 }
 
-/** Bytes that an amount means on a node of this capacity. */
+/** Bytes that an amount means on a node of this capacity, without the noise of binary fractions (0.07 × 100 is 7). */
 export function amountBytes(amount: Amount, capacityBytes: number): number {
-  return "bytes" in amount ? amount.bytes : amount.fraction * capacityBytes;
+  return "bytes" in amount ? amount.bytes : Math.round(amount.fraction * capacityBytes * 1024) / 1024;
 }
 
 /** Seconds of "90s", "5m", "1h30m". Undefined for anything else. */

@@ -23,16 +23,22 @@ export interface Toleration {
   effect?: string;
 }
 
-/** `missing`: no usable sample; `stale`: older than the policy's staleAfter (judged in evaluate); never makes a node look safer. */
-export interface NodeSnapshot {
-  name: string;
-  capacityBytes: number;
-  allocatableBytes: number;
-  /** Measured use of the whole node; undefined when the source has none. */
+/** Memory use as measured. Whether it may be relied on is judged in ./figures.ts: a bad figure never makes a node look safer. */
+export interface Figure {
+  /** Undefined when the source has none. */
   usedBytes: number | undefined;
   /** When `usedBytes` was measured. */
   sampledAtMs: number | undefined;
   series?: Series;
+  /** A newer sample than this was rejected as implausible: what is known is not the whole truth. */
+  suspect?: boolean;
+}
+
+/** A node; `usedBytes` is that of the whole node. Undefined: the sum of its pods is taken in its place. */
+export interface NodeSnapshot extends Figure {
+  name: string;
+  capacityBytes: number;
+  allocatableBytes: number;
   labels: Record<string, string>;
   taints: Taint[];
   unschedulable: boolean;
@@ -40,16 +46,18 @@ export interface NodeSnapshot {
   maxPods: number;
   /** The node's agent is ready to serve moves. */
   agentReady: boolean;
+  /**
+   * Bytes that may still be staged here while a move's copy exists beside the restored pod, both of which count as used.
+   * Absent: not known (a snapshot written by hand), and not asked for.
+   */
+  stagingFreeBytes?: number;
 }
 
-export interface PodSnapshot {
+export interface PodSnapshot extends Figure {
   namespace: string;
   name: string;
   uid: string;
   node: string;
-  usedBytes: number | undefined;
-  sampledAtMs: number | undefined;
-  series?: Series;
   /** Bytes per minute; where a series is there, derived from it. */
   growthBytesPerMinute?: number;
   requestBytes: number;
@@ -86,12 +94,21 @@ export interface MoveSnapshot {
   transferredBytes?: number;
 }
 
+/** What one metrics source measured. A node or pod that is not in it has no figure there. */
+export interface SourceFigures {
+  nodes: ReadonlyMap<string, Figure>;
+  /** By UID. */
+  pods: ReadonlyMap<string, Figure>;
+}
+
 export interface ClusterSnapshot {
   timeMs: number;
   nodes: NodeSnapshot[];
   pods: PodSnapshot[];
   /** In flight and past. */
   moves: MoveSnapshot[];
+  /** By metrics source: a policy reads its own source's figures only. Absent: the figures on nodes and pods serve every policy. */
+  sources?: Readonly<Record<string, SourceFigures>>;
   /** What the last evaluate handed back. */
   memory?: PlanningMemory;
 }

@@ -12,5 +12,9 @@ export interface Strategy<Name extends string, Options extends z.ZodObject, Run>
   configure(options: z.output<Options>): Run;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a list holds strategies of differing options; `any` only in this variance position
-export type AnyStrategy<Run> = Strategy<string, z.ZodObject, Run> | Strategy<string, any, Run>;
+/** Declares a strategy; only there to let the compiler find the types. */
+export function strategy<Run>() {
+  return <const Name extends string, Options extends z.ZodObject>(
+    definition: Strategy<Name, Options, Run>,
+  ): Strategy<Name, Options, Run> => definition;
+}

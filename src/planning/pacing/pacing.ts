@@ -1,0 +1,20 @@
+/** Pacing: how many moves at once, and how soon again. It counts everyone's moves, those written by hand too. */
+import { FINAL_PHASES } from "../../api/v1alpha1/pod-migration.ts";
+import type { Reason } from "../decision.ts";
+import type { MoveSnapshot } from "../snapshot.ts";
+
+export interface PacingInput {
+  nowMs: number;
+  /** On record: under way and past. */
+  moves: readonly MoveSnapshot[];
+  /** Moves that other policies start in this evaluation. */
+  planned: number;
+}
+
+export type PacingAnswer = { ok: true } | ({ ok: false } & Reason);
+/** Whether this policy may start moves in this evaluation. */
+export type PacingFunction = (input: PacingInput) => PacingAnswer;
+
+export function isUnderWay(move: MoveSnapshot): boolean {
+  return !FINAL_PHASES.has(move.phase);
+}

@@ -1,0 +1,12 @@
+/** Placement: to which of the feasible nodes a pod goes. */
+
+/** A node that could be a target, with everything reserved on it taken into account. */
+export interface Target {
+  name: string;
+  capacityBytes: number;
+  /** Capacity minus what is used and what is reserved. */
+  freeBytes: number;
+}
+
+/** How good a feasible target is for a pod of this size: the highest score wins, the first by name among equals. */
+export type PlacementFunction = (target: Target, podBytes: number) => number;
