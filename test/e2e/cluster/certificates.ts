@@ -21,14 +21,15 @@ export interface Subject {
 }
 
 async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
-  const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", key);
-  return x509.PemConverter.encode(pkcs8, "PRIVATE KEY");
+  const [format, label] =
+    key.type === "private" ? (["pkcs8", "PRIVATE KEY"] as const) : (["spki", "PUBLIC KEY"] as const);
+  return x509.PemConverter.encode(await webcrypto.subtle.exportKey(format, key), label);
 }
 
-/** A signing key pair for service accounts: private and public PEM in one file is what the API server takes. */
-export async function newSigningKey(): Promise<string> {
+/** A key pair that signs service accounts' tokens. */
+export async function newSigningKeys(): Promise<{ privateKey: string; publicKey: string }> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-  return pemOf(keys.privateKey);
+  return { privateKey: await pemOf(keys.privateKey), publicKey: await pemOf(keys.publicKey) };
 }
 
 function validity(): { notBefore: Date; notAfter: Date } {

@@ -102,7 +102,7 @@ async function startApiServer(context: Context): Promise<void> {
     "kubelet-client-certificate": toKubelet.certificate,
     "kubelet-client-key": toKubelet.key,
     "kubelet-preferred-address-types": "InternalIP",
-    "service-account-key-file": credentials.signingKey,
+    "service-account-key-file": credentials.verifyingKey,
     "service-account-signing-key-file": credentials.signingKey,
     "service-account-issuer": "https://kubernetes.default.svc",
     "service-cluster-ip-range": settings.serviceSubnet,

@@ -1,7 +1,7 @@
 /** Who is who in the cluster: one certificate per component, signed by the cluster's own authority, and kubeconfigs. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Authority, type Identity, newSigningKey, type Subject } from "./certificates.ts";
+import { Authority, type Identity, newSigningKeys, type Subject } from "./certificates.ts";
 import type { NodeSettings, Settings } from "./settings.ts";
 
 /** Paths on the host. */
@@ -14,9 +14,10 @@ export class Credentials {
   readonly #authority: Authority;
   readonly #settings: Settings;
   readonly folder: string;
-  /** Paths. */
+  /** Paths: the authority's certificate, and the key pair of the service accounts' tokens. */
   readonly authority: string;
   readonly signingKey: string;
+  readonly verifyingKey: string;
 
   private constructor(settings: Settings, authority: Authority) {
     this.#settings = settings;
@@ -24,13 +25,16 @@ export class Credentials {
     this.folder = join(settings.folder, "credentials");
     this.authority = join(this.folder, "ca.crt");
     this.signingKey = join(this.folder, "service-accounts.key");
+    this.verifyingKey = join(this.folder, "service-accounts.pub");
   }
 
   static async create(settings: Settings): Promise<Credentials> {
     const credentials = new Credentials(settings, await Authority.create("headroom-e2e"));
     await mkdir(credentials.folder, { recursive: true, mode: 0o700 });
     await writeFile(credentials.authority, credentials.#authority.certificate);
-    await writeFile(credentials.signingKey, await newSigningKey(), { mode: 0o600 });
+    const keys = await newSigningKeys();
+    await writeFile(credentials.signingKey, keys.privateKey, { mode: 0o600 });
+    await writeFile(credentials.verifyingKey, keys.publicKey);
     return credentials;
   }
 
