@@ -5,14 +5,14 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { run } from "./command.ts";
 import type { Settings } from "./settings.ts";
 
 const BUILD_FOLDER = new URL("./build/", import.meta.url).pathname;
 const BUILD_LIMIT_SECONDS = 45 * 60;
 
-/** A recipe is called as `recipe OUT_DIR`; its other inputs are part of the hash. */
+/** A recipe is called as `recipe OUT_DIR`; its other inputs (relative to ./build, or absolute) are part of the hash. */
 export interface Recipe {
   name: string;
   script: string;
@@ -60,7 +60,8 @@ export async function build(settings: Settings, recipe: Recipe, say: (line: stri
 
 async function hashOf(recipe: Recipe): Promise<string> {
   const hash = createHash("sha256");
-  for (const file of [recipe.script, ...(recipe.inputs ?? [])]) hash.update(await readFile(join(BUILD_FOLDER, file)));
+  for (const file of [recipe.script, ...(recipe.inputs ?? [])])
+    hash.update(await readFile(resolve(BUILD_FOLDER, file)));
   for (const arg of recipe.args ?? []) hash.update(`\0${arg}`);
   return hash.digest("hex").slice(0, 16);
 }

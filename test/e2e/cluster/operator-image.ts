@@ -1,0 +1,125 @@
+/**
+ * The operator's image, put together from the last stage of the repository's Dockerfile without a container engine. What the
+ * stage's base image would bring, a slim Debian with Node, comes from Debian's packages and from the `node` npm package.
+ */
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, stat, symlink } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { run } from "./command.ts";
+import { type CopyInstruction, lastStage, type Stage } from "./dockerfile.ts";
+import { type ImageConfig, writeImage, writeLayer } from "./oci.ts";
+import { build } from "./programs.ts";
+import type { Settings } from "./settings.ts";
+
+const REPOSITORY = new URL("../../../", import.meta.url).pathname.replace(/\/$/, "");
+export const OPERATOR_REPOSITORY = "headroom.test/headroom";
+export const OPERATOR_TAG = "e2e";
+const NODE_BASE = /^node:24(-trixie)?-slim$/;
+const NODE_BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+type Say = (line: string) => void;
+
+/** Files that a test adds on top of the product, by their path in the image. */
+export type ExtraFiles = Record<string, string>;
+
+/** Builds the image and answers the path of its tar. */
+export async function buildOperatorImage(settings: Settings, say: Say, extra: ExtraFiles = {}): Promise<string> {
+  const stage = lastStage(await readFile(join(REPOSITORY, "Dockerfile"), "utf8"));
+  if (!NODE_BASE.test(stage.base)) throw new Error(`the Dockerfile's last base is not understood: ${stage.base}`);
+  const base = await build(settings, { name: "image-base", script: "image-base.sh" }, say);
+  const folder = join(settings.folder, "images");
+  await mkdir(folder, { recursive: true });
+  const work = await mkdtemp(join(folder, "operator."));
+  try {
+    const layers = [
+      join(base, "layer.tar"),
+      await nodeLayer(work),
+      await productLayer(settings, stage, work, say, extra),
+    ];
+    const image = join(folder, "operator.tar");
+    await writeImage(`${OPERATOR_REPOSITORY}:${OPERATOR_TAG}`, layers, configOf(stage), image);
+    return image;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+function configOf(stage: Stage): ImageConfig {
+  const env = { PATH: NODE_BASE_PATH, ...stage.env };
+  return {
+    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    WorkingDir: stage.workingDirectory,
+    Labels: stage.labels,
+    ExposedPorts: Object.fromEntries(stage.ports.map((port) => [port.includes("/") ? port : `${port}/tcp`, {}])),
+    ...(stage.user ? { User: stage.user } : {}),
+    ...(stage.entrypoint ? { Entrypoint: stage.entrypoint } : {}),
+    ...(stage.command ? { Cmd: stage.command } : {}),
+  };
+}
+
+async function nodeLayer(work: string): Promise<string> {
+  const root = join(work, "node");
+  await mkdir(join(root, "usr/local/bin"), { recursive: true });
+  await cp(await realpath(join(REPOSITORY, "node_modules/node/bin/node")), join(root, "usr/local/bin/node"));
+  const layer = join(work, "node.tar");
+  await writeLayer(root, layer);
+  return layer;
+}
+
+async function productLayer(
+  settings: Settings,
+  stage: Stage,
+  work: string,
+  say: Say,
+  extra: ExtraFiles,
+): Promise<string> {
+  const sources = await buildStage(settings, work, say);
+  const root = join(work, "product");
+  await mkdir(root);
+  for (const instruction of stage.copies) await copy(instruction, sources, root);
+  for (const [path, file] of Object.entries(extra)) await cp(file, join(root, path));
+  const layer = join(work, "product.tar");
+  await writeLayer(root, layer);
+  return layer;
+}
+
+/** What the Dockerfile's stage `build` has in /src at its end. */
+async function buildStage(settings: Settings, work: string, say: Say): Promise<string> {
+  const dependencies = await build(
+    settings,
+    {
+      name: "operator-dependencies",
+      script: "operator-dependencies.sh",
+      inputs: [join(REPOSITORY, "package.json"), join(REPOSITORY, "package-lock.json")],
+      args: [REPOSITORY],
+    },
+    say,
+  );
+  const folder = join(work, "build");
+  await mkdir(folder);
+  const kept = ["src", "scripts", "crds", "package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json"];
+  for (const name of kept) await cp(join(REPOSITORY, name), join(folder, name), { recursive: true });
+  await symlink(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
+  await run("npm", ["run", "--silent", "build"], { cwd: folder, timeoutSeconds: 300 });
+  await rm(join(folder, "node_modules"));
+  await symlink(join(dependencies, "node_modules"), join(folder, "node_modules"));
+  return folder;
+}
+
+async function copy(instruction: CopyInstruction, buildFolder: string, root: string): Promise<void> {
+  for (const source of instruction.sources) {
+    const from = sourcePath(instruction, source, buildFolder);
+    const folder = (await stat(from)).isDirectory();
+    const intoFolder = instruction.target.endsWith("/") || instruction.sources.length > 1;
+    const target = join(root, instruction.target, !folder && intoFolder ? basename(source) : "");
+    await mkdir(join(target, ".."), { recursive: true });
+    await cp(await realpath(from), target, { recursive: true, verbatimSymlinks: true });
+  }
+}
+
+function sourcePath(instruction: CopyInstruction, source: string, buildFolder: string): string {
+  if (instruction.from === undefined) return join(REPOSITORY, source);
+  if (instruction.from !== "build" || !source.startsWith("/src/")) {
+    throw new Error(`COPY --from=${instruction.from} ${source} is not understood`);
+  }
+  return join(buildFolder, source.slice("/src/".length));
+}
