@@ -1,0 +1,90 @@
+/** Carries the hand-over out, step by step as ./plan.ts says. */
+import { LINEAGE_LABEL, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
+import { PODS, type Pod } from "../../../kube/resources.ts";
+import { livenessForgivesMs } from "../preflight/probes.ts";
+import type { MoveRun } from "../run.ts";
+import { enteredAtMs } from "../status.ts";
+import { JOB_TRACKING } from "./belongings.ts";
+import type { MovePods } from "./observe.ts";
+import { DELETION_COST, type HandOverStep, LOWEST_COST, nextStep } from "./plan.ts";
+import { removeSurplus } from "./surplus.ts";
+
+export interface Delay {
+  afterMs: number;
+  message: string;
+}
+
+const POLL_MS = 250;
+/** Before the source's liveness probe is taken to fail, this much is kept in hand. */
+const LIVENESS_MARGIN_MS = 3_000;
+/** Cost, orphan, adopt: no hand-over has more steps. */
+const STEP_LIMIT = 5;
+
+/** Undefined when the target has everything. */
+export async function handOver(run: MoveRun, found: MovePods): Promise<Delay | undefined> {
+  let pods = found;
+  for (let step = 0; step < STEP_LIMIT; step++) {
+    const next = nextStep({ ...pods, ...ownerOf(run), pressed: isPressed(run, pods.source) });
+    if (next.do === "wait") return { afterMs: POLL_MS, message: next.message };
+    if (next.do === "nothing") {
+      await removeSurplus(run, pods);
+      return undefined;
+    }
+    pods = await take(run, pods, next);
+  }
+  throw new Error(`the hand-over of move ${run.move.metadata.name} does not end`);
+}
+
+function ownerOf(run: MoveRun) {
+  const { owner } = run.move.status;
+  return { ownerKind: owner?.kind, ownerUID: owner?.uid };
+}
+
+function isPressed(run: MoveRun, source: Pod | undefined): boolean {
+  const frozenMs = enteredAtMs(run.move.status, "Frozen");
+  const forgivenMs = source === undefined ? undefined : livenessForgivesMs(source);
+  if (frozenMs === undefined || forgivenMs === undefined) return false;
+  return run.deps.clock.now() - frozenMs > forgivenMs - LIVENESS_MARGIN_MS;
+}
+
+type Act = Exclude<HandOverStep, { do: "wait" | "nothing" }>;
+
+async function take(run: MoveRun, pods: MovePods, step: Act): Promise<MovePods> {
+  switch (step.do) {
+    case "lower-cost":
+      return { ...pods, source: await patch(run, step.source, { annotations: { [DELETION_COST]: LOWEST_COST } }) };
+    case "orphan-source":
+      return { ...pods, source: await patch(run, step.source, orphaned(run, step.source)) };
+    case "adopt-target":
+      return { ...pods, target: await patch(run, step.target, adopted(run, step.target)) };
+  }
+}
+
+/** The UID makes it this very pod; no resourceVersion: its kubelet writes its status all the time. */
+function patch(run: MoveRun, pod: Pod, metadata: object): Promise<Pod> {
+  const { namespace, name, uid } = pod.metadata;
+  return run.deps.client.patch(
+    PODS,
+    { ...(namespace === undefined ? {} : { namespace }), name },
+    { metadata: { uid, ...metadata } },
+  );
+}
+
+function orphaned(run: MoveRun, source: Pod) {
+  const labels = Object.fromEntries(Object.keys(run.move.status.handOver?.labels ?? {}).map((key) => [key, null]));
+  const owner = run.move.status.owner?.uid;
+  return {
+    labels,
+    ownerReferences: (source.metadata.ownerReferences ?? []).filter((reference) => reference.uid !== owner),
+    finalizers: (source.metadata.finalizers ?? []).filter((finalizer) => finalizer !== JOB_TRACKING),
+  };
+}
+
+function adopted(run: MoveRun, target: Pod) {
+  const { handOver, lineage } = run.move.status;
+  return {
+    labels: { ...handOver?.labels, ...(lineage === undefined ? {} : { [LINEAGE_LABEL]: lineage }), [MOVE_LABEL]: null },
+    ownerReferences: handOver?.ownerReferences ?? [],
+    finalizers: [...new Set([...(target.metadata.finalizers ?? []), ...(handOver?.finalizers ?? [])])],
+  };
+}

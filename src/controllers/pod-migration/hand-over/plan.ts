@@ -1,0 +1,61 @@
+/**
+ * The next step of handing a pod's labels and owner over to its copy. Pure, and decided anew from what is there each time: a
+ * hand-over that was cut short anywhere is completed, not begun again.
+ */
+import { MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
+import type { Pod } from "../../../kube/resources.ts";
+import type { MovePods } from "./observe.ts";
+
+export const DELETION_COST = "controller.kubernetes.io/pod-deletion-cost";
+export const LOWEST_COST = "-2147483648";
+
+export type HandOverStep =
+  | { do: "nothing" }
+  /** Should the ReplicaSet find one pod too many, this is the one to go. */
+  | { do: "lower-cost"; source: Pod }
+  /** Labels, owner and the Job's finalizer off the source. */
+  | { do: "orphan-source"; source: Pod }
+  /** All of them onto the target. */
+  | { do: "adopt-target"; target: Pod }
+  | { do: "wait"; message: string };
+
+export interface HandOverSituation extends MovePods {
+  /** Kind of the owning controller; undefined for a bare pod. */
+  ownerKind: string | undefined;
+  ownerUID: string | undefined;
+  /** The source's kubelet is about to find it unhealthy and to restart it: waiting on would make a second copy. */
+  pressed: boolean;
+}
+
+export function nextStep(situation: HandOverSituation): HandOverStep {
+  const { target, source, ownerKind } = situation;
+  if (target === undefined || isAdopted(target)) return { do: "nothing" };
+  const owned = source !== undefined && source.metadata.deletionTimestamp === undefined && isOwned(source, situation);
+  if (!owned) return { do: "adopt-target", target };
+  return ownerKind === "Job" ? { do: "orphan-source", source } : replicaSetStep(source, target, situation.pressed);
+}
+
+/**
+ * A ReplicaSet with one pod too many deletes the one that isn't ready before the one that is, and only then looks at their
+ * cost: so the target is given to it once it is ready, or while the source isn't either.
+ */
+function replicaSetStep(source: Pod, target: Pod, pressed: boolean): HandOverStep {
+  if (source.metadata.annotations?.[DELETION_COST] !== LOWEST_COST) return { do: "lower-cost", source };
+  const safe = target.status?.phase === "Running" && (isReady(target) || !isReady(source));
+  if (safe) return { do: "adopt-target", target };
+  if (pressed) return { do: "orphan-source", source };
+  return { do: "wait", message: "the copy runs; it is handed to its ReplicaSet as soon as it is ready" };
+}
+
+/** The adoption takes the move's label off the target, in the same write that puts the owner on. */
+export function isAdopted(target: Pod): boolean {
+  return target.metadata.labels?.[MOVE_LABEL] === undefined;
+}
+
+function isOwned(source: Pod, { ownerUID }: HandOverSituation): boolean {
+  return (source.metadata.ownerReferences ?? []).some((owner) => owner.uid === ownerUID);
+}
+
+export function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}

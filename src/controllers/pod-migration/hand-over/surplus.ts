@@ -1,0 +1,65 @@
+/** Removes the pod that an owner made while the source was no longer its own and the target not yet. */
+import { JOBS, PODS, type Pod, REPLICA_SETS } from "../../../kube/resources.ts";
+import { deletePod } from "../pods.ts";
+import type { MoveRun } from "../run.ts";
+import { enteredAtMs } from "../status.ts";
+import type { MovePods } from "./observe.ts";
+
+export async function removeSurplus(run: MoveRun, pods: MovePods): Promise<void> {
+  const { owner } = run.move.status;
+  const sinceMs = enteredAtMs(run.move.status, "Committed");
+  if (owner === undefined || sinceMs === undefined || pods.target === undefined) return;
+  const { namespace } = run.move.metadata;
+  const [desired, { items }] = await Promise.all([desiredPods(run), run.deps.client.list(PODS, { namespace })]);
+  if (desired === undefined) return;
+  const owned = items.filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid));
+  const surplus = surplusAmong(owned, desired, { keep: pods.target, leaving: pods.source, sinceMs });
+  for (const pod of surplus) {
+    await deletePod(run, pod);
+    const words = `pod ${pod.metadata.name} was made by its ${owner.kind} while ${pods.target.metadata.name} was being handed over, and is removed`;
+    run.deps.events.record(run.move, "Warning", "ReplacementRemoved", words);
+    run.deps.events.record(pod, "Warning", "ReplacementRemoved", words);
+  }
+}
+
+/** How many pods the owner wants to have at once; undefined when it is gone. */
+async function desiredPods(run: MoveRun): Promise<number | undefined> {
+  const { owner } = run.move.status;
+  const ref = { namespace: run.move.metadata.namespace, name: owner?.name ?? "" };
+  if (owner?.kind === "Job") {
+    const job = await run.deps.client.get(JOBS, ref);
+    const { parallelism = 1, completions } = job?.spec ?? {};
+    const left = completions === undefined ? parallelism : completions - (job?.status?.succeeded ?? 0);
+    return job === undefined ? undefined : Math.min(parallelism, left);
+  }
+  const replicaSet = await run.deps.client.get(REPLICA_SETS, ref);
+  return replicaSet === undefined ? undefined : (replicaSet.spec?.replicas ?? 1);
+}
+
+/** The youngest pods beyond what is wanted, made since the commit; never the target. Pure. */
+export function surplusAmong(
+  owned: Pod[],
+  desired: number,
+  { keep, leaving, sinceMs }: { keep: Pod; leaving: Pod | undefined; sinceMs: number },
+): Pod[] {
+  const active = owned.filter((pod) => isActive(pod) && pod.metadata.uid !== leaving?.metadata.uid);
+  const excess = Math.max(0, active.length - desired);
+  return active
+    .filter((pod) => pod.metadata.uid !== keep.metadata.uid && createdMs(pod) >= wholeSecond(sinceMs))
+    .sort((a, b) => createdMs(b) - createdMs(a))
+    .slice(0, excess);
+}
+
+function isActive(pod: Pod): boolean {
+  const ended = pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+  return pod.metadata.deletionTimestamp === undefined && !ended;
+}
+
+function createdMs(pod: Pod): number {
+  return Date.parse(String(pod.metadata.creationTimestamp));
+}
+
+/** Creation times have no fractions. */
+function wholeSecond(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000) * 1000;
+}

@@ -1,0 +1,77 @@
+/**
+ * Frozen: pauses the source and dumps its pages straight to the target. This phase is written before the pause. When it is
+ * taken up again after a crash, the restore may already have been called: the target's agent says so.
+ */
+import type { Dumped, MoveRecord } from "../../../agent/protocol.ts";
+import { attempt, type DriverFailure, inWords } from "../driver-failure.ts";
+import { advance, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
+import { readSource } from "../pods.ts";
+import { type MoveRun, moveId, type Sending, sourceOf, targetOf } from "../run.ts";
+import { openForSource } from "../sending.ts";
+import { timeText } from "../status.ts";
+import { watchedDump } from "../watched-dump.ts";
+
+const RETRY_MS = 500;
+
+export async function frozen(run: MoveRun): Promise<Outcome> {
+  const { sending } = run.scratch;
+  if (sending !== undefined) return dump(run, sending);
+  const target = await attempt(targetState(run));
+  if (!target.ok) return wait(RETRY_MS, inWords(target.failure));
+  if (target.value === "restoring" || target.value === "held") {
+    return advance("Restoring", "Dumped", "the pages are on the target, taken up again");
+  }
+  return reopenAndDump(run);
+}
+
+async function targetState(run: MoveRun): Promise<MoveRecord["state"] | undefined> {
+  const { moveUID } = moveId(run);
+  const records = await run.deps.driver.moves(targetOf(run.move).node);
+  return records.find((record) => record.moveUID === moveUID && record.role === "target")?.state;
+}
+
+async function reopenAndDump(run: MoveRun): Promise<Outcome> {
+  const source = await readSource(run);
+  if (source === undefined) return rollBack("PodGone", "the source pod was deleted before its dump was complete");
+  const opened = await openForSource(run, source);
+  if (!opened.ok) return failed("ReceiveFailed", opened.failure);
+  return dump(run, opened.value);
+}
+
+async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
+  const { node, container } = sourceOf(run.move);
+  const options = { ...sending, tcp: run.move.spec.tcp };
+  const startedMs = run.deps.clock.now();
+  const result = await watchedDump(
+    run,
+    attempt(run.deps.driver.dump(node, moveId(run), container, options)),
+    startedMs,
+  );
+  // The way that was opened is used up: whoever tries again opens one anew.
+  delete run.scratch.sending;
+  if ("kind" in result) return result;
+  return result.ok ? dumped(run, result.value) : failed("DumpFailed", result.failure);
+}
+
+/** The restore is called at once; the phase is written while it runs. */
+function dumped(run: MoveRun, answer: Dumped): Outcome {
+  const { node, podUID } = targetOf(run.move);
+  const restore = run.deps.driver.restore(node, moveId(run), { podUID });
+  restore.catch(() => {}); // Restoring awaits it and deals with the failure; should that be skipped, nobody is left unheard
+  run.scratch.restore = restore;
+  return advance("Restoring", "Dumped", "the pages are on the target", figures(run, answer));
+}
+
+function figures(run: MoveRun, answer: Dumped): StatusChanges {
+  const [container, ...others] = run.move.status.containers;
+  const { memoryBytes, transferredBytes } = answer;
+  return {
+    frozenAt: timeText(answer.frozenAtMs),
+    timings: answer.timings,
+    ...(container === undefined ? {} : { containers: [{ ...container, memoryBytes, transferredBytes }, ...others] }),
+  };
+}
+
+function failed(reason: string, failure: DriverFailure): Outcome {
+  return failure.retryable ? wait(RETRY_MS, inWords(failure)) : rollBack(reason, inWords(failure));
+}

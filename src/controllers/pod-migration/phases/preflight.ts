@@ -1,0 +1,106 @@
+/** Preflight: everything that could fail is asked before anything is touched. A refusal ends the move with its reason. */
+import { formatBytes } from "../../../api/quantity.ts";
+import type { SourceContainer } from "../../../checkpointing/driver.ts";
+import { KubeError } from "../../../kube/client.ts";
+import { PODS, type Pod } from "../../../kube/resources.ts";
+import { podObstacle } from "../../../planning/eligibility/pod-obstacles.ts";
+import type { Refusal } from "../dependencies.ts";
+import { inWords } from "../driver-failure.ts";
+import { handOverOf } from "../hand-over/belongings.ts";
+import { advance, type Outcome, type StatusChanges, wait } from "../outcome.ts";
+import { type MoveSize, stagingBytes } from "../preflight/cost.ts";
+import { askSource, askTarget, type SourceAnswers } from "../preflight/gather.ts";
+import { runningContainer } from "../preflight/pod-facts.ts";
+import { sourceRefusal } from "../preflight/source-checks.ts";
+import { targetRefusal } from "../preflight/target-checks.ts";
+import { type MoveRun, required } from "../run.ts";
+import { targetPod, targetPodName } from "../target-pod.ts";
+
+/** An agent that doesn't answer is asked again until the phase's time is up. */
+const RETRY_MS = 2_000;
+
+export async function preflight(run: MoveRun): Promise<Outcome> {
+  const { deps, move } = run;
+  const { namespace } = move.metadata;
+  const pod = await deps.client.get(PODS, { namespace, name: move.spec.podName });
+  if (pod === undefined || pod.metadata.uid !== move.status.sourcePodUID) {
+    return refused({ reason: "PodNotFound", message: `pod ${namespace}/${move.spec.podName} is gone` });
+  }
+  const obstacle = podObstacle(pod, { ownNamespace: deps.namespace });
+  if (obstacle) return refused(obstacle);
+  const container = runningContainer(pod);
+  if (!container) return refused({ reason: "ContainerNotRunning", message: "its status names no running container" });
+  return askNodes(run, pod, container);
+}
+
+async function askNodes(run: MoveRun, pod: Pod, container: SourceContainer): Promise<Outcome> {
+  const node = required(run.move, "sourceNode", run.move.status.sourceNode);
+  const source = await askSource(run.deps, node, container);
+  if (!source.ok) {
+    return source.failure.retryable
+      ? wait(RETRY_MS, inWords(source.failure))
+      : refused({ reason: source.failure.reason, message: inWords(source.failure) });
+  }
+  const refusal = sourceRefusal({ pod, tcp: run.move.spec.tcp, ...source.value });
+  return refusal ? refused(refusal) : chooseTarget(run, pod, container, source.value);
+}
+
+async function chooseTarget(
+  run: MoveRun,
+  pod: Pod,
+  container: SourceContainer,
+  source: SourceAnswers,
+): Promise<Outcome> {
+  const { facts } = source;
+  const staging = stagingBytes(facts);
+  const { memoryBytes } = facts;
+  const { targetNode } = run.move.spec;
+  const placed = await run.deps.choosePlacement({ pod, memoryBytes, stagingBytes: staging, targetNode });
+  if (!placed.ok) return refused(placed);
+  const target = await askTarget(run.deps, placed.node);
+  if (!target.ok) {
+    return target.failure.retryable
+      ? wait(RETRY_MS, inWords(target.failure))
+      : refused({ reason: target.failure.reason, message: inWords(target.failure) });
+  }
+  const sides = { node: placed.node, source: source.features, target: target.value, stagingBytes: staging };
+  const refusal = targetRefusal(sides) ?? (await dryRun(run, pod, placed.node));
+  return refusal ? refused(refusal) : accepted(run, pod, container, facts, placed.node);
+}
+
+/** Quota and admission, as the API server would judge the target pod. */
+async function dryRun(run: MoveRun, pod: Pod, node: string): Promise<Refusal | undefined> {
+  const { uid: moveUID } = run.move.metadata;
+  const name = targetPodName(pod, moveUID);
+  const lineage = run.move.status.lineage ?? "";
+  const copy = targetPod(pod, { name, moveUID, lineage, node, nowMs: run.deps.clock.now() });
+  try {
+    await run.deps.client.create(PODS, copy, { dryRun: true });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof KubeError) || error.transient) throw error;
+    return { reason: "TargetPodRefused", message: `the API server would not admit the target pod: ${error.message}` };
+  }
+}
+
+function accepted(run: MoveRun, pod: Pod, container: SourceContainer, size: MoveSize, targetNode: string): Outcome {
+  const { containerID, containerName: name } = container;
+  const { memoryBytes, filesBytes } = size;
+  const changes: StatusChanges = {
+    targetNode,
+    targetPodName: targetPodName(pod, run.move.metadata.uid),
+    containers: [{ name, containerID, memoryBytes, filesBytes }],
+    memory: formatBytes(memoryBytes),
+    handOver: handOverOf(pod),
+  };
+  return advance(
+    "Preparing",
+    "PreflightPassed",
+    `to node ${targetNode}, ${formatBytes(memoryBytes)} of memory`,
+    changes,
+  );
+}
+
+function refused({ reason, message }: Refusal): Outcome {
+  return advance("Failed", reason, message);
+}

@@ -1,0 +1,81 @@
+/**
+ * Preparing: creates the target pod, registers it with its node's agent, lets it be scheduled and waits until its container's
+ * `create` is held there. The source goes on running all the while.
+ */
+import type { Pod } from "../../../kube/resources.ts";
+import { attempt, inWords } from "../driver-failure.ts";
+import { advance, note, type Outcome, rollBack, wait } from "../outcome.ts";
+import { heldBackUntilDump } from "../pace.ts";
+import { ensureTargetPod, readSource, readTarget, removeGate } from "../pods.ts";
+import { runningContainer } from "../preflight/pod-facts.ts";
+import { type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
+import { openForSource } from "../sending.ts";
+import { type Readiness, targetReadiness } from "../target-readiness.ts";
+
+/** Between two looks at a target that is starting. */
+const POLL_MS = 250;
+/** An agent or pod that isn't there yet. */
+const RETRY_MS = 1_000;
+
+export async function preparing(run: MoveRun): Promise<Outcome> {
+  const source = await readSource(run);
+  const lost = sourceChanged(run, source);
+  if (lost || source === undefined) return lost ?? rollBack("PodGone", "the source pod is gone");
+  if (run.move.status.targetPodUID === undefined) return createTarget(run, source);
+  const target = await readTarget(run);
+  if (target === undefined) return rollBack("TargetPodGone", "the target pod was deleted");
+  return prepareTarget(run, source, target);
+}
+
+/** A source that is being deleted, or whose container is another one by now, is not moved any more. */
+function sourceChanged(run: MoveRun, source: Pod | undefined): Outcome | undefined {
+  if (source === undefined) return rollBack("PodGone", "the source pod is gone");
+  if (source.metadata.deletionTimestamp !== undefined)
+    return rollBack("PodTerminating", "the source pod is being deleted");
+  const { containerID } = sourceOf(run.move).container;
+  const now = runningContainer(source)?.containerID;
+  const running = source.status?.containerStatuses?.[0]?.state?.running !== undefined;
+  if (running && now !== undefined && now === containerID) return undefined;
+  return rollBack("ContainerRestarted", "the source's container ended or was restarted");
+}
+
+async function createTarget(run: MoveRun, source: Pod): Promise<Outcome> {
+  const created = await ensureTargetPod(run, source);
+  if (created.ok) return note({ targetPodUID: created.uid });
+  return rollBack("NameTaken", `another pod is named ${run.move.status.targetPodName}`);
+}
+
+async function prepareTarget(run: MoveRun, source: Pod, target: Pod): Promise<Outcome> {
+  const { node, podUID } = targetOf(run.move);
+  const { containerName } = sourceOf(run.move).container;
+  const registered = await attempt(run.deps.driver.register(node, moveId(run), { podUID, containerName }));
+  if (!registered.ok) {
+    return registered.failure.retryable
+      ? wait(RETRY_MS, inWords(registered.failure))
+      : rollBack("RegisterFailed", inWords(registered.failure));
+  }
+  if (heldBackUntilDump(run.move)) return open(run, source);
+  await removeGate(run, target);
+  const records = await attempt(run.deps.driver.moves(node));
+  const held =
+    records.ok && records.value.some(({ moveUID, createWaiting }) => moveUID === moveId(run).moveUID && createWaiting);
+  const readiness = held ? ({ kind: "ready" } as const) : targetReadiness(target, run.deps.clock.now());
+  return readiness.kind === "ready" ? open(run, source) : notReady(readiness);
+}
+
+function notReady(readiness: Exclude<Readiness, { kind: "ready" }>): Outcome {
+  if (readiness.kind === "hopeless") return rollBack(readiness.reason, readiness.message);
+  return wait(POLL_MS, readiness.message);
+}
+
+/** The page server and the way for files are opened last, so that little is staged in vain. */
+async function open(run: MoveRun, source: Pod): Promise<Outcome> {
+  const opened = await openForSource(run, source);
+  if (!opened.ok) {
+    return opened.failure.retryable
+      ? wait(RETRY_MS, inWords(opened.failure))
+      : rollBack("ReceiveFailed", inWords(opened.failure));
+  }
+  run.scratch.sending = opened.value;
+  return advance("Frozen", "TargetReady", `the target on node ${targetOf(run.move).node} waits for the pages`);
+}

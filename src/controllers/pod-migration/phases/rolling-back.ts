@@ -1,0 +1,73 @@
+/**
+ * RollingBack: the source goes on from where it was, the copy goes. The source is resumed at once, whether or not the target
+ * answers: a release is only ever sent after Committed has been written, and now it never will be (docs/moves.md).
+ */
+import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-failure.ts";
+import { WITHDRAWN } from "../interruption.ts";
+import { advance, type Outcome, wait } from "../outcome.ts";
+import { deletePod, readSource, readTarget } from "../pods.ts";
+import { type MoveRun, moveId, sourceOf } from "../run.ts";
+import { enteredAtMs } from "../status.ts";
+
+const RETRY_MS = 500;
+/** A target that is cut off is cleared up by the sweep (../leftovers.ts) once it is back; the move doesn't wait longer. */
+const TARGET_PATIENCE_MS = 30_000;
+
+/** What is still to be done on one side; undefined when nothing is. */
+type Pending = string | undefined;
+
+export async function rollingBack(run: MoveRun): Promise<Outcome> {
+  const [source, target] = await Promise.all([resumeSource(run), removeTarget(run)]);
+  if (source !== undefined) return wait(RETRY_MS, source);
+  const sinceMs = run.deps.clock.now() - (enteredAtMs(run.move.status, "RollingBack") ?? 0);
+  if (target !== undefined && sinceMs < TARGET_PATIENCE_MS) return wait(RETRY_MS, target);
+  return ended(run, target);
+}
+
+/** The reason of the roll-back stays the reason of its end. */
+function ended(run: MoveRun, leftover: Pending): Outcome {
+  const { reason = "RolledBack" } = run.move.status;
+  const phase = WITHDRAWN.has(reason) ? "Cancelled" : "RolledBack";
+  const after = leftover === undefined ? "" : `; what is left on the target is removed when it answers: ${leftover}`;
+  return advance(phase, reason, `${whyOf(run)}${after}`);
+}
+
+/** The words written on entering RollingBack; a wait since may have replaced them in the message. */
+function whyOf(run: MoveRun): string {
+  const condition = run.move.status.conditions.find(({ type }) => type === "Committed");
+  return condition?.message ?? run.move.status.message ?? "rolled back";
+}
+
+async function resumeSource(run: MoveRun): Promise<Pending> {
+  if (enteredAtMs(run.move.status, "Frozen") === undefined) return undefined;
+  const { node, container } = sourceOf(run.move);
+  const resumed = await attempt(run.deps.driver.resume(node, moveId(run), container));
+  if (!resumed.ok && resumed.failure.reason !== "SourceGone") return silentAndGone(run, resumed.failure);
+  return leftToDo(await attempt(run.deps.driver.cleanup(node, "source", moveId(run))));
+}
+
+/** A source that is deleted on a node that doesn't answer has nothing left to resume: its kubelet removes it on return. */
+async function silentAndGone(run: MoveRun, failure: DriverFailure): Promise<Pending> {
+  const silent = failure.reason === "Unreachable" || failure.reason === "NoAgent";
+  if (silent && (await readSource(run)) === undefined) return undefined;
+  return `the source is to be resumed: ${inWords(failure)}`;
+}
+
+async function removeTarget(run: MoveRun): Promise<Pending> {
+  const [aborted, pod] = await Promise.all([abortTarget(run), readTarget(run)]);
+  if (pod) await deletePod(run, pod);
+  return aborted;
+}
+
+async function abortTarget(run: MoveRun): Promise<Pending> {
+  const { targetNode, targetPodUID } = run.move.status;
+  // Without a recorded UID it was never registered, and never left its scheduling gate.
+  if (targetNode === undefined || targetPodUID === undefined) return undefined;
+  const aborted = await attempt(run.deps.driver.abort(targetNode, moveId(run)));
+  if (!aborted.ok) return leftToDo(aborted);
+  return leftToDo(await attempt(run.deps.driver.cleanup(targetNode, "target", moveId(run))));
+}
+
+function leftToDo(result: Attempt<unknown>): Pending {
+  return result.ok ? undefined : inWords(result.failure);
+}

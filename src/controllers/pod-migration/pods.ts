@@ -1,0 +1,72 @@
+/** The two pods of a move in the API: reads them by name and pinned UID, creates, ungates and deletes the target. */
+import { MOVE_LABEL, REGISTERING_GATE } from "../../api/v1alpha1/group.ts";
+import { KubeError } from "../../kube/client.ts";
+import { PODS, type Pod } from "../../kube/resources.ts";
+import { type MoveRun, required } from "./run.ts";
+import { targetPod } from "./target-pod.ts";
+
+/** The source pod; undefined when it is gone, a successor of its name included. */
+export async function readSource(run: MoveRun): Promise<Pod | undefined> {
+  const { namespace } = run.move.metadata;
+  const pod = await run.deps.client.get(PODS, { namespace, name: run.move.spec.podName });
+  return pod?.metadata.uid === run.move.status.sourcePodUID ? pod : undefined;
+}
+
+/** The target pod by its recorded UID; before that is recorded, the pod of the recorded name that carries the move's label. */
+export async function readTarget(run: MoveRun): Promise<Pod | undefined> {
+  const { targetPodName: name, targetPodUID } = run.move.status;
+  if (name === undefined) return undefined;
+  const pod = await run.deps.client.get(PODS, { namespace: run.move.metadata.namespace, name });
+  const own =
+    targetPodUID === undefined
+      ? pod?.metadata.labels?.[MOVE_LABEL] === run.move.metadata.uid
+      : pod?.metadata.uid === targetPodUID;
+  return own ? pod : undefined;
+}
+
+/** Creates the target pod, or finds it when an earlier try has created it. */
+export async function ensureTargetPod(run: MoveRun, source: Pod): Promise<{ ok: true; uid: string } | { ok: false }> {
+  const { status, metadata } = run.move;
+  const copy = targetPod(source, {
+    name: required(run.move, "targetPodName", status.targetPodName),
+    moveUID: metadata.uid,
+    lineage: required(run.move, "lineage", status.lineage),
+    node: required(run.move, "targetNode", status.targetNode),
+    nowMs: run.deps.clock.now(),
+  });
+  const pod = await createOrFind(run, copy);
+  return pod?.metadata.uid === undefined ? { ok: false } : { ok: true, uid: pod.metadata.uid };
+}
+
+async function createOrFind(run: MoveRun, copy: Pod): Promise<Pod | undefined> {
+  try {
+    return await run.deps.client.create(PODS, copy);
+  } catch (error) {
+    if (error instanceof KubeError && error.reason === "AlreadyExists") return readTarget(run);
+    throw error;
+  }
+}
+
+/** Lets the scheduler have the target pod. Only after its agent has registered it. */
+export async function removeGate(run: MoveRun, target: Pod): Promise<void> {
+  const gates = target.spec.schedulingGates ?? [];
+  if (!gates.some((gate) => gate.name === REGISTERING_GATE)) return;
+  const { namespace, name, resourceVersion } = target.metadata;
+  const schedulingGates = gates.filter((gate) => gate.name !== REGISTERING_GATE);
+  await run.deps.client.patch(PODS, { namespace, name }, { metadata: { resourceVersion }, spec: { schedulingGates } });
+}
+
+/** Deletes this very pod. The grace is short: its process is dead, held or frozen and can't use it. */
+export async function deletePod(run: MoveRun, pod: Pod): Promise<void> {
+  if (pod.metadata.deletionTimestamp !== undefined) return;
+  const { namespace, name, uid } = pod.metadata;
+  try {
+    await run.deps.client.delete(
+      PODS,
+      { namespace, name },
+      { ...(uid === undefined ? {} : { uid }), gracePeriodSeconds: 1 },
+    );
+  } catch (error) {
+    if (!(error instanceof KubeError && error.reason === "Conflict")) throw error;
+  }
+}

@@ -1,0 +1,20 @@
+/** What preflight reads off the source pod. Pure. */
+
+import type { SourceContainer } from "../../../checkpointing/driver.ts";
+import type { Pod } from "../../../kube/resources.ts";
+
+/** The one running container; undefined when the pod's status doesn't name it. */
+export function runningContainer(pod: Pod): SourceContainer | undefined {
+  const status = pod.status?.containerStatuses?.[0];
+  if (status?.containerID === undefined || pod.metadata.uid === undefined) return undefined;
+  return { podUID: pod.metadata.uid, containerID: bareId(status.containerID), containerName: status.name };
+}
+
+/** `containerd://abc` → `abc`. */
+export function bareId(containerID: string): string {
+  return containerID.replace(/^[a-z-]+:\/\//, "");
+}
+
+export function emptyDirsOf(pod: Pod): string[] {
+  return (pod.spec.volumes ?? []).filter((volume) => volume.emptyDir !== undefined).map((volume) => volume.name);
+}

@@ -1,0 +1,20 @@
+/** Opens the way from source to target. */
+import type { Pod } from "../../kube/resources.ts";
+import { type Attempt, attempt } from "./driver-failure.ts";
+import { stagingBytes } from "./preflight/cost.ts";
+import { emptyDirsOf } from "./preflight/pod-facts.ts";
+import { type MoveRun, moveId, type Sending, sizeOf, sourceOf, targetOf } from "./run.ts";
+
+/** Asks the target to receive. May be repeated: the agent answers as before, or opens a page server anew. */
+export async function openForSource(run: MoveRun, source: Pod): Promise<Attempt<Sending>> {
+  const { node } = targetOf(run.move);
+  const emptyDirs = emptyDirsOf(source);
+  const received = await attempt(
+    run.deps.driver.receive(node, moveId(run), {
+      sourceNode: sourceOf(run.move).node,
+      stagingBytes: stagingBytes(sizeOf(run.move)),
+      emptyDirs,
+    }),
+  );
+  return received.ok ? { ok: true, value: { peer: { ...received.value, node }, emptyDirs } } : received;
+}

@@ -1,0 +1,123 @@
+/** The pod that a move creates on the target: the source's copy, without its owner and labels. Pure. */
+import { createHash } from "node:crypto";
+import type { V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
+import { LINEAGE_LABEL, MOVE_LABEL, REGISTERING_GATE, RUNTIME_CLASS } from "../../api/v1alpha1/group.ts";
+import type { Pod } from "../../kube/resources.ts";
+import type { Wire } from "../../kube/wire.ts";
+
+type PodSpec = Wire<V1PodSpec>;
+type NodeSelectorTerm = Wire<V1NodeSelectorTerm>;
+
+export interface TargetPodOptions {
+  name: string;
+  moveUID: string;
+  lineage: string;
+  node: string;
+  nowMs: number;
+}
+
+/** Longest name that is also a host name. */
+const NAME_LIMIT = 63;
+const MOVE_SUFFIX = /-m[0-9a-f]{8}$/;
+
+/** `counter` moved becomes `counter-m1a2b3c4d`, and moved again `counter-m5e6f7081`: names don't grow. */
+export function targetPodName(source: Pod, moveUID: string): string {
+  const moved = source.metadata.labels?.[LINEAGE_LABEL] !== undefined;
+  const base = moved ? source.metadata.name.replace(MOVE_SUFFIX, "") : source.metadata.name;
+  const hash = createHash("sha256").update(moveUID).digest("hex").slice(0, 8);
+  return `${base.slice(0, NAME_LIMIT - 10).replace(/[-.]+$/, "")}-m${hash}`;
+}
+
+export function targetPod(source: Pod, options: TargetPodOptions): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: options.name,
+      ...(source.metadata.namespace === undefined ? {} : { namespace: source.metadata.namespace }),
+      labels: { [MOVE_LABEL]: options.moveUID, [LINEAGE_LABEL]: options.lineage },
+      annotations: carriedAnnotations(source.metadata.annotations ?? {}),
+    },
+    spec: targetSpec(source, options),
+  };
+}
+
+/**
+ * The spec as admission will take it once more: what admission or the scheduler fills in is left out, above all `priority`
+ * beside `priorityClassName`, which is refused when the class has changed. The service account's token volume stays,
+ * under its name and with its mounts, so that no second one is injected.
+ */
+function targetSpec(source: Pod, options: TargetPodOptions): PodSpec {
+  const {
+    nodeName,
+    initContainers,
+    ephemeralContainers,
+    priority,
+    preemptionPolicy,
+    overhead,
+    hostname,
+    activeDeadlineSeconds,
+    ...kept
+  } = structuredClone(source.spec);
+  const name = hostname ?? hostNameOf(source.metadata.name);
+  const deadline = remainingSeconds(source, activeDeadlineSeconds, options.nowMs);
+  return {
+    ...kept,
+    ...(name === undefined ? {} : { hostname: name }),
+    ...(deadline === undefined ? {} : { activeDeadlineSeconds: deadline }),
+    runtimeClassName: RUNTIME_CLASS,
+    schedulingGates: [{ name: REGISTERING_GATE }],
+    affinity: pinnedTo(options.node, kept.affinity),
+    containers: kept.containers.map((container) => ({ ...container, ...runningImage(source, container.name) })),
+  };
+}
+
+/** The very image that runs: a tag may have moved on since. A digest never changes, so it need not be pulled again. */
+function runningImage(source: Pod, container: string): { image?: string; imagePullPolicy?: string } {
+  const imageID = source.status?.containerStatuses?.find((status) => status.name === container)?.imageID;
+  if (imageID === undefined || imageID === "") return {};
+  return { image: imageID.replace(/^[a-z-]+:\/\//, ""), imagePullPolicy: "IfNotPresent" };
+}
+
+/** What the kubelet makes of a pod's name; undefined for one that can't be a host name in a spec (it has dots). */
+function hostNameOf(podName: string): string | undefined {
+  const name = podName.slice(0, NAME_LIMIT).replace(/[-.]+$/, "");
+  return name.includes(".") ? undefined : name;
+}
+
+/** The deadline counts from the pod's start: the copy is given what is left of it. */
+function remainingSeconds(source: Pod, deadline: number | undefined, nowMs: number): number | undefined {
+  const startTime = source.status?.startTime;
+  if (deadline === undefined || startTime === undefined) return deadline;
+  return Math.max(1, Math.round(deadline - (nowMs - Date.parse(startTime)) / 1000));
+}
+
+/** Required node affinity to one node, beside what the pod itself requires. An earlier move's is taken out. */
+function pinnedTo(node: string, affinity: PodSpec["affinity"]): NonNullable<PodSpec["affinity"]> {
+  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const own = (required?.nodeSelectorTerms ?? [])
+    .map(withoutNodeName)
+    .filter((term) => term.matchExpressions !== undefined);
+  const matchFields = [{ key: "metadata.name", operator: "In", values: [node] }];
+  const terms = (own.length > 0 ? own : [{}]).map((term) => ({ ...term, matchFields }));
+  return {
+    ...affinity,
+    nodeAffinity: {
+      ...affinity?.nodeAffinity,
+      requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms },
+    },
+  };
+}
+
+function withoutNodeName(term: NodeSelectorTerm): NodeSelectorTerm {
+  const { matchFields: _pin, ...rest } = term;
+  return rest;
+}
+
+/** Notes that controllers of a node, a network or a ReplicaSet made about the source pod and that would be wrong on its copy. */
+const LEFT_BEHIND =
+  /^(kubectl\.kubernetes\.io\/last-applied-configuration|kubernetes\.io\/|cni\.|k8s\.v1\.cni\.cncf\.io\/)/;
+
+function carriedAnnotations(annotations: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !LEFT_BEHIND.test(key)));
+}

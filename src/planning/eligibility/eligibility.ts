@@ -1,0 +1,122 @@
+/** Eligibility: may this pod move at all, and is it worth it. Each check answers with a reason against it, or nothing. */
+import { formatBytes } from "../../api/quantity.ts";
+import { MOVE_ANNOTATION } from "../../api/v1alpha1/group.ts";
+import type { Cluster } from "../cluster.ts";
+import type { Reason } from "../decision.ts";
+import { type Judged, problemOf } from "../figures.ts";
+import type { PodSnapshot } from "../snapshot.ts";
+import type { MoveHistory } from "./history.ts";
+
+export interface EligibilityLimits {
+  minMemoryBytes: number;
+  /** Fraction of the expected runtime; strict. */
+  skipAboveProgress: number;
+  skipBelowRemainingSeconds: number;
+}
+
+/** A move written by hand is held to the same, but for what makes a move worth its while. */
+export const NO_LIMITS: EligibilityLimits = { minMemoryBytes: 0, skipAboveProgress: 1, skipBelowRemainingSeconds: 0 };
+
+export interface EligibilityInput {
+  pod: PodSnapshot;
+  use: Judged;
+  limits: EligibilityLimits;
+  history: MoveHistory;
+  nowMs: number;
+}
+
+type Check = (input: EligibilityInput) => Reason | undefined;
+
+/** Whose pods are never moved. */
+const PROTECTED_NAMESPACES: ReadonlySet<string> = new Set(["kube-system"]);
+const NODE_BOUND_OWNERS: Readonly<Record<string, string>> = { DaemonSet: "DaemonSetPod", Node: "MirrorPod" };
+
+const running: Check = ({ pod }) =>
+  pod.phase === "Running" ? undefined : { reason: "NotRunning", message: `the pod is ${pod.phase}` };
+
+const optedOut: Check = ({ pod }) =>
+  pod.annotations[MOVE_ANNOTATION] === "false"
+    ? { reason: "OptedOut", message: `the pod's annotation ${MOVE_ANNOTATION} is "false"` }
+    : undefined;
+
+const protectedPod: Check = ({ pod }) => {
+  if (PROTECTED_NAMESPACES.has(pod.namespace)) {
+    return { reason: "ProtectedNamespace", message: `pods of ${pod.namespace} are never moved` };
+  }
+  const reason = NODE_BOUND_OWNERS[pod.ownerKind ?? ""];
+  return reason === undefined ? undefined : { reason, message: `a pod of a ${pod.ownerKind} belongs to its node` };
+};
+
+const unobstructed: Check = ({ pod }) => pod.obstacle && { ...pod.obstacle };
+
+const alreadyMoving: Check = ({ pod, history }) =>
+  history.isMoving(pod) ? { reason: "AlreadyMoving", message: "a move of this pod is under way" } : undefined;
+
+const measured: Check = ({ use }) => (use.ok ? undefined : problemOf(use));
+
+const bigEnough: Check = ({ use, limits }) =>
+  use.ok && use.usedBytes < limits.minMemoryBytes
+    ? {
+        reason: "BelowMinMemory",
+        message: `it uses ${formatBytes(use.usedBytes)}, less than ${formatBytes(limits.minMemoryBytes)}`,
+      }
+    : undefined;
+
+/** Unknown runtime or start: movable. (The predecessor dropped such pods.) */
+const notAlmostDone: Check = ({ pod, limits, nowMs }) => {
+  const { startedAtMs, expectedRuntimeSeconds: expected } = pod;
+  if (startedAtMs === undefined || expected === undefined || !(expected > 0)) return undefined;
+  const ranSeconds = Math.max(0, nowMs - startedAtMs) / 1000;
+  if (ranSeconds > limits.skipAboveProgress * expected) {
+    const percent = Math.floor((ranSeconds / expected) * 100);
+    return { reason: "AlmostDone", message: `it has run ${percent}% of its expected runtime` };
+  }
+  const leftSeconds = expected - ranSeconds;
+  if (leftSeconds >= limits.skipBelowRemainingSeconds) return undefined;
+  return { reason: "AlmostDone", message: `it is expected to end in ${Math.ceil(leftSeconds)}s` };
+};
+
+const rested: Check = ({ pod, history, nowMs }) => {
+  const wait = history.backOff(pod, nowMs);
+  if (wait === undefined) return undefined;
+  const times = wait.failures === 1 ? "its last move" : `its last ${wait.failures} moves`;
+  return {
+    reason: "BackOff",
+    message: `${times} did not succeed; not tried again for ${Math.ceil(wait.leftSeconds)}s`,
+  };
+};
+
+/** In the order in which they are told. */
+const CHECKS: readonly Check[] = [
+  protectedPod,
+  optedOut,
+  running,
+  unobstructed,
+  alreadyMoving,
+  rested,
+  measured,
+  bigEnough,
+  notAlmostDone,
+];
+
+/** The first reason against moving the pod; undefined: it is eligible. */
+export function ineligible(input: EligibilityInput): Reason | undefined {
+  for (const check of CHECKS) {
+    const reason = check(input);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+/** Reasons that no waiting mends, for a move asked for by hand. */
+export function mayMoveAtAll(cluster: Cluster, pod: PodSnapshot): Reason | undefined {
+  const input = { pod, nowMs: cluster.nowMs, limits: NO_LIMITS };
+  for (const check of [protectedPod, optedOut, running, unobstructed]) {
+    const reason = check({ ...input, use: UNASKED, history: NO_HISTORY });
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+const UNASKED: Judged = { ok: true, usedBytes: 0, estimated: true };
+const NO_HISTORY: MoveHistory = { isMoving: () => false, backOff: () => undefined };
