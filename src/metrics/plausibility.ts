@@ -22,6 +22,7 @@ const CAPACITY_SLACK = 1.05;
  * A node always uses something: zero is what agents write for a figure they don't have.
  */
 export function judgeNode(figures: NodeFigures, capacityBytes: number): Judgement {
+  if (hasNegative(figures)) return { ok: false, reason: "Implausible" };
   const used = usesOf(figures, capacityBytes);
   if (used.length === 0) return { ok: false, reason: "Missing" };
   return judge(Math.max(...used), Math.min(...used), capacityBytes);
@@ -41,6 +42,11 @@ export function judgeTime(
   if (!Number.isFinite(timeMs)) return "Implausible";
   if (timeMs > limits.nowMs + limits.futureToleranceMs) return "Future";
   return limits.startedAtMs !== undefined && timeMs < limits.startedAtMs ? "BeforeStart" : undefined;
+}
+
+function hasNegative({ availableBytes, workingSetBytes, availablePercent, usedOfTotal }: NodeFigures): boolean {
+  const raw = [availableBytes, workingSetBytes, availablePercent, usedOfTotal?.usedBytes, usedOfTotal?.totalBytes];
+  return raw.some((figure) => figure !== undefined && figure < 0);
 }
 
 function usesOf(figures: NodeFigures, capacityBytes: number): number[] {

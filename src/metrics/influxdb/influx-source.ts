@@ -1,11 +1,12 @@
 /** Memory from InfluxDB 2, as Telegraf's inputs.kubernetes and inputs.mem write it. */
+import type { QueryApi } from "@influxdata/influxdb-client";
 import type { Clock } from "../../kube/clock.ts";
 import { DEFAULT_LIMITS, MemoryStore, type StoreLimits } from "../memory-store.ts";
 import type { CollectRequest, CollectResult, LivePod, MetricsSource } from "../source.ts";
 import type { InfluxConnection } from "./connection.ts";
-import { CollectTimeoutError, describeFailure } from "./errors.ts";
+import { describeFailure } from "./errors.ts";
 import { nodesQuery, podsQuery, type QueryRange } from "./queries.ts";
-import { queryRows } from "./query-rows.ts";
+import { queryRows, type RowHandler, withQuerySession } from "./query-session.ts";
 import { windowStart } from "./query-window.ts";
 import { type FigureField, figureField, joinFigures, readContainerRow, readNodeRow, type Whereabouts } from "./rows.ts";
 
@@ -75,22 +76,16 @@ export class InfluxSource implements MetricsSource {
 
   /** What came before a failure stays in the store: it is true, and adding it again changes nothing. */
   async #ask(request: CollectRequest, range: QueryRange): Promise<void> {
-    const limit = new AbortController();
-    const timer = this.#clock.after(this.#options.timeoutMs, () => limit.abort(new CollectTimeoutError()));
-    try {
-      await Promise.all([this.#askNodes(request, range, limit.signal), this.#askPods(request, range, limit.signal)]);
-    } catch (error) {
-      limit.abort(error);
-      throw error;
-    } finally {
-      timer.cancel();
-    }
+    const session = { clock: this.#clock, timeoutMs: this.#options.timeoutMs };
+    await withQuerySession(this.#connection, session, (queries) =>
+      Promise.all([this.#askNodes(queries, request, range), this.#askPods(queries, request, range)]),
+    );
   }
 
-  async #askNodes(request: CollectRequest, range: QueryRange, signal: AbortSignal): Promise<void> {
+  async #askNodes(queries: QueryApi, request: CollectRequest, range: QueryRange): Promise<void> {
     const nodeOf = nodeFinder(request);
     const figures = new Map<string, FiguresByTime>();
-    const onRow: Parameters<typeof queryRows>[2] = (row, table) => {
+    const onRow: RowHandler = (row, table) => {
       const read = readNodeRow(row, table);
       const node = nodeOf(read);
       const field = figureField(read);
@@ -99,7 +94,7 @@ export class InfluxSource implements MetricsSource {
       const moment = entry(moments, read.timeMs, () => ({}));
       moment[field] = worse(field, moment[field], read.value);
     };
-    await queryRows(this.#connection, nodesQuery(range), onRow, signal);
+    await queryRows(queries, nodesQuery(range), onRow);
     this.#storeNodes(figures);
   }
 
@@ -110,10 +105,10 @@ export class InfluxSource implements MetricsSource {
     }
   }
 
-  async #askPods(request: CollectRequest, range: QueryRange, signal: AbortSignal): Promise<void> {
+  async #askPods(queries: QueryApi, request: CollectRequest, range: QueryRange): Promise<void> {
     const nodeOf = nodeFinder(request);
     const pods = new Map(request.pods.map((pod) => [`${pod.namespace}/${pod.name}`, pod]));
-    const onRow: Parameters<typeof queryRows>[2] = (row, table) => {
+    const onRow: RowHandler = (row, table) => {
       const read = readContainerRow(row, table);
       if (read === undefined) return;
       const pod = pods.get(`${read.namespace}/${read.pod}`);
@@ -121,7 +116,7 @@ export class InfluxSource implements MetricsSource {
         this.#store.addContainer(pod.uid, read.container, read.timeMs, read.bytes);
       }
     };
-    await queryRows(this.#connection, podsQuery(range), onRow, signal);
+    await queryRows(queries, podsQuery(range), onRow);
   }
 }
 

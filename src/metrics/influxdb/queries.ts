@@ -1,5 +1,5 @@
 /** The two Flux queries: one for all nodes, one for all pods. Whatever a user can name goes through the client's quoting. */
-import { flux, fluxDateTime, fluxString, type ParameterizedQuery } from "@influxdata/influxdb-client";
+import { flux, fluxString, type ParameterizedQuery } from "@influxdata/influxdb-client";
 
 export interface QueryRange {
   bucket: string;
@@ -30,5 +30,5 @@ export function podsQuery(range: QueryRange): ParameterizedQuery {
 
 function head({ bucket, startMs, stopMs }: QueryRange): ParameterizedQuery {
   return flux`from(bucket: ${fluxString(bucket)})
-  |> range(start: ${fluxDateTime(new Date(startMs))}, stop: ${fluxDateTime(new Date(stopMs))})`;
+  |> range(start: ${new Date(startMs)}, stop: ${new Date(stopMs)})`;
 }

@@ -1,5 +1,5 @@
 /** Reads the rows of an annotated CSV answer. */
-import type { FluxTableMetaData } from "@influxdata/influxdb-client";
+import { type FluxTableMetaData, UNKNOWN_COLUMN } from "@influxdata/influxdb-client";
 import type { NodeFigures } from "../plausibility.ts";
 import { BadAnswerError } from "./errors.ts";
 
@@ -79,7 +79,7 @@ export function joinFigures(fields: Partial<Record<FigureField, number>>): NodeF
 function refuseOthers(row: string[], table: FluxTableMetaData): void {
   const error = text(row, table, "error");
   if (error !== undefined) throw new BadAnswerError(error);
-  if (table.column("_time", false).index < 0 || table.column("_value", false).index < 0) {
+  if (["_time", "_value"].some((name) => table.column(name, false) === UNKNOWN_COLUMN)) {
     throw new BadAnswerError("a table without _time and _value; is this InfluxDB 2?");
   }
 }
