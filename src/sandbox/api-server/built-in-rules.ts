@@ -126,8 +126,14 @@ function newPod(type: ResourceType, object: ApiObject, admission: Admission): Ap
   return { ...object, spec, status: { phase: "Pending", qosClass: qosClass(spec) } };
 }
 
+/** Always when the image has no tag, or the tag latest. */
+function pullPolicy(image: string): string {
+  const pinned = image.includes("@") || /:[^/]+$/.test(image);
+  return pinned && !image.endsWith(":latest") ? "IfNotPresent" : "Always";
+}
+
 const newContainer = (container: Json): Json => ({
-  imagePullPolicy: "IfNotPresent",
+  imagePullPolicy: pullPolicy(stringAt(container, "image") ?? ""),
   terminationMessagePath: "/dev/termination-log",
   terminationMessagePolicy: "File",
   resources: {},
