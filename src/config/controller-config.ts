@@ -1,0 +1,97 @@
+/** The controller's configuration. */
+import type { Secret } from "./secret.ts";
+import * as setting from "./settings.ts";
+
+export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const logSettings = {
+  logLevel: setting.oneOf(
+    { env: "LOG_LEVEL", flag: "--log-level <level>", description: `how much to log: ${LOG_LEVELS.join(", ")}` },
+    LOG_LEVELS,
+    "info",
+  ),
+  logFormat: setting.oneOf(
+    { env: "LOG_FORMAT", flag: "--log-format <format>", description: "json, pretty, or auto: pretty on a terminal" },
+    ["auto", "json", "pretty"],
+    "auto",
+  ),
+};
+
+export const controllerSettings = {
+  ...logSettings,
+  kubeconfig: setting.text({
+    env: "KUBECONFIG",
+    flag: "--kubeconfig <file>",
+    description: "kubeconfig file; in a cluster the pod's service account is used",
+  }),
+  context: setting.text({ env: "KUBE_CONTEXT", flag: "--context <name>", description: "context of the kubeconfig" }),
+  namespace: setting.textOr(
+    { env: "POD_NAMESPACE", flag: "--namespace <name>", description: "Headroom's own namespace" },
+    "headroom-system",
+  ),
+  podName: setting.text({ env: "POD_NAME", description: "this pod's name, part of the lease's holder" }),
+  httpPort: setting.integerOr(
+    {
+      env: "HTTP_PORT",
+      flag: "--http-port <port>",
+      description: "port of /healthz, /readyz and /metrics; 0: any free one",
+    },
+    8080,
+    { min: 0, max: 65535 },
+  ),
+  httpHost: setting.text({
+    env: "HTTP_HOST",
+    flag: "--http-host <address>",
+    description: "address to listen on; absent: all",
+  }),
+  kubeletSummary: setting.switchOr(
+    {
+      env: "KUBELET_SUMMARY",
+      flag: "--kubelet-summary <true|false>",
+      description: "let policies read memory from the kubelets' Summary API",
+    },
+    true,
+  ),
+  influxUrl: setting.url({ env: "INFLUXDB_URL", flag: "--influxdb-url <url>", description: "InfluxDB 2" }),
+  influxOrg: setting.text({ env: "INFLUXDB_ORG", flag: "--influxdb-org <org>", description: "its organisation" }),
+  influxBucket: setting.text({
+    env: "INFLUXDB_BUCKET",
+    flag: "--influxdb-bucket <bucket>",
+    description: "the bucket that Telegraf writes to",
+  }),
+  influxToken: setting.secret({ env: "INFLUXDB_TOKEN", description: "a token that may read the bucket" }),
+};
+
+export type ControllerConfig = ReturnType<typeof readControllerConfig>;
+
+export interface InfluxConnection {
+  url: string;
+  org: string;
+  bucket: string;
+  token: Secret;
+}
+
+/** Throws a SettingsError with one line for each setting that is wrong. */
+export function readControllerConfig(given: setting.Given) {
+  const { influxUrl, influxOrg, influxBucket, influxToken, ...rest } = setting.readSettings(controllerSettings, given);
+  return { ...rest, influx: influxConnection({ influxUrl, influxOrg, influxBucket, influxToken }) };
+}
+
+interface InfluxSettings {
+  influxUrl: string | undefined;
+  influxOrg: string | undefined;
+  influxBucket: string | undefined;
+  influxToken: Secret | undefined;
+}
+
+/** All of it or nothing: policies that use InfluxDB say in a condition when there is no connection. */
+function influxConnection(given: InfluxSettings): InfluxConnection | undefined {
+  const { influxUrl: url, influxOrg: org, influxBucket: bucket, influxToken: token } = given;
+  if (url && org && bucket && token) return { url, org, bucket, token };
+  const parts = { INFLUXDB_URL: url, INFLUXDB_ORG: org, INFLUXDB_BUCKET: bucket, INFLUXDB_TOKEN: token };
+  const missing = Object.entries(parts).flatMap(([name, value]) => (value ? [] : [name]));
+  if (missing.length === Object.keys(parts).length) return undefined;
+  const lines = missing.map((name) => `${name}: missing; InfluxDB needs all of ${Object.keys(parts).join(", ")}`);
+  throw new setting.SettingsError(lines.join("\n"));
+}

@@ -1,0 +1,109 @@
+/** Runs one controller for as long as this process leads: a queue of keys per term, filled by changes and by resyncs. */
+import type { Logger } from "../logging/logger.ts";
+import { KubeError, type KubeObject, type ResourceKind } from "./client.ts";
+import type { Clock, Timer } from "./clock.ts";
+import type { AnyWatchRule, Controller, Term } from "./controller.ts";
+import type { OperatorMetrics } from "./metrics.ts";
+import { type Change, keyOf, refFromKey, type Store } from "./store.ts";
+import { WorkQueue } from "./work-queue.ts";
+
+export interface ControllerRunnerOptions {
+  controller: Controller;
+  storeFor(kind: ResourceKind<KubeObject>): Store<KubeObject>;
+  clock: Clock;
+  logger: Logger;
+  metrics: OperatorMetrics;
+  /** Uniform in [0, 1). */
+  random?: () => number;
+}
+
+const DEFAULT_RESYNC_MS = 600_000;
+const DEFAULT_CONCURRENCY = 4;
+
+export class ControllerRunner {
+  readonly #options: ControllerRunnerOptions;
+  readonly #logger: Logger;
+  #queue: WorkQueue | undefined;
+  #resync: Timer | undefined;
+
+  constructor(options: ControllerRunnerOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ controller: options.controller.name });
+  }
+
+  /** Kinds whose changes it wants to hear of. */
+  get kinds(): ResourceKind<KubeObject>[] {
+    return this.#options.controller.watches.map((rule) => rule.kind);
+  }
+
+  get depth(): number {
+    return this.#queue?.depth ?? 0;
+  }
+
+  /** Begins a term: everything there is, is looked at. */
+  start(term: Term): void {
+    this.#queue = this.#newQueue(term);
+    this.#queueAll();
+    this.#scheduleResync();
+  }
+
+  /** Ends the term: starts nothing more. Resolves when the reconciles under way have ended. */
+  async stop(): Promise<void> {
+    const queue = this.#queue;
+    this.#queue = undefined;
+    this.#resync?.cancel();
+    await queue?.stop();
+  }
+
+  /** An object of this kind has changed. */
+  changed(kind: ResourceKind<KubeObject>, change: Change<KubeObject>): void {
+    const object = change.after ?? change.before;
+    if (!this.#queue || !object) return;
+    for (const rule of this.#options.controller.watches) {
+      if (sameKind(rule.kind, kind)) this.#add(rule, object, change.before);
+    }
+  }
+
+  #newQueue(term: Term): WorkQueue {
+    const { clock, controller, metrics, random } = this.#options;
+    return new WorkQueue({
+      clock,
+      ...(random ? { random } : {}),
+      concurrency: controller.concurrency ?? DEFAULT_CONCURRENCY,
+      handle: async (key) => (await controller.reconcile(refFromKey(key), term)) ?? undefined,
+      onError: (key, error, failures, retryMs) => this.#failed(key, error, failures, retryMs),
+      onHandled: (_, succeeded, durationMs) => metrics.reconciled(controller.name, succeeded, durationMs),
+    });
+  }
+
+  #add(rule: AnyWatchRule, object: KubeObject, before: KubeObject | undefined): void {
+    for (const ref of rule.keys(object, before)) this.#queue?.add(keyOf(ref));
+  }
+
+  #queueAll(): void {
+    const { controller, storeFor } = this.#options;
+    for (const ref of controller.initialKeys ?? []) this.#queue?.add(keyOf(ref));
+    for (const rule of controller.watches) {
+      for (const object of storeFor(rule.kind).list()) this.#add(rule, object, undefined);
+    }
+  }
+
+  #scheduleResync(): void {
+    const { clock, controller, random = Math.random } = this.#options;
+    const everyMs = (controller.resyncMs ?? DEFAULT_RESYNC_MS) * (0.9 + 0.2 * random());
+    this.#resync = clock.after(everyMs, () => {
+      this.#queueAll();
+      this.#scheduleResync();
+    });
+  }
+
+  #failed(key: string, error: unknown, failures: number, retryMs: number): void {
+    // A write on an outdated copy is everyday business; the next attempt sees the new one.
+    const conflict = error instanceof KubeError && error.reason === "Conflict" && failures < 3;
+    this.#logger[conflict ? "debug" : "error"]("reconcile failed", { key, error, failures, retryMs });
+  }
+}
+
+export function sameKind(a: ResourceKind<KubeObject>, b: ResourceKind<KubeObject>): boolean {
+  return a.group === b.group && a.version === b.version && a.plural === b.plural;
+}

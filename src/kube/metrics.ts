@@ -1,0 +1,62 @@
+/** What the operator says of itself to Prometheus. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+export class OperatorMetrics {
+  readonly registry = new Registry();
+  readonly #reconciles = new Counter({
+    name: "headroom_reconciles_total",
+    help: "Reconciles that ended, by controller and result.",
+    labelNames: ["controller", "result"],
+    registers: [this.registry],
+  });
+  readonly #seconds = new Histogram({
+    name: "headroom_reconcile_duration_seconds",
+    help: "How long reconciles took.",
+    labelNames: ["controller"],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300],
+    registers: [this.registry],
+  });
+  readonly #interruptions = new Counter({
+    name: "headroom_watch_interruptions_total",
+    help: "Watches that broke off and were taken up again, by kind and reason.",
+    labelNames: ["kind", "reason"],
+    registers: [this.registry],
+  });
+  readonly #leading = new Gauge({
+    name: "headroom_leading",
+    help: "1 while this replica leads.",
+    registers: [this.registry],
+  });
+
+  /** Adds the process's own: memory, CPU, event loop lag. */
+  withProcessMetrics(): this {
+    collectDefaultMetrics({ register: this.registry });
+    return this;
+  }
+
+  reconciled(controller: string, succeeded: boolean, durationMs: number): void {
+    this.#reconciles.inc({ controller, result: succeeded ? "success" : "error" });
+    this.#seconds.observe({ controller }, durationMs / 1000);
+  }
+
+  interrupted(kind: string, reason: string): void {
+    this.#interruptions.inc({ kind, reason });
+  }
+
+  leading(is: boolean): void {
+    this.#leading.set(is ? 1 : 0);
+  }
+
+  /** @param depth asked whenever the metrics are read. */
+  watchDepth(depth: () => Record<string, number>): void {
+    new Gauge({
+      name: "headroom_queue_depth",
+      help: "Keys that wait to be reconciled, by controller.",
+      labelNames: ["controller"],
+      registers: [this.registry],
+      collect() {
+        for (const [controller, waiting] of Object.entries(depth())) this.set({ controller }, waiting);
+      },
+    });
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * Headroom's operator: the class of @dot-i/k8s-operator with its watch, finalizer and status members replaced by ones
+ * that resume, notice deletions, retry and reject, and never end the process. Controllers are registered with it; it
+ * keeps their caches and runs their reconciles while it leads.
+ */
+
+import operatorModule, { type ResourceEvent, type ResourceMeta } from "@dot-i/k8s-operator";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { CoreV1Api } from "@kubernetes/client-node";
+import type { Logger } from "../logging/logger.ts";
+import type { KubeClient, KubeObject, ObjectRef, ResourceKind } from "./client.ts";
+import { type Clock, sleep } from "./clock.ts";
+import type { Controller, ControllerContext, Term } from "./controller.ts";
+import { ControllerRunner } from "./controller-runner.ts";
+import { discoverKind, fromEvent, kindFromId, metaFor } from "./discovery.ts";
+import { EventHandlers } from "./event-handlers.ts";
+import { KubeEventRecorder } from "./event-recorder.ts";
+import { addFinalizer, hasFinalizer, removeFinalizer, writeFinalizers } from "./finalizers.ts";
+import { HttpKubeClient } from "./http-client.ts";
+import { LeaderElection } from "./leader-election.ts";
+import { OperatorMetrics } from "./metrics.ts";
+import { type Change, MemoryStore } from "./store.ts";
+import { StoreSet } from "./stores.ts";
+import { KubeConfigTransport, type Transport } from "./transport.ts";
+import { ResourceWatch } from "./watch.ts";
+
+export interface HeadroomOperatorOptions {
+  config: KubeConfig;
+  logger: Logger;
+  clock: Clock;
+  /** Headroom's own namespace: where its Lease lives. */
+  namespace: string;
+  /** Unique for each process. */
+  identity: string;
+  metrics?: OperatorMetrics;
+  leaseName?: string;
+  /** How long reconciles under way may take to end when the operator stops, milliseconds. */
+  stopWithinMs?: number;
+  /** Lease timings, milliseconds; for tests. */
+  election?: { durationMs: number; renewWithinMs: number; retryMs: number };
+}
+
+const SYNC_CHECK_MS = 50;
+
+export class HeadroomOperator extends operatorModule.default {
+  readonly #options: HeadroomOperatorOptions;
+  readonly #log: Logger;
+  readonly #transport: Transport;
+  readonly #stores = new StoreSet();
+  readonly #runners: ControllerRunner[] = [];
+  readonly #watches = new AbortController();
+  readonly #stopping = new AbortController();
+  readonly #giveUpLease = new AbortController();
+  readonly #handlers: EventHandlers[] = [];
+  readonly #recorder: KubeEventRecorder;
+  readonly #metrics: OperatorMetrics;
+  #election: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+  readonly client: KubeClient;
+
+  constructor(options: HeadroomOperatorOptions) {
+    super(options.logger);
+    this.kubeConfig = options.config;
+    this.k8sApi = options.config.makeApiClient(CoreV1Api);
+    this.#options = options;
+    this.#log = options.logger;
+    this.#transport = new KubeConfigTransport(options.config);
+    this.client = new HttpKubeClient(this.#transport);
+    this.#metrics = options.metrics ?? new OperatorMetrics();
+    this.#recorder = new KubeEventRecorder({
+      client: this.client,
+      clock: options.clock,
+      logger: options.logger,
+      component: "headroom-controller",
+      instance: options.identity,
+    });
+  }
+
+  /** What controllers are built with. */
+  get context(): ControllerContext {
+    const { clock, logger, namespace } = this.#options;
+    const { client } = this;
+    return { client, stores: this.#stores.shared, events: this.#recorder, clock, logger, namespace };
+  }
+
+  /** Every cache is complete. */
+  get ready(): boolean {
+    return this.#stores.synced && !this.#stopping.signal.aborted;
+  }
+
+  /** Before start. */
+  register(controller: Controller): void {
+    const { clock, logger } = this.#options;
+    const storeFor = (kind: ResourceKind<KubeObject>) => this.#stores.for(kind);
+    this.#runners.push(new ControllerRunner({ controller, storeFor, clock, logger, metrics: this.#metrics }));
+    for (const { kind } of controller.watches) this.#stores.for(kind);
+  }
+
+  /** Starts the watches and takes part in the election; resolves at once. */
+  protected override async init(): Promise<void> {
+    for (const { kind, store } of this.#stores.all()) {
+      this.#watch(kind, store, (change) => {
+        for (const runner of this.#runners) runner.changed(kind, change);
+      });
+    }
+    this.#election = this.#elect();
+  }
+
+  /** Ends reconciles within a limit, then gives the lease back and closes the connections. */
+  override stop(): Promise<void> {
+    this.#stopped ??= this.#shutDown();
+    return this.#stopped;
+  }
+
+  async #shutDown(): Promise<void> {
+    const { clock, stopWithinMs = 20_000 } = this.#options;
+    this.#stopping.abort(new Error("the operator stops"));
+    const ended = Promise.all([...this.#runners, ...this.#handlers].map((runner) => runner.stop())).then(() => true);
+    const inTime = await Promise.race([ended, sleep(clock, stopWithinMs).then(() => false)]);
+    if (!inTime) this.#log.warn("a reconcile did not end in time; the next leader takes it up", { stopWithinMs });
+    this.#giveUpLease.abort();
+    this.#watches.abort();
+    await Promise.race([this.#election, sleep(clock, 6_000)]);
+    await Promise.race([this.#recorder.flush(), sleep(clock, 2_000)]);
+    await this.#transport.close();
+  }
+
+  async #elect(): Promise<void> {
+    const { clock, election, identity, leaseName, logger, namespace } = this.#options;
+    const leader = new LeaderElection({
+      // A renewal must fail while there is still time for another one.
+      client: new HttpKubeClient(this.#transport, { timeoutMs: 4_000 }),
+      lease: { namespace, name: leaseName ?? "headroom-controller" },
+      identity,
+      clock,
+      logger,
+      ...election,
+      lead: (term) => this.#lead(term),
+    });
+    await leader.run(this.#giveUpLease.signal);
+  }
+
+  async #lead(given: Term): Promise<void> {
+    const term: Term = { epoch: given.epoch, signal: AbortSignal.any([given.signal, this.#stopping.signal]) };
+    while (!this.#stores.synced && !term.signal.aborted) await sleep(this.#options.clock, SYNC_CHECK_MS, term.signal);
+    if (term.signal.aborted) return;
+    this.#metrics.leading(true);
+    for (const runner of this.#runners) runner.start(term);
+    await new Promise((resolve) => term.signal.addEventListener("abort", resolve, { once: true }));
+    await Promise.all(this.#runners.map((runner) => runner.stop()));
+    this.#metrics.leading(false);
+  }
+
+  #watch<T extends KubeObject>(
+    kind: ResourceKind<T>,
+    store: MemoryStore<T>,
+    onChange: (change: Change<T>) => void,
+    namespace?: string,
+  ): void {
+    const watch = new ResourceWatch<T>({
+      kind,
+      store,
+      client: this.client,
+      transport: this.#transport,
+      clock: this.#options.clock,
+      logger: this.#log,
+      onChange,
+      onInterrupted: (reason) => this.#metrics.interrupted(kind.kind, reason),
+      ...(namespace ? { select: { namespace } } : {}),
+    });
+    void watch.run(this.#watches.signal);
+  }
+
+  /**
+   * As in the base class: calls back for each added, modified or deleted object of a resource. A callback that rejects
+   * is called again with the same event, later and later; one object's events come in order.
+   */
+  protected override async watchResource(
+    group: string,
+    version: string,
+    plural: string,
+    onEvent: (event: ResourceEvent) => Promise<void>,
+    namespace?: string,
+  ): Promise<void> {
+    const kind = await discoverKind(this.client, group, version, plural);
+    const handlers = new EventHandlers({ kind, clock: this.#options.clock, logger: this.#log, onEvent });
+    this.#handlers.push(handlers);
+    this.#watch(kind, new MemoryStore<KubeObject>(), (change) => handlers.push(change), namespace);
+  }
+
+  /** Replaces the status, if the object is still the version that `meta` names. Rejects with a KubeError. */
+  protected override async setResourceStatus(meta: ResourceMeta, status: unknown): Promise<ResourceMeta> {
+    const { name, namespace, resourceVersion, apiVersion, kind } = meta;
+    const metadata = { name, resourceVersion, ...(namespace ? { namespace } : {}) };
+    const written = await this.client.replaceStatus(
+      kindFromId(meta),
+      statusBody({ apiVersion, kind, metadata }, status),
+    );
+    return metaFor(meta.id, written);
+  }
+
+  /** Merges into the status, if the object is still the version that `meta` names. Rejects with a KubeError. */
+  protected override async patchResourceStatus(meta: ResourceMeta, status: unknown): Promise<ResourceMeta> {
+    const body = { metadata: { resourceVersion: meta.resourceVersion }, status };
+    const written = await this.client.patch(kindFromId(meta), refOfMeta(meta), body, { subresource: "status" });
+    return metaFor(meta.id, written);
+  }
+
+  /** As in the base class, but every write is conditional, and a failure rejects instead of being logged away. */
+  protected override async handleResourceFinalizer(
+    event: ResourceEvent,
+    finalizer: string,
+    deleteAction: (event: ResourceEvent) => Promise<void>,
+  ): Promise<boolean> {
+    const object = fromEvent(event);
+    if (event.type === operatorModule.ResourceEventType.Deleted) return false;
+    const kind = kindFromId(event.meta);
+    if (!object.metadata.deletionTimestamp) {
+      if (hasFinalizer(object, finalizer)) return false;
+      await addFinalizer(this.client, kind, object, finalizer);
+      return true;
+    }
+    if (hasFinalizer(object, finalizer)) {
+      await deleteAction(event);
+      await removeFinalizer(this.client, kind, object, finalizer);
+    }
+    return true;
+  }
+
+  protected override async setResourceFinalizers(meta: ResourceMeta, finalizers: string[]): Promise<void> {
+    const { name, namespace, resourceVersion, apiVersion, kind } = meta;
+    const metadata = { name, resourceVersion, ...(namespace ? { namespace } : {}) };
+    await writeFinalizers(this.client, kindFromId(meta), { apiVersion, kind, metadata }, finalizers);
+  }
+}
+
+function statusBody(object: KubeObject, status: unknown): KubeObject {
+  return Object.assign(object, { status });
+}
+
+function refOfMeta(meta: ResourceMeta): ObjectRef {
+  return meta.namespace ? { namespace: meta.namespace, name: meta.name } : { name: meta.name };
+}
