@@ -26,9 +26,9 @@ export const blocking = strategy<PacingFunction>()({
       if (planned > 0) return wait("MoveUnderWay", "another policy starts a move in this evaluation");
       const current = moves.find(isUnderWay);
       if (current) return wait("MoveUnderWay", `the move of ${current.namespace}/${current.pod} is under way`);
-      const lastMs = moves.reduce((last, move) => Math.max(last, move.finishedAtMs ?? 0), 0);
+      const lastMs = moves.reduce((last, move) => Math.max(last, move.finishedAtMs ?? -Infinity), -Infinity);
       const leftMs = Math.min(lastMs, nowMs) + pauseMs - nowMs;
-      if (lastMs === 0 || leftMs <= 0) return { ok: true };
+      if (leftMs <= 0) return { ok: true };
       return wait("PauseAfterMove", `the last move ended less than ${pause} ago`);
     };
   },

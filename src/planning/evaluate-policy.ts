@@ -1,0 +1,130 @@
+/** One policy's share of an evaluation: find the pressure on its nodes, then relieve the worst first. */
+import { amountBytes } from "../api/quantity.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import type { NodeFinding, Outcome, PlannedMove, Reason, Refusal } from "./decision.ts";
+import type { MoveHistory } from "./eligibility/history.ts";
+import type { Ledger } from "./ledger.ts";
+import { compareText } from "./order.ts";
+import type { Ownership } from "./ownership.ts";
+import { sortTargets, type Targets } from "./placement/choose-target.ts";
+import type { FeasibilityContext } from "./placement/feasibility.ts";
+import type { Policy } from "./policy.ts";
+import { relieve } from "./relieve.ts";
+import type { Gates } from "./scheduling-gate/scheduling-gate.ts";
+import type { View } from "./view.ts";
+
+/** What all policies share while they are evaluated; `ledger`, `moves` and `refusals` grow. */
+export interface Shared {
+  cluster: Cluster;
+  ledger: Ledger;
+  history: MoveHistory;
+  gates: Gates;
+  ownership: Ownership;
+  viewFor(policy: Policy): View;
+  moves: PlannedMove[];
+  refusals: Refusal[];
+}
+
+interface Watched {
+  node: ClusterNode;
+  /** Before anything is decided about it. */
+  finding: NodeFinding;
+}
+
+/** What is decided about a pressured node. */
+type Verdict = Reason & { outcome: Outcome };
+
+/** The policy's nodes, the most pressed first. What is decided is entered into `shared`. */
+export function evaluatePolicy(policy: Policy, shared: Shared): NodeFinding[] {
+  const watched = shared.cluster.nodes
+    .filter(({ snapshot }) => policy.watchesNode(snapshot))
+    .map((node) => ({ node, finding: find(policy, node, shared) }));
+  const pressured = watched.filter(({ finding }) => finding.pressureBytes > 0).sort(worstFirst);
+  const calm = watched.filter(({ finding }) => !(finding.pressureBytes > 0));
+  const verdicts = pressured.length > 0 ? decide(policy, watched, pressured, shared) : [];
+  return [
+    ...pressured.map(({ finding }, index) => ({ ...finding, ...verdicts[index] })),
+    ...calm.map(({ finding }) => finding),
+  ];
+}
+
+function worstFirst(a: Watched, b: Watched): number {
+  const part = ({ finding }: Watched) => finding.pressureBytes / finding.capacityBytes;
+  return part(b) - part(a) || compareText(a.finding.name, b.finding.name);
+}
+
+/** Pressure, or why nothing can be said of the node: nothing is ever moved because of figures that cannot be relied on. */
+function find(policy: Policy, node: ClusterNode, shared: Shared): NodeFinding {
+  const { name, capacityBytes } = node.snapshot;
+  const common = { name, policy: policy.name, capacityBytes, outcome: "NothingToDo" as const };
+  const use = shared.viewFor(policy).nodeUse(node);
+  if (!use.ok) {
+    return { ...common, freeBytes: undefined, pressureBytes: 0, reason: use.reason, message: use.message };
+  }
+  const usedBytes = Math.min(use.usedBytes, capacityBytes);
+  const freeBelowBytes = amountBytes(policy.freeBelow, capacityBytes);
+  const nowMs = shared.cluster.nowMs;
+  const { pressureBytes, message } = policy.pressure({ name, capacityBytes, usedBytes, freeBelowBytes, nowMs });
+  const reason = pressureBytes > 0 ? "Pressured" : "EnoughFree";
+  return { ...common, freeBytes: capacityBytes - usedBytes, pressureBytes, reason, message };
+}
+
+/** One verdict for each pressured node, in their order. */
+function decide(policy: Policy, watched: readonly Watched[], pressured: readonly Watched[], shared: Shared): Verdict[] {
+  const { cluster, moves } = shared;
+  const answer = policy.pace({ nowMs: cluster.nowMs, moves: cluster.moves, planned: moves.length });
+  if (!answer.ok) return pressured.map(({ finding }) => waiting(finding, answer));
+  const context = feasibilityContext(policy, shared);
+  const targets = sortTargets(
+    watched.map(({ node }) => node),
+    context,
+  );
+  shared.refusals.push(...targets.closed.map((closed) => ({ policy: policy.name, ...closed })));
+  let budget = policy.maxMovesPerEvaluation;
+  return pressured.map((one) => {
+    const before = moves.length;
+    const verdict = decideNode(policy, one, { targets, context, budget }, shared);
+    budget -= moves.length - before;
+    return verdict;
+  });
+}
+
+const waiting = (finding: NodeFinding, { reason, message }: Reason): Verdict => ({
+  outcome: "Waiting",
+  reason,
+  message: `${finding.message}; ${message}`,
+});
+
+function decideNode(
+  policy: Policy,
+  { node, finding }: Watched,
+  room: { targets: Targets; context: FeasibilityContext; budget: number },
+  shared: Shared,
+): Verdict {
+  const leavingBytes = shared.ledger.at(finding.name).outgoingBytes;
+  if (leavingBytes >= finding.pressureBytes) {
+    return waiting(finding, { reason: "ReliefUnderWay", message: "moves under way will relieve it" });
+  }
+  const { moves, refusals, ...verdict } = relieve({
+    policy,
+    node,
+    pods: shared.ownership.owned(policy, node),
+    amountBytes: finding.pressureBytes - leavingBytes,
+    pressure: finding.message,
+    history: shared.history,
+    ...room,
+  });
+  shared.moves.push(...moves);
+  shared.refusals.push(...refusals);
+  return verdict;
+}
+
+function feasibilityContext(policy: Policy, shared: Shared): FeasibilityContext {
+  return {
+    view: shared.viewFor(policy),
+    ledger: shared.ledger,
+    freeBelow: policy.freeBelow,
+    margin: policy.margin,
+    isGated: (node) => shared.gates.isGated(node, policy),
+  };
+}

@@ -1,0 +1,102 @@
+/** What moves under way and moves planned in this evaluation take from targets and give back to sources. */
+import type { Cluster } from "./cluster.ts";
+import { isUnderWay } from "./pacing/pacing.ts";
+import type { MoveSnapshot } from "./snapshot.ts";
+
+interface Account {
+  /** Memory that is still to come. */
+  incomingBytes: number;
+  incomingRequestBytes: number;
+  incomingPods: number;
+  /** Memory that is still to go. */
+  outgoingBytes: number;
+  /** Part of what can be staged on the node. */
+  stagingBytes: number;
+}
+
+export interface Reservation {
+  from: string;
+  to: string;
+  bytes: number;
+  requestBytes: number;
+}
+
+export interface Ledger {
+  at(node: string): Readonly<Account>;
+  reserve(reservation: Reservation): void;
+}
+
+const EMPTY: Readonly<Account> = {
+  incomingBytes: 0,
+  incomingRequestBytes: 0,
+  incomingPods: 0,
+  outgoingBytes: 0,
+  stagingBytes: 0,
+};
+
+/** A measurement of this age may still be from before what happened at its time. */
+const MEASUREMENT_LAG_MS = 15_000;
+
+/** `except`: the move (namespace/name) that is being decided about, which must not stand in its own way. */
+export function openLedger(cluster: Cluster, except?: { namespace: string; name: string }): Ledger {
+  const accounts = new Map<string, Account>();
+  const account = (node: string): Account => {
+    const known = accounts.get(node) ?? { ...EMPTY };
+    accounts.set(node, known);
+    return known;
+  };
+  const ledger: Ledger = {
+    at: (node) => accounts.get(node) ?? EMPTY,
+    reserve({ from, to, bytes, requestBytes }) {
+      account(from).outgoingBytes += bytes;
+      const target = account(to);
+      target.incomingBytes += bytes;
+      target.incomingRequestBytes += requestBytes;
+      target.incomingPods += 1;
+      target.stagingBytes += bytes;
+    },
+  };
+  for (const move of cluster.moves) {
+    if (move.namespace === except?.namespace && move.name === except.name) continue;
+    enter(cluster, move, ledger, account);
+  }
+  return ledger;
+}
+
+/** At least what the source pod uses now, for it may have grown since the move was planned. */
+function moveBytes(cluster: Cluster, move: MoveSnapshot): number {
+  return Math.max(0, ...[move.memoryBytes, ...usesOf(cluster, move.podUID)].filter(Number.isFinite));
+}
+
+/** What any source says that the pod uses. */
+function usesOf(cluster: Cluster, uid: string | undefined): number[] {
+  if (uid === undefined) return [];
+  const figures = Object.values(cluster.snapshot.sources ?? {}).map(({ pods }) => pods.get(uid));
+  return [cluster.pod(uid), ...figures].flatMap((figure) => figure?.usedBytes ?? []);
+}
+
+function enter(cluster: Cluster, move: MoveSnapshot, ledger: Ledger, account: (node: string) => Account): void {
+  const bytes = moveBytes(cluster, move);
+  const pod = move.podUID === undefined ? undefined : cluster.pod(move.podUID);
+  if (isUnderWay(move)) {
+    if (move.to === undefined) account(move.from).outgoingBytes += bytes;
+    else ledger.reserve({ from: move.from, to: move.to, bytes, requestBytes: pod?.requestBytes ?? 0 });
+  } else if (move.phase === "Succeeded") {
+    if (move.to !== undefined && unseen(cluster, move.to, move)) account(move.to).incomingBytes += bytes;
+    if (unseen(cluster, move.from, move)) account(move.from).outgoingBytes += bytes;
+  }
+}
+
+/** The node was last measured before the move's end: its figure doesn't show the move yet. */
+function unseen(cluster: Cluster, nodeName: string, move: MoveSnapshot): boolean {
+  const sampledAtMs = newestSampleMs(cluster, nodeName);
+  if (move.finishedAtMs === undefined || sampledAtMs === undefined) return false;
+  return sampledAtMs < move.finishedAtMs + MEASUREMENT_LAG_MS && cluster.nowMs - move.finishedAtMs < 3_600_000;
+}
+
+function newestSampleMs(cluster: Cluster, nodeName: string): number | undefined {
+  const own = cluster.node(nodeName)?.snapshot.sampledAtMs;
+  const others = Object.values(cluster.snapshot.sources ?? {}).map(({ nodes }) => nodes.get(nodeName)?.sampledAtMs);
+  const known = (cluster.snapshot.sources ? others : [own]).filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

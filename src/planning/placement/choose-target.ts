@@ -1,0 +1,70 @@
+/** Finds the best feasible target of a pod, and says of the others why not. */
+import type { ClusterNode } from "../cluster.ts";
+import type { Reason } from "../decision.ts";
+import type { PodSnapshot } from "../snapshot.ts";
+import { asTarget, closedFor, type FeasibilityContext, type OpenNode, unfitFor } from "./feasibility.ts";
+import type { PlacementFunction } from "./placement.ts";
+
+export interface TargetRefusal extends Reason {
+  node: string;
+}
+
+/** Nodes told apart once, for all pods. */
+export interface Targets {
+  open: OpenNode[];
+  closed: TargetRefusal[];
+}
+
+/** `nodes` in ascending order of name. */
+export function sortTargets(nodes: readonly ClusterNode[], context: FeasibilityContext): Targets {
+  const targets: Targets = { open: [], closed: [] };
+  for (const node of nodes) {
+    const reason = closedFor(node, context);
+    const use = context.view.nodeUse(node);
+    if (reason !== undefined) targets.closed.push({ node: node.snapshot.name, ...reason });
+    else if (use.ok) targets.open.push({ node, usedBytes: use.usedBytes });
+  }
+  return targets;
+}
+
+interface Best {
+  open: OpenNode;
+  score: number;
+}
+
+/** The feasible target of the highest score, the first by name among equals; undefined when there is none. */
+export function bestTarget(
+  pod: PodSnapshot,
+  bytes: number,
+  targets: Targets,
+  context: FeasibilityContext,
+  score: PlacementFunction,
+): OpenNode | undefined {
+  let best: Best | undefined;
+  for (const open of targets.open) {
+    if (open.node.snapshot.name === pod.node) continue;
+    const value = score(asTarget(open, context.ledger), bytes);
+    if (best !== undefined && !(value > best.score)) continue;
+    if (unfitFor(pod, bytes, open, context) === undefined) best = { open, score: value };
+  }
+  return best?.open;
+}
+
+/** Why the pod cannot go to any of them; at most `most` of them, the freest first. */
+export function targetRefusals(
+  pod: PodSnapshot,
+  bytes: number,
+  targets: Targets,
+  context: FeasibilityContext,
+  most: number,
+): TargetRefusal[] {
+  const freeBytes = (open: OpenNode) => asTarget(open, context.ledger).freeBytes;
+  return targets.open
+    .filter((open) => open.node.snapshot.name !== pod.node)
+    .toSorted((a, b) => freeBytes(b) - freeBytes(a))
+    .flatMap((open) => {
+      const reason = unfitFor(pod, bytes, open, context);
+      return reason === undefined ? [] : [{ node: open.node.snapshot.name, ...reason }];
+    })
+    .slice(0, most);
+}

@@ -1,0 +1,130 @@
+/** Feasibility: could this pod run on this node, with room to spare. Precedes every placement strategy. */
+import { type Amount, amountBytes, formatBytes } from "../../api/quantity.ts";
+import { GATE_TAINT } from "../../api/v1alpha1/group.ts";
+import type { ClusterNode } from "../cluster.ts";
+import type { Reason } from "../decision.ts";
+import { problemOf } from "../figures.ts";
+import type { Ledger } from "../ledger.ts";
+import type { PodSnapshot, Taint, Toleration } from "../snapshot.ts";
+import type { View } from "../view.ts";
+import type { Target } from "./placement.ts";
+
+export interface FeasibilityContext {
+  view: View;
+  ledger: Ledger;
+  freeBelow: Amount;
+  margin: Amount;
+  /** The scheduling gate keeps new pods off this node. */
+  isGated(node: string): boolean;
+}
+
+/** A node that could be a target as far as the node alone is concerned. */
+export interface OpenNode {
+  node: ClusterNode;
+  usedBytes: number;
+}
+
+type NodeCheck = (node: ClusterNode, context: FeasibilityContext) => Reason | undefined;
+type PodCheck = (pod: PodSnapshot, bytes: number, open: OpenNode, context: FeasibilityContext) => Reason | undefined;
+
+const nodeReady: NodeCheck = ({ snapshot }) =>
+  snapshot.ready ? undefined : { reason: "NodeNotReady", message: "the node is not ready" };
+const agentReady: NodeCheck = ({ snapshot }) =>
+  snapshot.agentReady ? undefined : { reason: "AgentNotReady", message: "the node's agent is not ready" };
+const schedulable: NodeCheck = ({ snapshot }) =>
+  snapshot.unschedulable ? { reason: "Cordoned", message: "the node is cordoned" } : undefined;
+const notGated: NodeCheck = ({ snapshot }, { isGated }) =>
+  isGated(snapshot.name) || snapshot.taints.some((taint) => taint.key === GATE_TAINT)
+    ? { reason: "Gated", message: "the node is filling up: its scheduling gate is closed" }
+    : undefined;
+const measured: NodeCheck = (node, { view }) => {
+  const use = view.nodeUse(node);
+  return use.ok ? undefined : problemOf(use);
+};
+
+const NODE_CHECKS: readonly NodeCheck[] = [nodeReady, agentReady, schedulable, notGated, measured];
+
+/** What speaks against this node as the target of any pod. */
+export function closedFor(node: ClusterNode, context: FeasibilityContext): Reason | undefined {
+  for (const check of NODE_CHECKS) {
+    const reason = check(node, context);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+function tolerates(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect !== undefined && toleration.effect !== "" && toleration.effect !== taint.effect) return false;
+  if (toleration.key === undefined || toleration.key === "") return toleration.operator === "Exists";
+  if (toleration.key !== taint.key) return false;
+  return toleration.operator === "Exists" || (toleration.value ?? "") === (taint.value ?? "");
+}
+
+const toleratesTaints: PodCheck = (pod, _, { node }) => {
+  const repelling = node.snapshot.taints.filter((taint) => taint.effect !== "PreferNoSchedule");
+  const taint = repelling.find((one) => !pod.tolerations.some((toleration) => tolerates(toleration, one)));
+  return taint && { reason: "TaintNotTolerated", message: `the pod does not tolerate the node's taint ${taint.key}` };
+};
+
+const nodeSelected: PodCheck = (pod, _, { node }) => {
+  const { labels } = node.snapshot;
+  const missing = Object.entries(pod.nodeSelector).find(([key, value]) => labels[key] !== value);
+  return missing && { reason: "NodeSelectorMismatch", message: `the pod wants a node with ${missing.join("=")}` };
+};
+
+const podSlot: PodCheck = (_pod, _, { node }, { ledger }) => {
+  const { snapshot, pods } = node;
+  const room = snapshot.maxPods - pods.length - ledger.at(snapshot.name).incomingPods;
+  return room >= 1 ? undefined : { reason: "TooManyPods", message: `the node runs at most ${snapshot.maxPods} pods` };
+};
+
+const requestsFit: PodCheck = (pod, _, { node }, { ledger }) => {
+  const { name, allocatableBytes } = node.snapshot;
+  const requested = node.requestedBytes + ledger.at(name).incomingRequestBytes;
+  if (pod.requestBytes === 0 || requested + pod.requestBytes <= allocatableBytes) return undefined;
+  const left = formatBytes(Math.max(0, allocatableBytes - requested));
+  return { reason: "RequestsDoNotFit", message: `the pod requests ${formatBytes(pod.requestBytes)}, ${left} is left` };
+};
+
+/** Free after the move must be at least freeBelow + margin: a target must not be the next to be short. */
+const roomToSpare: PodCheck = (_pod, bytes, open, { ledger, freeBelow, margin }) => {
+  const { name, capacityBytes } = open.node.snapshot;
+  const freeBytes = capacityBytes - open.usedBytes - ledger.at(name).incomingBytes;
+  const keepBytes = amountBytes(freeBelow, capacityBytes) + amountBytes(margin, capacityBytes);
+  if (freeBytes - bytes >= keepBytes) return undefined;
+  const [free, keep] = [formatBytes(Math.max(0, freeBytes)), formatBytes(keepBytes)];
+  return { reason: "NotEnoughRoom", message: `${free} is free, and ${keep} must remain beside ${formatBytes(bytes)}` };
+};
+
+/** Until the restore ends, the copy that was sent and the restored memory are both there. */
+const roomForCopy: PodCheck = (_pod, bytes, { node, usedBytes }, { ledger }) => {
+  const { name, capacityBytes, stagingFreeBytes } = node.snapshot;
+  if (stagingFreeBytes === undefined) return undefined;
+  const { incomingBytes, stagingBytes } = ledger.at(name);
+  const fits = stagingBytes + bytes <= stagingFreeBytes;
+  if (fits && usedBytes + incomingBytes + stagingBytes + 2 * bytes <= capacityBytes) return undefined;
+  const what = `the pod's memory and, until it is restored, a copy of it`;
+  return { reason: "NoRoomForCopy", message: `${what}, together ${formatBytes(2 * bytes)}, do not fit` };
+};
+
+const POD_CHECKS: readonly PodCheck[] = [toleratesTaints, nodeSelected, podSlot, requestsFit, roomToSpare, roomForCopy];
+
+/** What speaks against this open node as the target of this pod. */
+export function unfitFor(
+  pod: PodSnapshot,
+  bytes: number,
+  open: OpenNode,
+  context: FeasibilityContext,
+): Reason | undefined {
+  for (const check of POD_CHECKS) {
+    const reason = check(pod, bytes, open, context);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+/** The node as a placement strategy sees it, reservations taken off. */
+export function asTarget({ node, usedBytes }: OpenNode, ledger: Ledger): Target {
+  const { name, capacityBytes } = node.snapshot;
+  return { name, capacityBytes, freeBytes: capacityBytes - usedBytes - ledger.at(name).incomingBytes };
+}

@@ -1,0 +1,94 @@
+/** A policy as planning reads it: parsed once, numbers and functions inside. */
+import type { z } from "zod";
+import { type Amount, admitted, parseAmount, parseDuration, parsePercent, parseQuantity } from "../api/quantity.ts";
+import type { MigrationPolicySpec } from "../api/v1alpha1/migration-policy.ts";
+import { optionsMember } from "../api/v1alpha1/strategy-field.ts";
+import type { EligibilityLimits } from "./eligibility/eligibility.ts";
+import { compareText } from "./order.ts";
+import type { PacingFunction } from "./pacing/pacing.ts";
+import { PACING_STRATEGIES } from "./pacing/strategies.ts";
+import type { PlacementFunction } from "./placement/placement.ts";
+import { PLACEMENT_STRATEGIES } from "./placement/strategies.ts";
+import type { PressureFunction } from "./pressure/pressure.ts";
+import { PRESSURE_STRATEGIES } from "./pressure/strategies.ts";
+import type { SelectionFunction } from "./selection/selection.ts";
+import { SELECTION_STRATEGIES } from "./selection/strategies.ts";
+import { matchesSelector } from "./selector.ts";
+import type { NodeSnapshot, PodSnapshot } from "./snapshot.ts";
+import type { Strategy } from "./strategy.ts";
+
+/** Used above `closeAbove` closes, used at or below `reopenBelow` opens; fractions of capacity. */
+export interface GateLimits {
+  closeAbove: number;
+  reopenBelow: number;
+}
+
+export interface Policy {
+  name: string;
+  dryRun: boolean;
+  /** The metrics source whose figures it reads. */
+  source: string;
+  staleAfterSeconds: number;
+  selectsPod(pod: PodSnapshot): boolean;
+  watchesNode(node: NodeSnapshot): boolean;
+  freeBelow: Amount;
+  margin: Amount;
+  pressure: PressureFunction;
+  eligibility: EligibilityLimits;
+  select: SelectionFunction;
+  score: PlacementFunction;
+  pace: PacingFunction;
+  maxMovesPerEvaluation: number;
+  gate?: GateLimits;
+}
+
+/** The chosen strategy's function, its options parsed and completed with their defaults. */
+function configured<Run>(
+  strategies: readonly Strategy<string, z.ZodObject, Run>[],
+  choice: Readonly<Record<string, unknown>> & { strategy: string },
+): Run {
+  const found = strategies.find((strategy) => strategy.name === choice.strategy);
+  if (found === undefined) throw new RangeError(`not admitted by its schema: strategy ${choice.strategy}`);
+  return found.configure(found.options.parse(choice[optionsMember(found.name)] ?? {}));
+}
+
+function eligibilityLimits(spec: MigrationPolicySpec["eligibility"]): EligibilityLimits {
+  return {
+    minMemoryBytes: admitted(parseQuantity, spec.minMemory),
+    skipAboveProgress: admitted(parsePercent, spec.skipAboveProgress),
+    skipBelowRemainingSeconds: admitted(parseDuration, spec.skipBelowRemaining),
+  };
+}
+
+/** `spec` has been through its schema: defaults filled, everything admitted. */
+export function toPolicy(name: string, spec: MigrationPolicySpec): Policy {
+  const gate = spec.schedulingGate;
+  return {
+    name,
+    dryRun: spec.mode === "DryRun",
+    source: spec.metrics.source,
+    staleAfterSeconds: admitted(parseDuration, spec.metrics.staleAfter),
+    selectsPod: (pod) =>
+      matchesSelector(spec.podSelector, pod.labels) && matchesSelector(spec.namespaceSelector, pod.namespaceLabels),
+    watchesNode: (node) => matchesSelector(spec.nodeLabelSelector, node.labels),
+    freeBelow: admitted(parseAmount, spec.pressure.freeBelow),
+    margin: admitted(parseAmount, spec.placement.margin),
+    pressure: configured(PRESSURE_STRATEGIES, spec.pressure),
+    eligibility: eligibilityLimits(spec.eligibility),
+    select: configured(SELECTION_STRATEGIES, spec.selection),
+    score: configured(PLACEMENT_STRATEGIES, spec.placement),
+    pace: configured(PACING_STRATEGIES, spec.pacing),
+    maxMovesPerEvaluation: spec.pacing.maxMovesPerEvaluation,
+    ...(gate && {
+      gate: {
+        closeAbove: admitted(parsePercent, gate.closeAbove),
+        reopenBelow: admitted(parsePercent, gate.reopenBelow),
+      },
+    }),
+  };
+}
+
+/** Enforcing policies before those that only look, so that looking never changes what is done; then by name. */
+export function inOrder(policies: readonly Policy[]): Policy[] {
+  return [...policies].sort((a, b) => Number(a.dryRun) - Number(b.dryRun) || compareText(a.name, b.name));
+}

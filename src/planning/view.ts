@@ -1,0 +1,64 @@
+/** The cluster as one policy sees it: figures of its metrics source, judged by its staleAfter. Nothing is computed twice. */
+import { type Cluster, type ClusterNode, nodeFigure, podFigure } from "./cluster.ts";
+import { type Judged, judge } from "./figures.ts";
+import type { PodSnapshot } from "./snapshot.ts";
+
+export interface FigureOptions {
+  source: string;
+  staleAfterSeconds: number;
+}
+
+export interface View {
+  cluster: Cluster;
+  /** What the whole node uses; the sum of its pods when it has no figure of its own. */
+  nodeUse(node: ClusterNode): Judged;
+  podUse(pod: PodSnapshot): Judged;
+}
+
+const implausible = (message: string): Judged => ({ ok: false, reason: "MetricsImplausible", message });
+
+export function viewCluster(cluster: Cluster, { source, staleAfterSeconds }: FigureOptions): View {
+  const judged = new Map<ClusterNode, Judged>();
+  const context = { nowMs: cluster.nowMs, staleAfterSeconds };
+
+  function podUse(pod: PodSnapshot): Judged {
+    const what = `pod ${pod.namespace}/${pod.name}`;
+    if (cluster.isDuplicate(pod)) return implausible(`${what} is listed more than once`);
+    const capacityBytes = cluster.node(pod.node)?.snapshot.capacityBytes ?? 0;
+    return judge(podFigure(cluster, pod, source), { ...context, capacityBytes, what });
+  }
+
+  function judgeNode(node: ClusterNode): Judged {
+    const { name, capacityBytes } = node.snapshot;
+    const what = `node ${name}`;
+    if (node.duplicate) return implausible(`${what} is listed more than once`);
+    if (!(capacityBytes > 0) || capacityBytes === Number.POSITIVE_INFINITY) {
+      return implausible(`${what} has no memory capacity`);
+    }
+    const figure = nodeFigure(cluster, node.snapshot, source);
+    const written = cluster.snapshot.sources === undefined;
+    if (written && figure?.usedBytes === undefined && figure?.suspect !== true) return estimate(node, podUse);
+    return judge(figure, { ...context, capacityBytes, what });
+  }
+
+  return {
+    cluster,
+    podUse,
+    nodeUse(node) {
+      const known = judged.get(node) ?? judgeNode(node);
+      judged.set(node, known);
+      return known;
+    },
+  };
+}
+
+/**
+ * The sum of its pods, for a snapshot written by hand. Only when every pod is known: a missing one would make the node look
+ * safer. A metrics source that has no figure for a node is never made up for in this way: the system's own use is not in pods.
+ */
+function estimate(node: ClusterNode, podUse: (pod: PodSnapshot) => Judged): Judged {
+  const uses = node.pods.map(podUse);
+  const unknown = uses.find((use) => !use.ok);
+  if (unknown !== undefined) return unknown;
+  return { ok: true, usedBytes: uses.reduce((sum, use) => sum + (use.ok ? use.usedBytes : 0), 0), estimated: true };
+}
