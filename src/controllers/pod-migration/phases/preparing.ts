@@ -46,21 +46,28 @@ async function createTarget(run: MoveRun, source: Pod): Promise<Outcome> {
 }
 
 async function prepareTarget(run: MoveRun, source: Pod, target: Pod): Promise<Outcome> {
+  const records = await attempt(run.deps.driver.moves(targetOf(run.move).node));
+  if (!records.ok) return wait(RETRY_MS, inWords(records.failure));
+  const { moveUID } = moveId(run);
+  const record = records.value.find((one) => one.moveUID === moveUID && one.role === "target");
+  const refused = record?.state === "receiving" ? undefined : await register(run);
+  if (refused) return refused;
+  if (heldBackUntilDump(run.move)) return open(run, source);
+  await removeGate(run, target);
+  if (record?.createWaiting) return open(run, source);
+  const readiness = targetReadiness(target, run.deps.clock.now());
+  return readiness.kind === "ready" ? open(run, source) : notReady(readiness);
+}
+
+/** Undefined when the agent knows the target pod: from now on it is restored or fails, never started cold. */
+async function register(run: MoveRun): Promise<Outcome | undefined> {
   const { node, podUID } = targetOf(run.move);
   const { containerName } = sourceOf(run.move).container;
   const registered = await attempt(run.deps.driver.register(node, moveId(run), { podUID, containerName }));
-  if (!registered.ok) {
-    return registered.failure.retryable
-      ? wait(RETRY_MS, inWords(registered.failure))
-      : rollBack("RegisterFailed", inWords(registered.failure));
-  }
-  if (heldBackUntilDump(run.move)) return open(run, source);
-  await removeGate(run, target);
-  const records = await attempt(run.deps.driver.moves(node));
-  const held =
-    records.ok && records.value.some(({ moveUID, createWaiting }) => moveUID === moveId(run).moveUID && createWaiting);
-  const readiness = held ? ({ kind: "ready" } as const) : targetReadiness(target, run.deps.clock.now());
-  return readiness.kind === "ready" ? open(run, source) : notReady(readiness);
+  if (registered.ok) return undefined;
+  return registered.failure.retryable
+    ? wait(RETRY_MS, inWords(registered.failure))
+    : rollBack("RegisterFailed", inWords(registered.failure));
 }
 
 function notReady(readiness: Exclude<Readiness, { kind: "ready" }>): Outcome {

@@ -1,0 +1,109 @@
+/** Scheduler and kubelets, one step at a time: bind, start, report, restart, end deleted pods. */
+import { PODS, type Pod } from "../../../src/kube/resources.ts";
+import type { MemoryKube } from "./memory-kube.ts";
+import type { SimulatedNodes } from "./simulated-nodes.ts";
+
+export interface KubeletOptions {
+  /** No node has room for new pods. */
+  unschedulable: boolean;
+  /** From the container's start to Ready. */
+  readyDelayMs: number;
+}
+
+export class SimulatedKubelets {
+  readonly #kube: MemoryKube;
+  readonly #nodes: SimulatedNodes;
+  readonly #nowMs: () => number;
+  readonly options: KubeletOptions = { unschedulable: false, readyDelayMs: 0 };
+  /** Nodes whose kubelet sees nothing new and reports nothing. */
+  readonly cutOff = new Set<string>();
+  readonly #seenDeleted = new Set<string>();
+  readonly #runningSinceMs = new Map<string, number>();
+
+  constructor(kube: MemoryKube, nodes: SimulatedNodes, nowMs: () => number) {
+    this.#kube = kube;
+    this.#nodes = nodes;
+    this.#nowMs = nowMs;
+  }
+
+  /** The kubelet's own pods, for `/api/v1/nodes/<node>/proxy/pods`. */
+  podsOf(node: string): { items: { metadata: { uid: string; deletionTimestamp?: string } }[] } {
+    const own = this.#kube.all(PODS).filter((pod) => pod.spec.nodeName === node);
+    const items = own.map((pod) => {
+      const uid = pod.metadata.uid ?? "";
+      return { metadata: this.#seenDeleted.has(uid) ? { uid, deletionTimestamp: "seen" } : { uid } };
+    });
+    return { items };
+  }
+
+  tick(): void {
+    for (const pod of this.#kube.all(PODS)) {
+      if (pod.spec.nodeName === undefined) this.#schedule(pod);
+      else if (!this.cutOff.has(pod.spec.nodeName)) this.#sync(pod, pod.spec.nodeName);
+    }
+  }
+
+  #schedule(pod: Pod): void {
+    if ((pod.spec.schedulingGates ?? []).length > 0) return;
+    const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+    const node = terms?.[0]?.matchFields?.[0]?.values?.[0] ?? "z3";
+    this.#kube.change(PODS, pod.metadata, (found) => {
+      if (!this.options.unschedulable) found.spec.nodeName = node;
+      else this.#condition(found, "PodScheduled", "False", "Unschedulable");
+    });
+  }
+
+  #sync(pod: Pod, node: string): void {
+    const uid = pod.metadata.uid ?? "";
+    if (pod.metadata.deletionTimestamp !== undefined) return this.#end(pod, uid);
+    if (pod.status?.phase === "Failed") return;
+    const copy = this.#nodes.copy(uid);
+    if (copy === undefined || copy === "waiting") return this.#start(pod, node, uid);
+    if (copy === "dead") return this.#restart(pod, node, uid);
+    this.#report(pod, uid, copy === "frozen" ? "frozen" : "up");
+  }
+
+  /** A registered target waits in its create; anything else starts. */
+  #start(pod: Pod, node: string, uid: string): void {
+    if (this.#nodes.isRegistered(node, uid)) this.#nodes.createCalled(node, uid);
+    else if (this.#nodes.copy(uid) === undefined) this.#nodes.coldStart(uid);
+    this.#condition(pod, "PodReadyToStartContainers", "True");
+  }
+
+  #restart(pod: Pod, node: string, uid: string): void {
+    if (pod.spec.restartPolicy === "Never") {
+      this.#kube.change(PODS, pod.metadata, (found) => Object.assign(found.status ?? {}, { phase: "Failed" }));
+    } else if (!this.#nodes.isRegistered(node, uid)) this.#nodes.coldStart(uid);
+  }
+
+  /** Tasks that are frozen can't be ended by a kubelet: it waits for them. */
+  #end(pod: Pod, uid: string): void {
+    this.#seenDeleted.add(uid);
+    const copy = this.#nodes.copy(uid);
+    if (copy === "frozen") return;
+    if (copy === "running" || copy === "held") this.#nodes.set(uid, "dead");
+    this.#kube.finishDeletion(PODS, pod.metadata);
+  }
+
+  #report(pod: Pod, uid: string, state: "up" | "frozen"): void {
+    const sinceMs = this.#runningSinceMs.get(uid) ?? this.#nowMs();
+    this.#runningSinceMs.set(uid, sinceMs);
+    const ready = state === "frozen" ? isReady(pod) : this.#nowMs() - sinceMs >= this.options.readyDelayMs;
+    this.#kube.change(PODS, pod.metadata, (found) => {
+      found.status = { ...found.status, phase: "Running" };
+      this.#condition(found, "Ready", ready ? "True" : "False");
+    });
+  }
+
+  #condition(pod: Pod, type: string, status: string, reason?: string): void {
+    const conditions = (pod.status?.conditions ?? []).filter((condition) => condition.type !== type);
+    const old = pod.status?.conditions?.find((condition) => condition.type === type && condition.status === status);
+    const lastTransitionTime = old?.lastTransitionTime ?? new Date(this.#nowMs()).toISOString();
+    const fresh = { type, status, lastTransitionTime, ...(reason === undefined ? {} : { reason }) };
+    pod.status = { ...pod.status, conditions: [...conditions, fresh] };
+  }
+}
+
+function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}

@@ -1,0 +1,233 @@
+/**
+ * Nodes whose agents keep the real agent's rules (StepRunner) over simulated containers. Everything that would be an
+ * accident for the workload is written down the moment it happens: two running copies, none, a cold start.
+ */
+import { AgentError } from "../../../src/agent/agent-error.ts";
+import { MemoryMoveRecords } from "../../../src/agent/move-records.ts";
+import type { MoveRecord, NodeFeatures, SourceFacts } from "../../../src/agent/protocol.ts";
+import { StepRunner } from "../../../src/agent/step-runner.ts";
+import type { StepName } from "../../../src/agent/steps.ts";
+import {
+  type CheckpointDriver,
+  DriverError,
+  type MoveId,
+  type SourceContainer,
+} from "../../../src/checkpointing/driver.ts";
+
+/** Where the workload's memory lives. `dead`: it ran and is gone; `waiting`: create is held, nothing there yet. */
+export type CopyState = "waiting" | "running" | "frozen" | "held" | "dead";
+
+interface SimulatedNode {
+  records: MemoryMoveRecords;
+  runner: StepRunner;
+  registered: Set<string>;
+  reachable: boolean;
+}
+
+export const GIB = 2 ** 30;
+export const FACTS: SourceFacts = {
+  running: true,
+  memoryBytes: 0.1 * GIB,
+  filesBytes: 0,
+  processes: 1,
+  establishedTcp: [],
+  obstacles: [],
+};
+export const FEATURES: NodeFeatures = {
+  agentVersion: "1",
+  criuVersion: "4.1",
+  runcVersion: "1.3",
+  kernel: "6.12",
+  cgroupVersion: 2,
+  cpuFlags: ["avx", "sse2"],
+  lazyPages: true,
+  memDirtyTrack: true,
+  handlerInstalled: true,
+  stagingBudgetBytes: 8 * GIB,
+  stagingFreeBytes: 8 * GIB,
+};
+
+/** A failure to be thrown by the next calls of a step; `after`: once the step has been carried out, its answer lost. */
+export interface PlannedFailure {
+  reason: DriverError["reason"];
+  retryable: boolean;
+  times: number;
+  after?: boolean;
+}
+
+export class SimulatedNodes implements CheckpointDriver {
+  readonly #nodes = new Map<string, SimulatedNode>();
+  readonly #copies = new Map<string, CopyState>();
+  readonly #clock: () => number;
+  readonly accidents: string[] = [];
+  readonly failures = new Map<string, PlannedFailure>();
+  readonly overrides = new Map<string, Partial<NodeFeatures>>();
+  facts: SourceFacts = FACTS;
+  coldStarts = 0;
+  /** Pages that a complete dump has brought to the target; lost when the target gives them up. */
+  #staged = false;
+
+  constructor(names: string[], clock: () => number) {
+    this.#clock = clock;
+    for (const name of names) {
+      const records = new MemoryMoveRecords();
+      this.#nodes.set(name, { records, runner: new StepRunner(records), registered: new Set(), reachable: true });
+    }
+  }
+
+  copy(podUID: string): CopyState | undefined {
+    return this.#copies.get(podUID);
+  }
+
+  /** Sets what a pod's container is, and looks for accidents. */
+  set(podUID: string, state: CopyState): void {
+    this.#copies.set(podUID, state);
+    const states = [...this.#copies.values()];
+    if (states.filter((one) => one === "running").length > 1) this.accidents.push("two running copies");
+    if (!states.some((one) => one === "running" || one === "frozen" || one === "held")) this.accidents.push("no copy");
+  }
+
+  /** A kubelet starts a container that no agent holds back: with its memory lost. */
+  coldStart(podUID: string): void {
+    this.coldStarts++;
+    this.accidents.push(`cold start of ${podUID}`);
+    this.set(podUID, "running");
+  }
+
+  isRegistered(node: string, podUID: string): boolean {
+    return this.#node(node).registered.has(podUID);
+  }
+
+  cutOff(node: string, cut: boolean): void {
+    this.#node(node).reachable = !cut;
+  }
+
+  recordsOf(node: string): MoveRecord[] {
+    return this.#node(node).records.list();
+  }
+
+  /** The held create of a target shows in its record. */
+  createCalled(node: string, podUID: string): void {
+    const { records } = this.#node(node);
+    const record = records.list().find((one) => one.podUID === podUID && one.role === "target");
+    if (record && !record.createWaiting) records.save({ ...record, createWaiting: true });
+    if (this.copy(podUID) === undefined) this.#copies.set(podUID, "waiting");
+  }
+
+  async features(node: string): Promise<NodeFeatures> {
+    return this.#call(node, "features", async () => ({ ...FEATURES, ...this.overrides.get(node) }));
+  }
+
+  async inspect(node: string, source: SourceContainer): Promise<SourceFacts> {
+    return this.#call(node, "inspect", async () => ({
+      ...this.facts,
+      running: this.copy(source.podUID) === "running",
+    }));
+  }
+
+  async register(node: string, move: MoveId, target: { podUID: string }): Promise<void> {
+    await this.#step(node, "target", "register", move, target.podUID, () => {
+      this.#node(node).registered.add(target.podUID);
+    });
+  }
+
+  async receive(node: string, move: MoveId) {
+    await this.#step(node, "target", "receive", move, this.#podOf(node, move), () => {});
+    return { address: "10.0.0.2", pagePort: 20_000, agentPort: 9808, token: "t".repeat(32) };
+  }
+
+  async dump(node: string, move: MoveId, source: SourceContainer) {
+    return this.#step(node, "source", "dump", move, source.podUID, () => {
+      if (this.copy(source.podUID) === "dead") throw new AgentError("SourceGone", "the container is gone");
+      const frozenAtMs = this.#clock();
+      this.set(source.podUID, "frozen");
+      this.#staged = true;
+      return { frozenAtMs, memoryBytes: 1e8, transferredBytes: 1e8, timings: { dump: 400 } };
+    });
+  }
+
+  async restore(node: string, move: MoveId, target: { podUID: string }) {
+    return this.#step(node, "target", "restore", move, target.podUID, () => {
+      if (!this.#staged) throw new AgentError("RestoreFailed", "nothing is staged");
+      if (this.copy(target.podUID) !== "waiting")
+        throw new AgentError("RestoreFailed", "no create waits", { retryable: true });
+      this.set(target.podUID, "held");
+      return { containerID: "restored", pid: 2, timings: { restore: 200 } };
+    });
+  }
+
+  async release(node: string, move: MoveId) {
+    const podUID = this.#podOf(node, move);
+    return this.#step(node, "target", "release", move, podUID, () => {
+      if (this.copy(podUID) !== "held") throw new AgentError("ReleaseFailed", "the copy is gone");
+      this.#node(node).registered.delete(podUID);
+      this.set(podUID, "running");
+      return { releasedAtMs: this.#clock() };
+    });
+  }
+
+  async abort(node: string, move: MoveId): Promise<void> {
+    const podUID = this.#podOf(node, move);
+    await this.#step(node, "target", "abort", move, podUID, () => {
+      this.#staged = false;
+      if (this.copy(podUID) !== undefined) this.set(podUID, "dead");
+    });
+  }
+
+  async resume(node: string, move: MoveId, source: SourceContainer): Promise<void> {
+    await this.#step(node, "source", "resume", move, source.podUID, () => {
+      if (this.copy(source.podUID) === "dead") throw new AgentError("SourceGone", "the container is gone");
+      this.set(source.podUID, "running");
+    });
+  }
+
+  async kill(node: string, move: MoveId, source: SourceContainer): Promise<void> {
+    await this.#step(node, "source", "kill", move, source.podUID, () => this.set(source.podUID, "dead"));
+  }
+
+  async cleanup(node: string, role: "source" | "target", move: MoveId): Promise<void> {
+    await this.#step(node, role, "cleanup", move, this.#podOf(node, move), () => {});
+  }
+
+  async moves(node: string): Promise<MoveRecord[]> {
+    return this.#call(node, "moves", async () => this.recordsOf(node));
+  }
+
+  #node(name: string): SimulatedNode {
+    const node = this.#nodes.get(name);
+    if (!node) throw new DriverError(name, "NoAgent", `no agent on ${name}`, true);
+    return node;
+  }
+
+  #podOf(node: string, move: MoveId): string {
+    return this.#node(node).records.get(move.moveUID, "target")?.podUID ?? "unknown";
+  }
+
+  async #step<T>(
+    node: string,
+    role: MoveRecord["role"],
+    step: StepName,
+    move: MoveId,
+    podUID: string,
+    run: () => T,
+  ): Promise<T> {
+    const { moveUID, epoch } = move;
+    const request = { moveUID, epoch, role, step, podUID, run: async () => run() };
+    // StepRunner hands back what `run` returned, now or at an earlier call of the same step.
+    return this.#call(node, step, async () => (await this.#node(node).runner.execute(request)) as T);
+  }
+
+  async #call<T>(node: string, name: string, call: () => Promise<T>): Promise<T> {
+    const failure = this.failures.get(name);
+    if (!this.#node(node).reachable) throw new DriverError(node, "Unreachable", "no answer", true);
+    const due = failure !== undefined && failure.times-- > 0;
+    if (due && !failure.after)
+      throw new DriverError(node, failure.reason, `${name} fails on purpose`, failure.retryable);
+    const answer = await call().catch((error: unknown) => {
+      if (!(error instanceof AgentError)) throw error;
+      throw new DriverError(node, error.reason, error.message, error.retryable, error);
+    });
+    if (due) throw new DriverError(node, failure.reason, `${name}: the answer is lost`, failure.retryable);
+    return answer;
+  }
+}

@@ -1,0 +1,194 @@
+/** A small cluster in which one pod is moved: three nodes, one PodMigration, stock controllers, a controller that may die. */
+import { API_VERSION } from "../../../src/api/v1alpha1/group.ts";
+import {
+  FINAL_PHASES,
+  POD_MIGRATIONS,
+  type PodMigration,
+  type PodMigrationSpec,
+} from "../../../src/api/v1alpha1/pod-migration.ts";
+import type { ChoosePlacement, MoveDependencies } from "../../../src/controllers/pod-migration/dependencies.ts";
+import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
+import { reconcileMove } from "../../../src/controllers/pod-migration/reconciler.ts";
+import { JOBS, NODES, PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
+import { silentLogger } from "../../../src/logging/logger.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { MemoryKube } from "./memory-kube.ts";
+import { Crash, Lifetime, mortal } from "./mortal.ts";
+import { SimulatedKubelets } from "./simulated-kubelets.ts";
+import { SimulatedNodes } from "./simulated-nodes.ts";
+import { StockControllers } from "./stock-controllers.ts";
+
+export type OwnerKind = "none" | "ReplicaSet" | "Job";
+const POD = { namespace: "default", name: "counter" };
+const MOVE = { namespace: "default", name: "move" };
+/** Reconcile runs after which a move that hasn't ended never will. */
+const RUN_LIMIT = 500;
+
+export class World {
+  readonly clock = new ManualClock();
+  readonly kube = new MemoryKube(() => this.clock.now());
+  readonly nodes = new SimulatedNodes(["z1", "z2", "z3"], () => this.clock.now());
+  readonly kubelets = new SimulatedKubelets(this.kube, this.nodes, () => this.clock.now());
+  readonly controllers = new StockControllers(this.kube);
+  readonly events: string[] = [];
+  placement: ChoosePlacement = async ({ targetNode }) => ({ ok: true, node: targetNode ?? "z2" });
+  epoch = 1;
+  /** Called before each reconcile run. */
+  beforeRun: (run: number) => void | Promise<void> = () => {};
+
+  static async with(
+    owner: OwnerKind = "none",
+    edit: (pod: Pod) => void = () => {},
+    spec: Partial<PodMigrationSpec> = {},
+  ) {
+    const world = new World();
+    await world.#populate(owner, edit, spec);
+    return world;
+  }
+
+  async #populate(owner: OwnerKind, edit: (pod: Pod) => void, spec: Partial<PodMigrationSpec>): Promise<void> {
+    for (const name of ["z1", "z2", "z3"])
+      await this.kube.create(NODES, { apiVersion: "v1", kind: "Node", metadata: { name } });
+    const pod = sourcePod();
+    if (owner !== "none") await this.#own(pod, owner);
+    edit(pod);
+    const made = await this.kube.create(PODS, pod);
+    this.nodes.set(made.metadata.uid ?? "", "running");
+    this.kube.raw = (path) => this.kubelets.podsOf(path.split("/")[4] ?? "");
+    this.kube.onChange = () => this.controllers.syncReplicaSets();
+    const migration: PodMigration = {
+      apiVersion: API_VERSION,
+      kind: "PodMigration",
+      metadata: { ...MOVE },
+      spec: { podName: POD.name, timeout: "10m", tcp: "Refuse", cancel: false, ...spec },
+    };
+    await this.kube.create(POD_MIGRATIONS, migration);
+  }
+
+  async #own(pod: Pod, owner: "ReplicaSet" | "Job"): Promise<void> {
+    const metadata = { name: "owner", namespace: "default" };
+    const spec = { replicas: 1, parallelism: 1, selector: {}, template: {} };
+    const made =
+      owner === "Job"
+        ? await this.kube.create(JOBS, { apiVersion: "batch/v1", kind: "Job", metadata, spec })
+        : await this.kube.create(REPLICA_SETS, { apiVersion: "apps/v1", kind: "ReplicaSet", metadata, spec });
+    const { apiVersion, kind } = made;
+    const uid = made.metadata.uid ?? "";
+    pod.metadata.ownerReferences = [
+      { apiVersion, kind, name: "owner", uid, controller: true, blockOwnerDeletion: true },
+    ];
+    if (owner === "Job") {
+      pod.metadata.finalizers = [JOB_TRACKING];
+      pod.spec.restartPolicy = "Never";
+    }
+  }
+
+  get move(): PodMigration | undefined {
+    return this.kube.peek(POD_MIGRATIONS, MOVE);
+  }
+  get phase(): string | undefined {
+    return this.move?.status?.phase;
+  }
+  get source(): Pod | undefined {
+    return this.kube.peek(PODS, POD);
+  }
+  get target(): Pod | undefined {
+    return this.kube.peek(PODS, { namespace: "default", name: this.move?.status?.targetPodName ?? "?" });
+  }
+
+  editMove(edit: (move: PodMigration) => void): void {
+    this.kube.change(POD_MIGRATIONS, MOVE, edit);
+  }
+
+  deleteMove(): Promise<void> {
+    return this.kube.delete(POD_MIGRATIONS, MOVE);
+  }
+
+  dependencies(lifetime: Lifetime): MoveDependencies {
+    return {
+      client: mortal(this.kube, lifetime),
+      driver: mortal(this.nodes, lifetime),
+      clock: this.clock,
+      events: { record: (_about, _type, reason, message) => void this.events.push(`${reason}: ${message}`) },
+      logger: silentLogger,
+      choosePlacement: this.placement,
+      namespace: "headroom-system",
+    };
+  }
+
+  /** One reconcile run, and the time and the other components' work until the next. False once the controller has died. */
+  async run(lifetime: Lifetime): Promise<boolean> {
+    const deps = this.dependencies(lifetime);
+    const term = { epoch: this.epoch, signal: new AbortController().signal };
+    try {
+      const { requeueAfterMs = 100 } = await reconcileMove(deps, MOVE, term);
+      this.#pass(requeueAfterMs);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      this.epoch++;
+      this.#pass(2_000);
+      return false;
+    }
+  }
+
+  #pass(milliseconds: number): void {
+    this.clock.advance(milliseconds);
+    this.kubelets.tick();
+    this.controllers.syncJobs();
+    this.kubelets.tick();
+  }
+
+  get ended(): boolean {
+    const { move } = this;
+    return (
+      move === undefined || (FINAL_PHASES.has(move.status?.phase ?? "Pending") && !move.metadata.finalizers?.length)
+    );
+  }
+
+  /** Runs the move to its end; the controller dies once at boundary `dieAt`, and another takes over. */
+  async toTheEnd(dieAt = Number.POSITIVE_INFINITY): Promise<Lifetime> {
+    const first = new Lifetime(dieAt);
+    let lifetime = first;
+    for (let run = 0; run < RUN_LIMIT; run++) {
+      await this.beforeRun(run);
+      if (!(await this.run(lifetime))) lifetime = new Lifetime(Number.POSITIVE_INFINITY);
+      if (this.ended) {
+        this.#pass(2_000);
+        return first;
+      }
+    }
+    throw new Error(`the move does not end: ${this.phase}: ${this.move?.status?.message}`);
+  }
+}
+
+function sourcePod(): Pod {
+  const running = { startedAt: "2025-12-31T00:00:00Z" };
+  const image = "example.test/counter@sha256:aa";
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { ...POD, labels: { app: "counter" } },
+    spec: {
+      nodeName: "z1",
+      restartPolicy: "Always",
+      containers: [{ name: "counter", image: "example.test/counter:1" }],
+    },
+    status: {
+      phase: "Running",
+      conditions: [{ type: "Ready", status: "True" }],
+      containerStatuses: [
+        {
+          name: "counter",
+          containerID: "containerd://abc",
+          image,
+          imageID: image,
+          ready: true,
+          restartCount: 0,
+          started: true,
+          state: { running },
+        },
+      ],
+    },
+  };
+}
