@@ -104,7 +104,8 @@ export class FakeInfluxDB {
   #answer(request: IncomingMessage, query: string): FakeAnswer {
     const url = new URL(request.url ?? "/", this.url);
     if (request.headers.authorization !== `Token ${this.token}`) return problem(401, "unauthorized access");
-    if (url.searchParams.get("org") !== this.org) return problem(404, 'organization name "x" not found');
+    if (url.searchParams.get("org") !== this.org)
+      return problem(400, "failed to decode request body: organization not found");
     if (!query.startsWith(`from(bucket: "${this.bucket}")`)) return problem(404, "could not find bucket");
     return { body: tablesOf(this.points.filter((point) => isAsked(point, query))) };
   }

@@ -36,7 +36,8 @@ function describeStatus(error: HttpError, at: string, connection: InfluxConnecti
       message: `${at} refuses the token (INFLUXDB_TOKEN) for bucket ${connection.bucket}: ${detail}`,
     };
   }
-  if (status === 404) {
+  // InfluxDB 2.7 answers 400 for an unknown organisation.
+  if (status === 404 || (status === 400 && /organization.* not found/.test(error.message))) {
     return {
       reason: "NotFound",
       message: `${at} knows no organisation ${connection.org} with a bucket ${connection.bucket}: ${detail}`,
