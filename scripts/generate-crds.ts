@@ -1,11 +1,14 @@
-/** Writes crds/ from the schemas in src/api: npm run generate. */
+/** Writes crds/ and the chart's copy of it from the schemas in src/api: npm run generate. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { crdFiles } from "../src/api/resources.ts";
 
-const folder = fileURLToPath(new URL("../crds/", import.meta.url));
-mkdirSync(folder, { recursive: true });
-for (const { name, content } of crdFiles()) {
-  writeFileSync(`${folder}${name}`, content);
-  console.log(`crds/${name}`);
+// A chart can only read what is inside its own folder.
+for (const folder of ["crds/", "helm/headroom/files/crds/"]) {
+  const path = fileURLToPath(new URL(`../${folder}`, import.meta.url));
+  mkdirSync(path, { recursive: true });
+  for (const { name, content } of crdFiles()) {
+    writeFileSync(`${path}${name}`, content);
+    console.log(`${folder}${name}`);
+  }
 }
