@@ -1,9 +1,12 @@
 /** The end-to-end tests and the cluster they run on: see README.md here. */
 import { spawn } from "node:child_process";
 import { Command } from "commander";
+import { hierarchies } from "./cluster/cgroups.ts";
 import { type Cluster, down, saved, up } from "./cluster/cluster.ts";
 import { influxOutput } from "./cluster/influxdb.ts";
 import { instanceFrom, type Settings, settingsFor } from "./cluster/settings.ts";
+import { Runner } from "./harness/runner.ts";
+import { scenarios } from "./scenarios/all.ts";
 
 const say = (line: string): void => console.error(line);
 const settings: Settings = settingsFor(instanceFrom(process.env), process.env);
@@ -48,9 +51,53 @@ async function commandNode(name: string, command: string[]): Promise<void> {
   process.exitCode = await new Promise<number>((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
 }
 
+interface TestOptions {
+  only?: string;
+  keep?: boolean;
+}
+
+/** Why the tests cannot run on this machine, if so. */
+function obstacle(): string | undefined {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) return "they need root on Linux";
+  if (hierarchies().length === 0) return "they need cgroup v1";
+  return undefined;
+}
+
+async function commandTest(names: string[], options: TestOptions): Promise<void> {
+  const unknown = names.find((name) => !scenarios.some((scenario) => scenario.id === name));
+  if (unknown) throw new Error(`no scenario ${unknown}; there are ${scenarios.map(({ id }) => id).join(", ")}`);
+  const chosen = scenarios.filter((scenario) => names.length === 0 || names.includes(scenario.id));
+  const reason = obstacle();
+  if (reason) {
+    const skipped = chosen.flatMap((scenario) => scenario.tests).length;
+    console.log(`THE END-TO-END TESTS WERE NOT RUN: ${reason}\n0 passed, 0 failed, ${skipped} skipped`);
+    return;
+  }
+  const runner = new Runner({ settings, only: options.only, keep: options.keep ?? false, print: console.log });
+  await runner.run(chosen);
+  const { passed, failed } = runner.counts;
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+/** An interrupted run leaves nothing behind. */
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    say(`${signal}: taking the cluster down`);
+    down(settings, say).finally(() => process.exit(130));
+  });
+}
+
 const program = new Command("test:e2e")
   .enablePositionalOptions()
   .description("A real Kubernetes cluster on this machine, and the tests that run on it.");
+program
+  .command("test", { isDefault: true })
+  .description(`run scenarios, all or by name: ${scenarios.map(({ id, title }) => `${id} (${title})`).join(", ")}`)
+  .argument("[scenario...]")
+  .option("--only <text>", "only tests whose name contains this")
+  .option("--keep", "leave the last scenario's cluster up")
+  .action(commandTest);
 program
   .command("up")
   .description("bring the cluster up and leave it up; prints its environment")

@@ -1,0 +1,92 @@
+/** Headroom itself: installed with Helm from the repository's chart, in an image made from its Dockerfile. */
+import { join } from "node:path";
+import { type Cluster, kubectl } from "../cluster/cluster.ts";
+import { run } from "../cluster/command.ts";
+import { influxOutput } from "../cluster/influxdb.ts";
+import { buildOperatorImage, OPERATOR_REPOSITORY, OPERATOR_TAG } from "../cluster/operator-image.ts";
+import { importImages } from "../cluster/test-images.ts";
+import { waitFor } from "../cluster/wait.ts";
+import { type Api, ApiError } from "./api.ts";
+
+export const HEADROOM_NAMESPACE = "headroom-system";
+const CHART = new URL("../../../helm/headroom", import.meta.url).pathname;
+const FAILPOINT = new URL("./failpoint.mjs", import.meta.url).pathname;
+/** Where the tests' preload lies in the image. */
+export const FAILPOINT_IN_IMAGE = "/failpoint.mjs";
+const RELEASE = "headroom";
+const SECRET = "influxdb-token";
+
+/** Values for the chart, merged over what every test needs. */
+export type HelmValues = Record<string, unknown>;
+
+export async function importOperatorImage(cluster: Cluster, say: (line: string) => void): Promise<void> {
+  const image = await buildOperatorImage(cluster.settings, say, { [FAILPOINT_IN_IMAGE]: FAILPOINT });
+  await Promise.all(cluster.machines.map((machine) => importImages(machine, [image])));
+}
+
+function baseValues(cluster: Cluster): HelmValues {
+  const { url, org, bucket } = influxOutput(cluster.settings);
+  return {
+    image: { repository: OPERATOR_REPOSITORY, tag: OPERATOR_TAG },
+    logLevel: "debug",
+    influxdb: { url, org, bucket, existingSecret: SECRET },
+  };
+}
+
+export function helm(cluster: Cluster, args: readonly string[], input?: string): Promise<string> {
+  const environment = { ...process.env, KUBECONFIG: cluster.kubeconfig };
+  return run(join(cluster.programs.tools, "helm"), ["--namespace", HEADROOM_NAMESPACE, ...args], {
+    timeoutSeconds: 300,
+    env: environment,
+    ...(input === undefined ? {} : { input }),
+  });
+}
+
+/** Installs, or changes the values of what is installed; resolves when controller and agents are ready. */
+export async function installHeadroom(cluster: Cluster, api: Api, values: HelmValues = {}): Promise<void> {
+  await ensureTokenSecret(cluster, api);
+  const merged = JSON.stringify(merge(baseValues(cluster), values)); // JSON is YAML
+  await helm(cluster, ["upgrade", "--install", RELEASE, CHART, "--values", "-"], merged);
+  await waitForHeadroom(cluster);
+}
+
+async function ensureTokenSecret(cluster: Cluster, api: Api): Promise<void> {
+  const ignoreExisting = (error: unknown): void => {
+    if (!(error instanceof ApiError && error.status === 409)) throw error;
+  };
+  await api.create("/api/v1/namespaces", { metadata: { name: HEADROOM_NAMESPACE } }).catch(ignoreExisting);
+  const stringData = { token: influxOutput(cluster.settings).token };
+  await api
+    .create(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/secrets`, { metadata: { name: SECRET }, stringData })
+    .catch(ignoreExisting);
+}
+
+export async function waitForHeadroom(cluster: Cluster, limitSeconds = 120): Promise<void> {
+  const rollout = ["--namespace", HEADROOM_NAMESPACE, "rollout", "status", `--timeout=${limitSeconds}s`];
+  for (const workload of ["deployment/headroom-controller", "daemonset/headroom-agent"]) {
+    await kubectl(cluster, [...rollout, workload, "--request-timeout=0"], { timeoutSeconds: limitSeconds + 10 });
+  }
+}
+
+/** Answers what Helm said: the chart's notes name what stays. */
+export async function uninstallHeadroom(cluster: Cluster): Promise<string> {
+  const said = await helm(cluster, ["uninstall", RELEASE, "--wait", "--timeout", "250s"]);
+  await waitFor("Headroom's pods to be gone", 60, async () => {
+    const pods = await kubectl(cluster, ["-n", HEADROOM_NAMESPACE, "get", "pods", "-o", "name"]);
+    return pods.trim() === "";
+  });
+  return said;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function merge(base: HelmValues, over: HelmValues): HelmValues {
+  const merged: HelmValues = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = merged[key];
+    merged[key] = isRecord(below) && isRecord(value) ? merge(below, value) : value;
+  }
+  return merged;
+}

@@ -1,0 +1,139 @@
+/** Runs scenarios, each on a cluster of its own; a failed test gets its successors a new cluster. */
+import { type Cluster, down, up } from "../cluster/cluster.ts";
+import type { Machine } from "../cluster/machine.ts";
+import type { Settings } from "../cluster/settings.ts";
+import { waitFor } from "../cluster/wait.ts";
+import { Api } from "./api.ts";
+import { clearNamespace, clearPolicies } from "./cleaning.ts";
+import { diagnose } from "./diagnosis.ts";
+import { importOperatorImage, installHeadroom } from "./headroom.ts";
+import type { Context, Scenario, Test } from "./scenario.ts";
+import { Witness } from "./witness.ts";
+
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+export interface RunnerOptions {
+  settings: Settings;
+  /** Only tests whose name contains this. */
+  only?: string | undefined;
+  /** Leaves the cluster of the last scenario up. */
+  keep: boolean;
+  print: (line: string) => void;
+}
+
+const TEST_LIMIT_SECONDS = 240;
+
+interface Stage {
+  cluster: Cluster;
+  api: Api;
+  witness: Witness;
+}
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  #stage: Stage | undefined;
+  #tests = 0;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  async run(scenarios: readonly Scenario[]): Promise<void> {
+    for (const scenario of scenarios) await this.#scenario(scenario);
+    if (!this.#options.keep) await this.#leave();
+  }
+
+  async #scenario(scenario: Scenario): Promise<void> {
+    const { only, print } = this.#options;
+    const tests = scenario.tests.filter((test) => !only || test.name.includes(only));
+    if (tests.length === 0) return;
+    print(`(${scenario.id}) ${scenario.title}`);
+    await this.#leave();
+    for (const test of tests) await this.#test(scenario, test);
+  }
+
+  async #test(scenario: Scenario, test: Test): Promise<void> {
+    const started = performance.now();
+    const notes: string[] = [];
+    const seconds = (): string => ((performance.now() - started) / 1000).toFixed(1);
+    try {
+      this.#stage ??= await this.#enter(scenario);
+      await this.#play(this.#stage, scenario, test, notes);
+      this.counts.passed += 1;
+      this.#options.print(`  ok   ${test.name} (${seconds()} s)`);
+    } catch (error) {
+      this.counts.failed += 1;
+      this.#options.print(`  FAIL ${test.name} (${seconds()} s)`);
+      notes.push(error instanceof Error ? error.message : String(error));
+      if (this.#stage) notes.push(`logs: ${await diagnose(this.#stage.cluster)}`);
+      await this.#leave();
+    }
+    for (const note of notes) this.#options.print(`       ${note.replaceAll("\n", "\n       ")}`);
+  }
+
+  async #play(stage: Stage, scenario: Scenario, test: Test, notes: string[]): Promise<void> {
+    const number = ++this.#tests;
+    const namespace = `e2e-${scenario.id}-${number}`;
+    await createNamespace(stage.api, namespace);
+    const context: Context = {
+      ...stage,
+      namespace,
+      workload: (name) => `${name}-${number}`,
+      node: (name) => machineOf(stage.cluster, name),
+      note: (line) => notes.push(line),
+    };
+    await withLimit(test.run(context), test.limitSeconds ?? TEST_LIMIT_SECONDS);
+    await clearPolicies(stage.api);
+    await clearNamespace(stage.api, namespace);
+  }
+
+  async #enter(scenario: Scenario): Promise<Stage> {
+    const { settings, print } = this.#options;
+    const quiet = (line: string): void => {
+      if (line.startsWith("building")) print(`  ${line}`);
+    };
+    const kubelet = scenario.kubelet ?? {};
+    const cluster = await up(settings, { nodeMemoryMiB: scenario.nodeMemoryMiB, kubelet }, quiet);
+    const stage = { cluster, api: await Api.open(cluster.kubeconfig), witness: await Witness.open(settings) };
+    this.#stage = stage; // so that a failure below is diagnosed and taken down
+    if (scenario.headroom) {
+      await importOperatorImage(cluster, quiet);
+      await installHeadroom(cluster, stage.api, scenario.headroom);
+    }
+    return stage;
+  }
+
+  async #leave(): Promise<void> {
+    const stage = this.#stage;
+    this.#stage = undefined;
+    stage?.api.close();
+    await stage?.witness.close();
+    await down(this.#options.settings, () => undefined);
+  }
+}
+
+/** Resolves when pods may be created in it: when its service account is there. */
+async function createNamespace(api: Api, name: string): Promise<void> {
+  await api.create("/api/v1/namespaces", { metadata: { name } });
+  const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
+  await waitFor(`the service account of namespace ${name}`, 30, () => api.get(account), 50);
+}
+
+function machineOf(cluster: Cluster, name: string): Machine {
+  const machine = cluster.machines.find((candidate) => candidate.node.name === name);
+  if (!machine) throw new Error(`there is no node ${name}`);
+  return machine;
+}
+
+async function withLimit(work: Promise<void>, limitSeconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${limitSeconds} s`)), limitSeconds * 1000);
+  });
+  await Promise.race([work, limit]).finally(() => clearTimeout(timer));
+}

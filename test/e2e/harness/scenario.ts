@@ -1,0 +1,48 @@
+/** What a scenario is, and what its tests are given. */
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Machine } from "../cluster/machine.ts";
+import type { KubeletOptions } from "../cluster/node-services.ts";
+import type { Api } from "./api.ts";
+import type { HelmValues } from "./headroom.ts";
+import type { Witness } from "./witness.ts";
+
+export interface Context {
+  cluster: Cluster;
+  api: Api;
+  witness: Witness;
+  /** A namespace of this test's own. Workloads' names need not differ between tests: `workload()` makes them differ. */
+  namespace: string;
+  /** A name that no other test gives to a workload: the witness knows workloads by their names. */
+  workload(name: string): string;
+  node(name: string): Machine;
+  /** Prints a line below the test's. */
+  note(line: string): void;
+}
+
+export interface Test {
+  /** What is true when it passes. */
+  name: string;
+  limitSeconds?: number;
+  run(context: Context): Promise<void>;
+}
+
+export interface Scenario {
+  /** One letter of the list in README.md, or a word. */
+  id: string;
+  title: string;
+  nodeMemoryMiB: readonly number[];
+  kubelet?: KubeletOptions;
+  /** Values for the chart; false: the tests run without Headroom, or install it themselves. */
+  headroom: HelmValues | false;
+  tests: readonly Test[];
+}
+
+/** Fails with the sentence when the fact is not so. */
+export function assert(fact: unknown, otherwise: string): asserts fact {
+  if (!fact) throw new Error(otherwise);
+}
+
+export function assertEqual<T>(actual: T, expected: T, what: string): void {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`${what} is ${a}, not ${b}`);
+}

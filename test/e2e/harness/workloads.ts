@@ -1,0 +1,107 @@
+/** Pods, Deployments and Jobs of the workload image. */
+import type { V1Affinity, V1Container, V1Deployment, V1Job, V1Pod } from "@kubernetes/client-node";
+import type { Settings } from "../cluster/settings.ts";
+import { WORKLOAD_IMAGE } from "../cluster/test-images.ts";
+import { WITNESS_PORT } from "./witness.ts";
+
+export interface WorkloadOptions {
+  /** Under which the witness knows it; also the pod's name where it is a bare pod. */
+  name: string;
+  startMiB: number;
+  growthMiBPerSecond?: number;
+  maxMiB?: number;
+  /** Absolute paths that it appends to: in its writable layer or in a volume. */
+  files?: string[];
+  /** HOST:PORT of a server that it stays connected to. */
+  connectTo?: string;
+  /** Where it starts; absent: the scheduler decides. */
+  node?: string;
+  labels?: Record<string, string>;
+  /** Names of emptyDir volumes, mounted below /volumes. */
+  emptyDirs?: string[];
+  container?: Partial<V1Container>;
+  image?: string;
+}
+
+type PodSpec = NonNullable<V1Pod["spec"]>;
+
+function argumentsOf(settings: Settings, options: WorkloadOptions): string[] {
+  const { startMiB, growthMiBPerSecond = 0, maxMiB = startMiB } = options;
+  return [
+    `--name=${options.name}`,
+    `--witness=${settings.hostAddress}:${WITNESS_PORT}`,
+    `--start=${startMiB}`,
+    `--rate=${growthMiBPerSecond}`,
+    `--max=${maxMiB}`,
+    ...(options.files ?? []).map((file) => `--file=${file}`),
+    ...(options.connectTo ? [`--connect=${options.connectTo}`] : []),
+  ];
+}
+
+export function podSpec(settings: Settings, options: WorkloadOptions): PodSpec {
+  const volumes = options.emptyDirs ?? [];
+  const container: V1Container = {
+    name: "worker",
+    image: options.image ?? WORKLOAD_IMAGE,
+    args: argumentsOf(settings, options),
+    volumeMounts: volumes.map((name) => ({ name, mountPath: `/volumes/${name}` })),
+    ...options.container,
+  };
+  return {
+    terminationGracePeriodSeconds: 1,
+    containers: [container],
+    volumes: volumes.map((name) => ({ name, emptyDir: {} })),
+    ...(options.node ? { affinity: affinityTo(options.node) } : {}),
+  };
+}
+
+/**
+ * A preference strong enough to win, so that the pod starts there but may be moved away: a pod that required its node could not be.
+ */
+function affinityTo(node: string): V1Affinity {
+  const preference = { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [node] }] };
+  return { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }] } };
+}
+
+function labelsOf(options: WorkloadOptions): Record<string, string> {
+  return { app: options.name, ...options.labels };
+}
+
+export function barePod(settings: Settings, namespace: string, options: WorkloadOptions): V1Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: options.name, namespace, labels: labelsOf(options) },
+    spec: podSpec(settings, options),
+  };
+}
+
+export function deployment(settings: Settings, namespace: string, options: WorkloadOptions): V1Deployment {
+  const labels = labelsOf(options);
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: options.name, namespace, labels },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: options.name } },
+      template: { metadata: { labels }, spec: podSpec(settings, options) },
+    },
+  };
+}
+
+/** A Job whose only pod may not fail once. */
+export function job(settings: Settings, namespace: string, options: WorkloadOptions): V1Job {
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { name: options.name, namespace, labels: labelsOf(options) },
+    spec: {
+      backoffLimit: 0,
+      template: {
+        metadata: { labels: labelsOf(options) },
+        spec: { ...podSpec(settings, options), restartPolicy: "Never" },
+      },
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/** The cluster itself: pods run, measure up, reach the API and are found in InfluxDB. */
+import { kubectl } from "../cluster/cluster.ts";
+import { queryInfluxdb } from "../cluster/influxdb.ts";
+import { waitFor } from "../cluster/wait.ts";
+import { startPod } from "../harness/pods.ts";
+import { assert, type Context, type Scenario } from "../harness/scenario.ts";
+import { assertOneLife } from "../harness/witness.ts";
+
+const MIB = 2 ** 20;
+
+async function measured(context: Context): Promise<void> {
+  const name = context.workload("steady");
+  await startPod(context, { name, startMiB: 128, node: "n1" });
+  const bytes = await waitFor("InfluxDB to know the pod's memory", 60, async () => {
+    const rows = await queryInfluxdb(
+      context.cluster.settings,
+      `from(bucket: "default") |> range(start: -1m) |> filter(fn: (r) => r._measurement == "kubernetes_pod_container"
+        and r._field == "memory_working_set_bytes" and r.pod_name == "${name}" and r.node_name == "n1") |> last()`,
+    );
+    const value = Number(rows[0]?._value);
+    return value > 100 * MIB && value;
+  });
+  assert(bytes < 200 * MIB, `the pod holds 128 MiB, InfluxDB says ${bytes / MIB}`);
+  assertOneLife(name, await context.witness.testimony(name));
+}
+
+async function reachable(context: Context): Promise<void> {
+  const name = context.workload("caller");
+  await startPod(context, { name, startMiB: 8, node: "n2" });
+  const { apiServiceAddress } = context.cluster.settings;
+  const ask = ["wget", "-q", "-O", "-", "-T", "5", "--no-check-certificate", `https://${apiServiceAddress}/version`];
+  const answer = await kubectl(context.cluster, ["-n", context.namespace, "exec", name, "--", ...ask]);
+  assert(answer.includes('"minor": "35"'), `the API server's service answered ${answer}`);
+  const log = await kubectl(context.cluster, ["-n", context.namespace, "logs", name]);
+  assert(log.startsWith("instance "), `the pod's log is ${log}`);
+}
+
+export const smoke: Scenario = {
+  id: "smoke",
+  title: "the cluster works",
+  nodeMemoryMiB: [1024, 1024],
+  headroom: false,
+  tests: [
+    { name: "a pod's memory, as its kubelet measures it, arrives in InfluxDB", run: measured },
+    { name: "a pod reaches the API server's service; exec and logs work", run: reachable },
+  ],
+};
