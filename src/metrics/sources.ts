@@ -1,7 +1,7 @@
 /** The metrics sources that this process offers to policies, by the name that `spec.metrics.source` gives. */
+import type { InfluxConnection } from "../config/controller-config.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
-import { type ConnectionResult, influxConnectionFromEnv } from "./influxdb/connection.ts";
 import { InfluxSource } from "./influxdb/influx-source.ts";
 import { KubeletSource } from "./kubelet-summary/kubelet-source.ts";
 import type { CollectResult, MetricsSource, MetricsUnavailable, SourceName } from "./source.ts";
@@ -11,19 +11,23 @@ export type MetricsSources = Readonly<Record<SourceName, MetricsSource>>;
 export interface SourcesInput {
   kube: Pick<KubeClient, "getRaw">;
   clock: Pick<Clock, "after">;
-  env: Record<string, string | undefined>;
+  /** Undefined: no connection was given. */
+  influx: InfluxConnection | undefined;
+  /** May the kubelets be asked? */
+  kubeletSummary: boolean;
 }
 
-/** Nothing is asked until a policy collects; an InfluxDB that isn't configured answers `NotConfigured` each time. */
-export function createMetricsSources({ kube, clock, env }: SourcesInput): MetricsSources {
+/** Nothing is asked until a policy collects; a source that isn't configured answers `NotConfigured` each time. */
+export function createMetricsSources({ kube, clock, influx, kubeletSummary }: SourcesInput): MetricsSources {
   return {
-    InfluxDB: influxSource(influxConnectionFromEnv(env), clock),
-    KubeletSummary: new KubeletSource(kube, clock),
+    InfluxDB:
+      influx === undefined
+        ? new UnconfiguredSource("InfluxDB", "it needs INFLUXDB_URL, INFLUXDB_ORG, INFLUXDB_BUCKET and INFLUXDB_TOKEN")
+        : new InfluxSource(influx, clock),
+    KubeletSummary: kubeletSummary
+      ? new KubeletSource(kube, clock)
+      : new UnconfiguredSource("KubeletSummary", "it is switched off in the controller's configuration"),
   };
-}
-
-function influxSource(result: ConnectionResult, clock: Pick<Clock, "after">): MetricsSource {
-  return result.ok ? new InfluxSource(result.connection, clock) : new UnconfiguredSource("InfluxDB", result.error);
 }
 
 /** A source that a policy may name but nobody has set up. */
@@ -31,9 +35,9 @@ class UnconfiguredSource implements MetricsSource {
   readonly name: SourceName;
   readonly #error: MetricsUnavailable;
 
-  constructor(name: SourceName, error: MetricsUnavailable) {
+  constructor(name: SourceName, why: string) {
     this.name = name;
-    this.#error = error;
+    this.#error = { reason: "NotConfigured", message: `The metrics source ${name} is not configured: ${why}` };
   }
 
   collect(): Promise<CollectResult> {

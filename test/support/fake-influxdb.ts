@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Secret } from "../../src/config/secret.ts";
 
 export interface Point {
   measurement: string;
@@ -56,7 +57,7 @@ export class FakeInfluxDB {
   }
 
   get connection() {
-    return { url: this.url, org: this.org, bucket: this.bucket, token: this.token };
+    return { url: this.url, org: this.org, bucket: this.bucket, token: new Secret(this.token) };
   }
 
   /** A gauge as inputs.kubernetes writes it for a node. */

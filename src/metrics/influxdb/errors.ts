@@ -1,7 +1,7 @@
 /** What went wrong with InfluxDB, as a sentence that holds no credential. */
 import { AbortError, HttpError, RequestTimedOutError } from "@influxdata/influxdb-client";
+import type { InfluxConnection } from "../../config/controller-config.ts";
 import type { MetricsUnavailable, UnavailableReason } from "../source.ts";
-import type { InfluxConnection } from "./connection.ts";
 
 const MAX_DETAIL = 200;
 
@@ -47,17 +47,13 @@ function describeStatus(error: HttpError, at: string, connection: InfluxConnecti
   return { reason, message: `${at} answered ${status}: ${detail}` };
 }
 
-/** Scheme, host and port: a URL may carry a user and a password. */
+/** Scheme, host and port: whatever else is in a URL may be secret. */
 function placeOf(url: string): string {
   return new URL(url).origin;
 }
 
-function redact(text: string, { token, url }: InfluxConnection): string {
-  const { password, username } = new URL(url);
-  let clean = text.replace(/\s+/g, " ");
-  for (const secret of [token, password, decodeURIComponent(password), username]) {
-    if (secret !== "") clean = clean.replaceAll(secret, "***");
-  }
+function redact(text: string, { token }: InfluxConnection): string {
+  const clean = token.hideIn(text).replace(/\s+/g, " ");
   return clean.length > MAX_DETAIL ? `${clean.slice(0, MAX_DETAIL)}…` : clean;
 }
 

@@ -1,9 +1,10 @@
 /** Memory from InfluxDB 2, as Telegraf's inputs.kubernetes and inputs.mem write it. */
 import type { QueryApi } from "@influxdata/influxdb-client";
+import type { InfluxConnection } from "../../config/controller-config.ts";
 import type { Clock } from "../../kube/clock.ts";
 import { DEFAULT_LIMITS, MemoryStore, type StoreLimits } from "../memory-store.ts";
 import type { CollectRequest, CollectResult, LivePod, MetricsSource } from "../source.ts";
-import type { InfluxConnection } from "./connection.ts";
+
 import { describeFailure } from "./errors.ts";
 import { nodesQuery, podsQuery, type QueryRange } from "./queries.ts";
 import { queryRows, type RowHandler, withQuerySession } from "./query-session.ts";

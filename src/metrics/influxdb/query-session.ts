@@ -2,8 +2,9 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { type FluxTableMetaData, InfluxDB, type ParameterizedQuery, type QueryApi } from "@influxdata/influxdb-client";
+import type { InfluxConnection } from "../../config/controller-config.ts";
 import type { Clock } from "../../kube/clock.ts";
-import type { InfluxConnection } from "./connection.ts";
+
 import { CollectTimeoutError } from "./errors.ts";
 
 export type RowHandler = (row: string[], table: FluxTableMetaData) => void;
@@ -30,7 +31,12 @@ export async function withQuerySession<T>(
   const limit = Promise.withResolvers<never>();
   const timer = options.clock.after(options.timeoutMs, () => limit.reject(new CollectTimeoutError()));
   try {
-    const client = new InfluxDB({ url, token, timeout: options.timeoutMs, transportOptions: { agent } });
+    const client = new InfluxDB({
+      url,
+      token: token.reveal(),
+      timeout: options.timeoutMs,
+      transportOptions: { agent },
+    });
     return await Promise.race([ask(client.getQueryApi({ org })), limit.promise]);
   } finally {
     timer.cancel();

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Secret } from "../../../src/config/secret.ts";
 import { systemClock } from "../../../src/kube/clock.ts";
 import { InfluxSource } from "../../../src/metrics/influxdb/influx-source.ts";
 import type { CollectRequest, LivePod, Reading } from "../../../src/metrics/source.ts";
@@ -213,7 +214,7 @@ describe("An InfluxDB that fails", () => {
     expect(starts().slice(-2)).toEqual([-60, -60]);
   });
 
-  test("that is not there is named, without the password in its URL", async () => {
+  test("that is not there is named, without what else is in its URL", async () => {
     const url = influx.url.replace("://", "://user:pa55@");
     await influx.stop();
     const result = await new InfluxSource({ ...influx.connection, url }, systemClock).collect(request(0));
@@ -223,7 +224,7 @@ describe("An InfluxDB that fails", () => {
   });
 
   test.each([
-    ["a wrong token", { token: "mistyped-token" }, "Unauthorized"],
+    ["a wrong token", { token: new Secret("mistyped-token") }, "Unauthorized"],
     ["an unknown organisation", { org: "nobody" }, "NotFound"],
     ["an unknown bucket", { bucket: 'x") |> drop() //' }, "NotFound"],
   ])("because of %s says so without the token", async (_, wrong, reason) => {
@@ -235,7 +236,7 @@ describe("An InfluxDB that fails", () => {
   test("and repeats the token in its answer does not get it into the sentence", async () => {
     influx.behaviour = { status: 500, body: `bad header: Token ${influx.token}` };
     const result = await source().collect(request(0));
-    expect(result).toMatchObject({ ok: false, error: { message: expect.stringContaining("Token ***") } });
+    expect(result).toMatchObject({ ok: false, error: { message: expect.stringContaining("Token [secret]") } });
     expect(JSON.stringify(result)).not.toContain(influx.token);
   });
 });

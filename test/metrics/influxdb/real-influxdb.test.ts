@@ -8,8 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InfluxDB, Point } from "@influxdata/influxdb-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { InfluxConnection } from "../../../src/config/controller-config.ts";
+import { Secret } from "../../../src/config/secret.ts";
 import { systemClock } from "../../../src/kube/clock.ts";
-import type { InfluxConnection } from "../../../src/metrics/influxdb/connection.ts";
+
 import { InfluxSource } from "../../../src/metrics/influxdb/influx-source.ts";
 import type { CollectRequest } from "../../../src/metrics/source.ts";
 
@@ -47,7 +49,7 @@ async function setUp(url: string): Promise<void> {
 
 async function write(...points: Point[]): Promise<void> {
   const { url, token, org, bucket } = connection;
-  const api = new InfluxDB({ url, token }).getWriteApi(org, bucket, "ms");
+  const api = new InfluxDB({ url, token: token.reveal() }).getWriteApi(org, bucket, "ms");
   api.writePoints(points);
   await api.close();
 }
@@ -112,7 +114,7 @@ describe.skipIf(PROGRAM === "")("A real InfluxDB", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "headroom-influxdb-"));
     const port = await freePort();
-    connection = { url: `http://127.0.0.1:${port}`, org: "o", bucket: BUCKET, token: "t0ken" };
+    connection = { url: `http://127.0.0.1:${port}`, org: "o", bucket: BUCKET, token: new Secret("t0ken") };
     const files = ["--bolt-path", join(folder, "i.bolt"), "--engine-path", join(folder, "engine")];
     const more = ["--sqlite-path", join(folder, "i.sqlite"), "--reporting-disabled", "--log-level", "error"];
     influxd = spawn(PROGRAM, ["--http-bind-address", `127.0.0.1:${port}`, ...files, ...more], { stdio: "ignore" });
@@ -157,7 +159,7 @@ describe.skipIf(PROGRAM === "")("A real InfluxDB", () => {
   });
 
   test.each([
-    ["a wrong token", { token: "wr0ng" }, "Unauthorized"],
+    ["a wrong token", { token: new Secret("wr0ng") }, "Unauthorized"],
     ["an unknown organisation", { org: "nobody" }, "NotFound"],
     ["an unknown bucket", { bucket: 'x") |> yield() //' }, "NotFound"],
   ])("names %s", async (_, wrong, reason) => {
