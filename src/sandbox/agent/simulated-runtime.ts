@@ -1,0 +1,223 @@
+/**
+ * The node side of a move on a simulated node, with the semantics of the real one: a dump leaves the source frozen, a restore is
+ * held, nothing is resumed or released but by `resume` and `release`. What lies on the node (processes, registrations, what is
+ * staged) outlives this object, as it outlives an agent's process.
+ */
+import type { Readable } from "node:stream";
+import { z } from "zod";
+import { AgentError } from "../../agent/agent-error.ts";
+import type {
+  DumpCommand,
+  FilePart,
+  NodeRuntime,
+  Peer,
+  ReceiveCommand,
+  RegisterCommand,
+  RestoreCommand,
+  Source,
+  SourceCommand,
+} from "../../agent/node-runtime.ts";
+import type { Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../agent/protocol.ts";
+import type { Container, Registration, SimulatedNode, Staging } from "../nodes/node.ts";
+
+export interface RuntimeOptions {
+  node: SimulatedNode;
+  /** Bytes per second from node to node. */
+  bandwidth: number;
+  /** Bytes that all moves together may stage here. */
+  stagingBudgetBytes: number;
+}
+
+/** Milliseconds that the steps of a real move take beside its bytes. */
+const PAUSE_MS = 20;
+const RESTORE_MS = 60;
+
+const imageSchema = z.object({ instance: z.string(), workMs: z.number(), memoryBytes: z.number() });
+
+export class SimulatedRuntime implements NodeRuntime {
+  readonly #options: RuntimeOptions;
+  readonly #node: SimulatedNode;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#node = options.node;
+  }
+
+  features(): Promise<NodeFeatures> {
+    const { stagingBudgetBytes } = this.#options;
+    return Promise.resolve({
+      agentVersion: "sandbox",
+      criuVersion: "simulated",
+      runcVersion: "simulated",
+      kernel: "simulated",
+      cgroupVersion: 2,
+      cpuFlags: ["avx", "sse2"],
+      lazyPages: true,
+      memDirtyTrack: false,
+      handlerInstalled: true,
+      stagingBudgetBytes,
+      stagingFreeBytes: stagingBudgetBytes - this.#staged(),
+    });
+  }
+
+  inspect(source: Source): Promise<SourceFacts> {
+    const container = this.#container(source);
+    if (!container) return Promise.reject(new AgentError("SourceGone", `no container ${source.containerID}`));
+    const { process } = container;
+    return Promise.resolve({
+      running: process.state === "running",
+      memoryBytes: process.memoryBytes,
+      filesBytes: 0,
+      processes: 1,
+      establishedTcp: [],
+      obstacles: [],
+    });
+  }
+
+  async register({ moveUID, podUID }: RegisterCommand): Promise<void> {
+    if (this.#node.registrations.get(podUID)?.moveUID === moveUID) return;
+    this.#node.registrations.set(podUID, { moveUID, barred: false });
+  }
+
+  async receive({ moveUID, stagingBytes }: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
+    if (!this.#node.staging.has(moveUID)) {
+      const free = this.#options.stagingBudgetBytes - this.#staged();
+      if (free < stagingBytes)
+        throw new AgentError("NoRoom", `${free} bytes are free for staging, ${stagingBytes} are asked for`);
+      this.#node.staging.set(moveUID, { bytes: 0 });
+    }
+    return { address: "127.0.0.1", pagePort: 1 };
+  }
+
+  async acceptFiles(moveUID: string, part: FilePart, body: Readable): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of body) chunks.push(Buffer.from(chunk));
+    const staging = this.#node.staging.get(moveUID);
+    if (!staging) throw new AgentError("WrongState", "this move receives nothing here");
+    if (part.part !== "images") return;
+    const image = imageSchema.parse(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+    staging.image = image;
+    staging.bytes = image.memoryBytes;
+  }
+
+  async restore({ moveUID, podUID }: RestoreCommand, signal: AbortSignal): Promise<Restored> {
+    const registration = this.#registration(podUID, moveUID);
+    const { image } = this.#staging(moveUID);
+    if (!image) throw new AgentError("RestoreFailed", "the checkpoint is not complete");
+    const startedMs = this.#node.clock.now();
+    if (!registration.restored) {
+      await this.#createWaits(registration, signal);
+      await this.#pass(RESTORE_MS, signal);
+      // The pages live in the container from here on.
+      this.#staging(moveUID).bytes = 0;
+      this.#node.restore(registration, image);
+    }
+    const { restored } = registration;
+    if (!restored || restored.process.state === "dead")
+      throw new AgentError("RestoreFailed", "the restored container died");
+    return { containerID: restored.id, pid: 1, timings: { restore: this.#node.clock.now() - startedMs } };
+  }
+
+  async release({ moveUID, podUID }: Command & { podUID: string }): Promise<Released> {
+    const registration = this.#node.registrations.get(podUID);
+    const container = registration?.restored ?? this.#node.containerOf(podUID);
+    if (!container || container.process.state === "dead") {
+      throw new AgentError("ReleaseFailed", "the restored container is not there any more");
+    }
+    container.process.resume();
+    if (registration?.moveUID === moveUID) this.#node.registrations.delete(podUID);
+    return { releasedAtMs: this.#node.clock.now() };
+  }
+
+  async abort({ moveUID, podUID }: Command & { podUID: string }): Promise<void> {
+    const registration = this.#node.registrations.get(podUID) ?? { moveUID, barred: true };
+    this.#node.registrations.set(podUID, registration);
+    this.#node.bar(registration);
+    registration.restored?.process.kill();
+  }
+
+  async cleanupTarget({ moveUID }: Command & { podUID: string }): Promise<void> {
+    this.#node.staging.delete(moveUID);
+  }
+
+  async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {
+    const { process } = this.#sourceOf(command.source);
+    await peer.open();
+    const frozenAtMs = this.#node.clock.now();
+    process.freeze();
+    await this.#pass(PAUSE_MS, signal);
+    const image = process.image();
+    await this.#pass((1000 * image.memoryBytes) / this.#options.bandwidth, signal);
+    await peer.put({ part: "images" }, Buffer.from(JSON.stringify(image)));
+    const { memoryBytes } = image;
+    const dumpMs = this.#node.clock.now() - frozenAtMs - PAUSE_MS;
+    return { frozenAtMs, memoryBytes, transferredBytes: memoryBytes, timings: { pause: PAUSE_MS, dump: dumpMs } };
+  }
+
+  async resume({ source }: SourceCommand): Promise<void> {
+    this.#sourceOf(source).process.resume();
+  }
+
+  async kill({ source }: SourceCommand): Promise<void> {
+    const container = this.#container(source);
+    if (!container || container.process.state === "dead") return;
+    if (container.process.state !== "frozen") throw new AgentError("WrongState", "the source is not frozen");
+    container.process.kill();
+  }
+
+  async cleanupSource(): Promise<void> {}
+
+  async recover(): Promise<void> {}
+
+  #container(source: Source): Container | undefined {
+    return this.#node.containers.get(source.containerID);
+  }
+
+  #sourceOf(source: Source): Container {
+    const container = this.#container(source);
+    if (!container || container.process.state === "dead") {
+      throw new AgentError("SourceGone", `container ${source.containerID} does not run`);
+    }
+    return container;
+  }
+
+  #registration(podUID: string, moveUID: string): Registration {
+    const registration = this.#node.registrations.get(podUID);
+    if (registration?.moveUID !== moveUID)
+      throw new AgentError("WrongState", "the pod is not registered for this move");
+    if (registration.barred) throw new AgentError("RestoreFailed", "the move was aborted");
+    return registration;
+  }
+
+  #staging(moveUID: string): Staging {
+    const staging = this.#node.staging.get(moveUID);
+    if (!staging) throw new AgentError("WrongState", "this move receives nothing here");
+    return staging;
+  }
+
+  #staged(): number {
+    return [...this.#node.staging.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Resolves when the kubelet's `create` of the target waits for its restore. */
+  #createWaits(registration: Registration, signal: AbortSignal): Promise<void> {
+    if (registration.waiting) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      registration.onWaiting = resolve;
+      signal.addEventListener("abort", () => reject(new AgentError("RestoreFailed", "the restore was ended")));
+    });
+  }
+
+  #pass(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(ended());
+    return new Promise((resolve, reject) => {
+      const timer = this.#node.clock.after(milliseconds, resolve);
+      signal.addEventListener("abort", () => {
+        timer.cancel();
+        reject(ended());
+      });
+    });
+  }
+}
+
+const ended = (): AgentError => new AgentError("Internal", "the step was ended", { retryable: true });

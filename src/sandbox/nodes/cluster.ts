@@ -1,0 +1,179 @@
+/** The simulated cluster: nodes with kubelets, a scheduler and the workload controllers, around the in-memory API. */
+import type { Clock } from "../../kube/clock.ts";
+import { ApiError } from "../api-server/errors.ts";
+import type { ApiObject, Json } from "../api-server/json.ts";
+import type { SandboxApiServer } from "../api-server/server.ts";
+import { syncJob } from "./jobs.ts";
+import { KUBELET_TIMING, type KubeletTiming, type OomKill, SimulatedKubelet } from "./kubelet.ts";
+import { SimulatedNode } from "./node.ts";
+import { syncDeployment, syncReplicaSet } from "./replica-sets.ts";
+import { Scheduler } from "./scheduler.ts";
+import { podList, summary } from "./summary.ts";
+import { Witness } from "./witness.ts";
+
+export interface NodeSpec {
+  name: string;
+  capacityBytes: number;
+  /** What the system itself uses. */
+  systemBytes?: number;
+  labels?: Record<string, string>;
+}
+
+export interface ClusterOptions {
+  server: SandboxApiServer;
+  clock: Clock;
+  nodes: NodeSpec[];
+  timing?: Partial<KubeletTiming>;
+  /** How often memory, exits and probes are looked at. */
+  tickMs?: number;
+}
+
+const JOB_SYNC_MS = 1_000;
+
+export class SimulatedCluster {
+  readonly server: SandboxApiServer;
+  readonly witness = new Witness();
+  readonly nodes = new Map<string, SimulatedNode>();
+  readonly oomKills: OomKill[] = [];
+  readonly #kubelets = new Map<string, SimulatedKubelet>();
+  readonly #clock: Clock;
+  readonly #ends: (() => void)[] = [];
+  readonly #waiting = new Set<string>();
+  #stopped = false;
+  #podIPs = 0;
+
+  constructor(options: ClusterOptions) {
+    this.server = options.server;
+    this.#clock = options.clock;
+    const { registry, types, backends } = options.server;
+    const pods = types.find("", "v1", "pods");
+    if (!pods) throw new Error("the API server knows no pods");
+    for (const spec of options.nodes) this.#addNode(spec, options);
+    backends.nodeProxy = (node, path) => this.#proxy(node, path);
+    this.#ends.push(new Scheduler(registry, pods, this.#clock).start(), this.#startControllers());
+    for (const kubelet of this.#kubelets.values()) this.#ends.push(kubelet.start());
+    this.#tick(options.tickMs ?? 50);
+  }
+
+  node(name: string): SimulatedNode {
+    const node = this.nodes.get(name);
+    if (!node) throw new Error(`there is no node ${name}`);
+    return node;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const end of this.#ends) end();
+  }
+
+  #addNode(spec: NodeSpec, options: ClusterOptions): void {
+    const { registry, types } = this.server;
+    const pods = types.find("", "v1", "pods");
+    if (!pods) return;
+    const node = new SimulatedNode({
+      name: spec.name,
+      capacityBytes: spec.capacityBytes,
+      systemBytes: spec.systemBytes ?? 0,
+      clock: this.#clock,
+      onProcessChange: this.witness.observe,
+    });
+    this.nodes.set(spec.name, node);
+    const kubelet = new SimulatedKubelet({
+      node,
+      registry,
+      pods,
+      timing: { ...KUBELET_TIMING, ...options.timing },
+      onOomKill: (kill) => this.oomKills.push(kill),
+      onFinished: ({ process }) => this.witness.finished(process),
+      podIP: () => `10.64.0.${++this.#podIPs}`,
+    });
+    this.#kubelets.set(spec.name, kubelet);
+    this.server.apply(nodeObject(spec, registry.time()));
+  }
+
+  #proxy(name: string, path: string): Json | undefined {
+    const node = this.nodes.get(name);
+    if (!node) return undefined;
+    if (path === "stats/summary") return summary(node);
+    return path === "pods" ? podList(this.#kubelets.get(name)?.pods() ?? []) : undefined;
+  }
+
+  #tick(everyMs: number): void {
+    if (this.#stopped) return;
+    for (const kubelet of this.#kubelets.values()) kubelet.tick();
+    this.#clock.after(everyMs, () => this.#tick(everyMs));
+  }
+
+  /** ReplicaSets are looked at as soon as anything changes, Jobs with the real controller's second of delay. */
+  #startControllers(): () => void {
+    const { store } = this.server;
+    return store.subscribe(({ store: name }) => {
+      if (["pods", "replicasets.apps", "deployments.apps"].includes(name))
+        this.#soon("replicas", 5, () => this.#syncReplicas());
+      if (["pods", "jobs.batch"].includes(name))
+        this.#soon("jobs", JOB_SYNC_MS, () => this.#syncAll("jobs.batch", syncJob));
+    });
+  }
+
+  #syncReplicas(): void {
+    this.#syncAll("deployments.apps", syncDeployment);
+    this.#syncAll("replicasets.apps", syncReplicaSet);
+  }
+
+  #syncAll(store: string, sync: typeof syncJob): void {
+    for (const object of this.server.store.list(store)) {
+      try {
+        sync(this.server.registry, this.server.types, object);
+      } catch (error) {
+        // What changed in between is looked at again: the change itself asks for it.
+        if (!(error instanceof ApiError)) throw error;
+      }
+    }
+  }
+
+  #soon(what: string, afterMs: number, act: () => void): void {
+    if (this.#waiting.has(what)) return;
+    this.#waiting.add(what);
+    this.#clock.after(afterMs, () => {
+      this.#waiting.delete(what);
+      if (!this.#stopped) act();
+    });
+  }
+}
+
+function nodeObject(spec: NodeSpec, time: string) {
+  const resources = { cpu: "8", memory: `${Math.floor(spec.capacityBytes / 1024)}Ki`, pods: "110" };
+  const ready = {
+    type: "Ready",
+    status: "True",
+    reason: "KubeletReady",
+    message: "simulated",
+    lastHeartbeatTime: time,
+    lastTransitionTime: time,
+  };
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name: spec.name,
+      labels: { "kubernetes.io/hostname": spec.name, "kubernetes.io/os": "linux", ...spec.labels },
+    },
+    spec: {},
+    status: {
+      capacity: resources,
+      allocatable: resources,
+      conditions: [ready],
+      addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+      nodeInfo: {
+        kubeletVersion: "v1.35.0",
+        osImage: "Headroom sandbox",
+        kernelVersion: "simulated",
+        containerRuntimeVersion: "containerd://2.0.0",
+      },
+    },
+  };
+}
+
+/** Pods that are neither ended nor being deleted, by namespace. */
+export const livePods = (cluster: SimulatedCluster, namespace: string): ApiObject[] =>
+  cluster.server.store.list("pods", namespace).filter((pod) => !pod.metadata.deletionTimestamp);

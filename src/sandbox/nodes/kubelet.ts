@@ -1,0 +1,296 @@
+/** A simulated kubelet: starts the containers of its node's pods, restarts and ends them, and reports their status. */
+import type { Clock } from "../../kube/clock.ts";
+import { deleteObject } from "../api-server/deletion.ts";
+import { ApiError } from "../api-server/errors.ts";
+import { type ApiObject, arrayAt, jsonEquals, numberAt, stringAt, valueAt } from "../api-server/json.ts";
+import type { Registry } from "../api-server/registry.ts";
+import type { ResourceType } from "../api-server/resource-types.ts";
+import { type Container, containerNameOf, oomVictim, type SimulatedNode } from "./node.ts";
+import { type PodFacts, podStatus } from "./pod-status.ts";
+
+export interface KubeletTiming {
+  /** Until a kubelet sees what changed in the API. Milliseconds, like all of these. */
+  viewMs: number;
+  /** Image, sandbox and network of a new pod. */
+  startMs: number;
+  /** A process that is asked to end takes this long. */
+  stopMs: number;
+  /** Between a container's end and its next start. */
+  restartMs: number;
+  /** What the kubelet gives a container's creation. */
+  createLimitMs: number;
+}
+
+export const KUBELET_TIMING: KubeletTiming = {
+  viewMs: 20,
+  startMs: 300,
+  stopMs: 50,
+  restartMs: 1_000,
+  createLimitMs: 120_000,
+};
+
+/** The kernel killed a container because its node's memory ran out. */
+export interface OomKill {
+  node: string;
+  pod: string;
+  atMs: number;
+  /** The work that was lost. */
+  workMs: number;
+}
+
+export interface KubeletOptions {
+  node: SimulatedNode;
+  registry: Registry;
+  pods: ResourceType;
+  timing: KubeletTiming;
+  onOomKill: (kill: OomKill) => void;
+  onFinished: (container: Container) => void;
+  podIP: () => string;
+}
+
+interface PodRecord extends PodFacts {
+  pod: ApiObject;
+  /** A container is being created, or about to be. */
+  starting: boolean;
+  containerStartMs: number;
+  /** When its process was last seen running. */
+  runningMs: number;
+  terminating: boolean;
+}
+
+export class SimulatedKubelet {
+  readonly node: SimulatedNode;
+  readonly #options: KubeletOptions;
+  readonly #clock: Clock;
+  readonly #records = new Map<string, PodRecord>();
+  #stopped = false;
+
+  constructor(options: KubeletOptions) {
+    this.#options = options;
+    this.node = options.node;
+    this.#clock = options.node.clock;
+  }
+
+  /** Follows the pods that are bound to this node. Returns the end of it. */
+  start(): () => void {
+    const { store } = this.#options.registry;
+    const unsubscribe = store.subscribe(({ store: name, type, object }) => {
+      if (name !== "pods" || stringAt(object, "spec", "nodeName") !== this.node.name) return;
+      this.#later(this.#options.timing.viewMs, () => (type === "DELETED" ? this.#forget(object) : this.#see(object)));
+    });
+    for (const pod of store.list("pods")) {
+      if (stringAt(pod, "spec", "nodeName") === this.node.name) this.#see(pod);
+    }
+    return () => {
+      this.#stopped = true;
+      unsubscribe();
+    };
+  }
+
+  /** The kubelet's own view of its pods. */
+  pods(): ApiObject[] {
+    return [...this.#records.values()].map(({ pod }) => pod);
+  }
+
+  /** What happens by itself as time goes by: memory runs out, processes finish or were killed, probes change. */
+  tick(): void {
+    this.#outOfMemory();
+    for (const record of this.#records.values()) this.#look(record);
+  }
+
+  #outOfMemory(): void {
+    while (this.node.usedBytes > this.node.capacityBytes) {
+      const victim = oomVictim(this.node);
+      if (!victim) return;
+      const { process, pod } = victim;
+      const workMs = process.workMs;
+      this.node.end(victim, 137, "OOMKilled");
+      const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
+      this.#options.onOomKill({ node: this.node.name, pod: name, atMs: this.#clock.now(), workMs });
+    }
+  }
+
+  #look(record: PodRecord): void {
+    const { container } = record;
+    if (!container) return;
+    const { process } = container;
+    if (process.finished) {
+      this.#options.onFinished(container);
+      this.node.end(container, 0, "Completed");
+    }
+    // Killed from outside the kubelet, by an agent or by the kernel.
+    if (process.state === "dead" && !container.exit) this.node.end(container, 137, "Error");
+    if (container.exit) {
+      this.#exited(record, container.exit);
+      return;
+    }
+    if (process.state === "running") record.runningMs = this.#clock.now();
+    const ready = this.#ready(record, process.state === "running");
+    if (ready !== record.ready) {
+      record.ready = ready;
+      this.#report(record);
+    }
+  }
+
+  /** Without a probe a container is ready as long as it is there, frozen or not: as with a real kubelet. */
+  #ready(record: PodRecord, running: boolean): boolean {
+    const probe = arrayAt(record.pod, "spec", "containers")[0];
+    if (valueAt(probe, "readinessProbe") === undefined) return true;
+    const now = this.#clock.now();
+    const delayMs = (numberAt(probe, "readinessProbe", "initialDelaySeconds") ?? 0) * 1000;
+    if (running) return record.ready || now - record.containerStartMs >= delayMs;
+    const period = numberAt(probe, "readinessProbe", "periodSeconds") ?? 10;
+    const failures = numberAt(probe, "readinessProbe", "failureThreshold") ?? 3;
+    return record.ready && now - record.runningMs < period * failures * 1000;
+  }
+
+  #see(pod: ApiObject): void {
+    const present = this.#records.get(pod.metadata.uid);
+    const record = present ?? this.#newRecord(pod);
+    record.pod = pod;
+    if (record.container) record.container.pod = pod;
+    if (pod.metadata.deletionTimestamp) this.#terminate(record);
+    else if (!present && !record.ended) this.#startContainer(record, this.#options.timing.startMs);
+  }
+
+  #newRecord(pod: ApiObject): PodRecord {
+    const phase = stringAt(pod, "status", "phase");
+    const record: PodRecord = {
+      pod,
+      container: undefined,
+      restarts: 0,
+      lastExit: undefined,
+      ready: false,
+      startTime: this.#options.registry.time(),
+      containerStartTime: undefined,
+      podIP: this.#options.podIP(),
+      waitingReason: "ContainerCreating",
+      ended: phase === "Succeeded" || phase === "Failed" ? phase : undefined,
+      starting: false,
+      containerStartMs: 0,
+      runningMs: 0,
+      terminating: false,
+    };
+    this.#records.set(pod.metadata.uid, record);
+    return record;
+  }
+
+  #startContainer(record: PodRecord, afterMs: number): void {
+    if (record.starting) return;
+    record.starting = true;
+    this.#report(record);
+    this.#later(afterMs, () => void this.#create(record));
+  }
+
+  async #create(record: PodRecord): Promise<void> {
+    if (record.terminating || this.#records.get(record.pod.metadata.uid) !== record) return;
+    const limit = this.#clock.after(this.#options.timing.createLimitMs, () =>
+      this.node.cancelCreate(record.pod.metadata.uid),
+    );
+    try {
+      const container = await this.node.create(record.pod, containerNameOf(record.pod));
+      this.#created(record, container);
+    } catch {
+      record.starting = false;
+      record.waitingReason = "CreateContainerError";
+      if (!record.terminating && !this.#stopped) this.#startContainer(record, this.#options.timing.restartMs * 5);
+    } finally {
+      limit.cancel();
+    }
+  }
+
+  #created(record: PodRecord, container: Container): void {
+    record.starting = false;
+    record.container = container;
+    record.containerStartMs = this.#clock.now();
+    record.containerStartTime = this.#options.registry.time();
+    record.ready = this.#ready({ ...record, ready: false }, container.process.state === "running");
+    this.#report(record);
+    if (record.terminating) this.#stop(record, container);
+  }
+
+  #exited(record: PodRecord, exit: { code: number; reason: string }): void {
+    if (record.terminating) {
+      this.#finish(record);
+      return;
+    }
+    if (record.starting || record.ended) return;
+    const policy = stringAt(record.pod, "spec", "restartPolicy");
+    const again = policy === "Always" || (policy === "OnFailure" && exit.code !== 0);
+    record.ready = false;
+    if (!again) {
+      record.ended = exit.code === 0 ? "Succeeded" : "Failed";
+      this.#report(record);
+      return;
+    }
+    record.lastExit = exit;
+    record.restarts += 1;
+    record.waitingReason = exit.code === 0 ? "CrashLoopBackOff" : exit.reason;
+    this.#startContainer(record, this.#options.timing.restartMs);
+  }
+
+  #terminate(record: PodRecord): void {
+    const first = !record.terminating;
+    record.terminating = true;
+    if (!record.container || record.container.exit) {
+      this.#finish(record);
+      return;
+    }
+    if (first) this.#stop(record, record.container);
+  }
+
+  /** SIGTERM, and SIGKILL when the grace is over: a frozen process hears only the second. */
+  #stop(record: PodRecord, container: Container): void {
+    const graceMs = (record.pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
+    const heard = container.process.state === "running";
+    this.#later(heard ? Math.min(graceMs, this.#options.timing.stopMs) : graceMs, () => {
+      this.node.end(container, heard ? 143 : 137, "Error");
+      this.#finish(record);
+    });
+  }
+
+  #finish({ pod }: PodRecord): void {
+    const { namespace, name, uid } = pod.metadata;
+    this.node.remove(uid);
+    this.#ignoringGone(() => {
+      deleteObject(
+        this.#options.registry,
+        { type: this.#options.pods, namespace, name },
+        { uid, gracePeriodSeconds: 0 },
+      );
+    });
+  }
+
+  /** The pod object is gone, by whatever way: nothing of it stays on the node. */
+  #forget(pod: ApiObject): void {
+    this.node.remove(pod.metadata.uid);
+    this.#records.delete(pod.metadata.uid);
+  }
+
+  #report(record: PodRecord): void {
+    const { registry, pods } = this.#options;
+    const { namespace, name, uid } = record.pod.metadata;
+    if (registry.store.get("pods", namespace, name)?.metadata.uid !== uid) return;
+    this.#ignoringGone(() => {
+      const change = (present: ApiObject) => {
+        const status = podStatus(present, record, registry.time());
+        return jsonEquals(status, present.status) ? present : { ...present, status };
+      };
+      registry.patch({ type: pods, namespace, name }, change, { subresource: "status" });
+    });
+  }
+
+  #ignoringGone(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  #later(milliseconds: number, act: () => void): void {
+    this.#clock.after(milliseconds, () => {
+      if (!this.#stopped) act();
+    });
+  }
+}

@@ -1,0 +1,108 @@
+/** A simulated process: memory and a counter that grow while it runs and stand still while it is frozen or held. */
+import type { MemoryCurve } from "./memory-curve.ts";
+
+/** `frozen`: stopped where it was. `held`: restored, its first instruction not yet executed. */
+export type ProcessState = "running" | "frozen" | "held" | "dead";
+
+/** What a checkpoint carries. */
+export interface ProcessImage {
+  /** Made at the cold start; every copy has it. */
+  instance: string;
+  workMs: number;
+  memoryBytes: number;
+}
+
+export interface ProcessChange {
+  process: SimulatedProcess;
+  from: ProcessState | "none";
+  to: ProcessState;
+  atMs: number;
+}
+
+export interface ProcessOptions {
+  /** The pod, as namespace/name. */
+  pod: string;
+  node: string;
+  curve: MemoryCurve;
+  runsForMs: number | undefined;
+  now: () => number;
+  /** Told of every change of state, in the moment in which it happens. */
+  onChange: (change: ProcessChange) => void;
+}
+
+export class SimulatedProcess {
+  readonly instance: string;
+  readonly pod: string;
+  readonly node: string;
+  readonly #options: ProcessOptions;
+  #state: ProcessState;
+  /** Work done until `#runningSinceMs`. */
+  #workMs: number;
+  #runningSinceMs: number;
+
+  private constructor(options: ProcessOptions, image: { instance: string; workMs: number }, state: ProcessState) {
+    this.#options = options;
+    this.instance = image.instance;
+    this.pod = options.pod;
+    this.node = options.node;
+    this.#workMs = image.workMs;
+    this.#runningSinceMs = options.now();
+    this.#state = state;
+    options.onChange({ process: this, from: "none", to: state, atMs: options.now() });
+  }
+
+  /** From zero, under a new instance. */
+  static coldStart(options: ProcessOptions, instance: string): SimulatedProcess {
+    return new SimulatedProcess(options, { instance, workMs: 0 }, "running");
+  }
+
+  /** From a checkpoint, held before its first instruction. */
+  static restore(options: ProcessOptions, image: ProcessImage): SimulatedProcess {
+    return new SimulatedProcess(options, image, "held");
+  }
+
+  get state(): ProcessState {
+    return this.#state;
+  }
+
+  /** Milliseconds of work since the cold start, on whichever nodes. */
+  get workMs(): number {
+    return this.#state === "running" ? this.#workMs + this.#options.now() - this.#runningSinceMs : this.#workMs;
+  }
+
+  get memoryBytes(): number {
+    return this.#state === "dead" ? 0 : this.#options.curve(this.workMs);
+  }
+
+  /** True when it has done all it had to do. */
+  get finished(): boolean {
+    const { runsForMs } = this.#options;
+    return this.#state === "running" && runsForMs !== undefined && this.workMs >= runsForMs;
+  }
+
+  freeze(): void {
+    if (this.#state === "running") this.#become("frozen");
+  }
+
+  /** A frozen or held process runs on. */
+  resume(): void {
+    if (this.#state === "frozen" || this.#state === "held") this.#become("running");
+  }
+
+  kill(): void {
+    if (this.#state !== "dead") this.#become("dead");
+  }
+
+  image(): ProcessImage {
+    return { instance: this.instance, workMs: this.workMs, memoryBytes: this.memoryBytes };
+  }
+
+  #become(to: ProcessState): void {
+    const from = this.#state;
+    const atMs = this.#options.now();
+    this.#workMs = this.workMs;
+    this.#runningSinceMs = atMs;
+    this.#state = to;
+    this.#options.onChange({ process: this, from, to, atMs });
+  }
+}
