@@ -54,9 +54,8 @@ export function errorFromFailure(what: string, server: string, cause: unknown): 
     return new KubeError("Timeout", `${what}: no answer from ${server} in time`, { cause });
   }
   const words = cause instanceof Error ? cause.message : String(cause);
-  return new KubeError("Unavailable", `${what}: cannot reach ${server}: ${code || words || "connection lost"}`, {
-    cause,
-  });
+  const why = code && !words.includes(code) ? code : words || "connection lost";
+  return new KubeError("Unavailable", `${what}: cannot reach ${server}: ${why}`, { cause });
 }
 
 function nameAndCode(cause: unknown): { name: string; code: string } {

@@ -83,9 +83,11 @@ export class HeadroomOperator extends operatorModule.default {
     return { client, stores: this.#stores.shared, events: this.#recorder, clock, logger, namespace };
   }
 
-  /** Every cache is complete. */
-  get ready(): boolean {
-    return this.#stores.synced && !this.#stopping.signal.aborted;
+  /** What still keeps it from working, in a sentence; undefined when every cache is complete. */
+  get notReady(): string | undefined {
+    if (this.#stopping.signal.aborted) return "stopping";
+    const missing = this.#stores.all().flatMap(({ kind, store }) => (store.synced ? [] : [kind.plural]));
+    return missing.length === 0 ? undefined : `not yet listed: ${missing.join(", ")}`;
   }
 
   /** Before start. */

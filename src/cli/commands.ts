@@ -1,0 +1,38 @@
+/** The commands: one file each, loaded only when asked for, so that `headroom --help` is quick. */
+import type { Command } from "commander";
+
+export interface CommandEntry {
+  readonly name: string;
+  /** One line in `headroom --help`. */
+  readonly summary: string;
+  /** Adds the commander command of this name. */
+  load(): Promise<(program: Command) => void>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "controller",
+    summary: "run the controller: evaluates policies and carries out moves",
+    load: async () => (await import("./controller.ts")).addControllerCommand,
+  },
+  {
+    name: "move",
+    summary: "move a pod to another node, with its memory",
+    load: async () => (await import("./move.ts")).addMoveCommand,
+  },
+  {
+    name: "cancel",
+    summary: "cancel a move that is not committed yet",
+    load: async () => (await import("./cancel.ts")).addCancelCommand,
+  },
+  {
+    name: "uninstall",
+    summary: "remove Headroom's traces from nodes and cluster (run by the chart)",
+    load: async () => (await import("./uninstall.ts")).addUninstallCommand,
+  },
+  {
+    name: "completion",
+    summary: "print a completion script for bash, zsh or fish",
+    load: async () => (await import("./completion.ts")).addCompletionCommand,
+  },
+];

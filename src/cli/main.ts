@@ -1,0 +1,70 @@
+/** The `headroom` program: finds the command, runs it, turns what it throws into one line and an exit code. */
+import { existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { Command, CommanderError } from "commander";
+import { describeError } from "../logging/plain-fields.ts";
+import { COMMANDS, type CommandEntry } from "./commands.ts";
+import { CommandFailure, EXIT, EXIT_CODES_HELP } from "./failure.ts";
+import { paletteFor } from "./terminal.ts";
+
+/** @param argv as process.argv; resolves to the exit code. Never rejects. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await honourDotEnv();
+    const program = await programFor(argv);
+    if (argv.length <= 2) program.help();
+    await program.parseAsync([...argv]);
+    return EXIT.ok;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+/** A `.env` file in the working directory; what the environment already says wins. */
+async function honourDotEnv(): Promise<void> {
+  if (!existsSync(".env")) return;
+  const { config } = await import("dotenv");
+  const { error } = config({ path: ".env", quiet: true });
+  if (error) throw new CommandFailure(`.env: ${error.message}`, EXIT.usage, error);
+}
+
+/** All commands by name, of which only the one that is asked for is loaded in full. */
+async function programFor(argv: readonly string[]): Promise<Command> {
+  const program = new Command(nameOf(argv))
+    .description("Keeps memory headroom on Kubernetes nodes: moves running pods, memory included, to another node.")
+    .version(readVersion(), "-V, --version")
+    .showHelpAfterError("(--help shows what there is)")
+    .addHelpText("after", EXIT_CODES_HELP)
+    .exitOverride();
+  const wanted = new Set(argv.slice(2));
+  for (const entry of COMMANDS) await addCommand(program, entry, wanted.has(entry.name));
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+async function addCommand(program: Command, entry: CommandEntry, wanted: boolean): Promise<void> {
+  if (!wanted) program.command(entry.name).summary(entry.summary).description(entry.summary);
+  else (await entry.load())(program);
+}
+
+/** kubectl runs `kubectl-headroom` as `kubectl headroom`. */
+function nameOf(argv: readonly string[]): string {
+  return basename(argv[1] ?? "").startsWith("kubectl-") ? "kubectl headroom" : "headroom";
+}
+
+/** From package.json, which lies two folders up, from source and from dist alike. */
+export function readVersion(): string {
+  const parsed: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const version = typeof parsed === "object" && parsed !== null && "version" in parsed ? parsed.version : undefined;
+  return typeof version === "string" ? version : "unknown";
+}
+
+function explain(error: unknown): number {
+  // Commander has already said what it had to say, help and version included.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const { red } = paletteFor(process.stderr);
+  for (const line of describeError(error).split("\n")) process.stderr.write(`${red("headroom:")} ${line}\n`);
+  if (error instanceof CommandFailure) return error.exitCode;
+  const settings = error instanceof Error && error.name === "SettingsError";
+  return settings ? EXIT.usage : EXIT.failed;
+}
