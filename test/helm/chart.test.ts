@@ -1,0 +1,180 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Ajv } from "ajv";
+import { load } from "js-yaml";
+import { describe, expect, it } from "vitest";
+import type { DaemonSet, Deployment, Pod } from "../../src/kube/resources.ts";
+import { CHART, find, helmIsThere, render } from "./render.ts";
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  resourceNames?: string[];
+  verbs: string[];
+}
+interface Role {
+  rules: Rule[];
+}
+
+const read = (file: string): string => readFileSync(join(CHART, file), "utf8");
+
+/** "resource: verbs" of each rule, for comparing. */
+const granted = ({ rules }: Role): Record<string, string> =>
+  Object.fromEntries(
+    rules.flatMap(({ resources, verbs, resourceNames }) =>
+      resources.map((resource) => [[resource, ...(resourceNames ?? [])].join("/"), verbs.join(" ")]),
+    ),
+  );
+
+describe("the chart's files", () => {
+  it("hold the very CRDs of crds/: `npm run generate` writes both", () => {
+    const own = fileURLToPath(new URL("../../crds/", import.meta.url));
+    const files = (folder: string) =>
+      readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]);
+    expect(files(join(CHART, "files/crds"))).toEqual(files(own));
+  });
+
+  it("have defaults that their own schema admits", () => {
+    const check = new Ajv({ strict: false }).compile(JSON.parse(read("values.schema.json")));
+    expect(check(load(read("values.yaml"))), JSON.stringify(check.errors)).toBe(true);
+  });
+
+  it("have the application's version", () => {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    expect(load(read("Chart.yaml"))).toMatchObject({ appVersion: version });
+  });
+});
+
+describe.skipIf(!helmIsThere)("the agent", () => {
+  const agent = () => find<DaemonSet>(render(), "DaemonSet", "headroom-agent").spec?.template.spec;
+
+  it("is Guaranteed, node-critical and tolerates every taint", () => {
+    const { limits, requests } = agent()?.containers[0]?.resources ?? {};
+    expect(limits).toEqual(requests);
+    expect(Object.keys(limits ?? {}).sort()).toEqual(["cpu", "memory"]);
+    expect(agent()?.priorityClassName).toBe("system-node-critical");
+    expect(agent()?.tolerations).toEqual([{ operator: "Exists" }]);
+  });
+
+  it("enters its node, with no other way in than the node's network and processes", () => {
+    expect(agent()).toMatchObject({ hostNetwork: true, hostPID: true });
+    expect(agent()?.volumes?.some((volume) => volume.hostPath)).toBe(false);
+  });
+
+  it("has a token for Headroom only, and no rights in the API", () => {
+    const objects = render();
+    expect(agent()?.automountServiceAccountToken).toBe(false);
+    expect(JSON.stringify(agent()?.volumes)).toContain('"serviceAccountToken":{"audience":"headroom"');
+    const bindings = objects.filter(({ kind }) => kind.endsWith("Binding"));
+    expect(JSON.stringify(bindings)).not.toContain("headroom-agent");
+  });
+});
+
+describe.skipIf(!helmIsThere)("the controller", () => {
+  const pod = (...values: string[]) => {
+    const spec = find<Deployment>(render(...values), "Deployment", "headroom-controller").spec?.template.spec;
+    return spec as Pod["spec"]; // a Deployment has one
+  };
+  const influx = ["influxdb.url=http://i:8086", "influxdb.org=o", "influxdb.bucket=b", "influxdb.existingSecret=s"];
+
+  it("runs without any privilege, on a file system that it cannot write", () => {
+    expect(pod().securityContext).toMatchObject({ runAsNonRoot: true });
+    expect(pod().containers[0]?.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+  });
+
+  it("gets InfluxDB's token from the Secret that is named", () => {
+    const token = pod(...influx).containers[0]?.env?.find(({ name }) => name === "INFLUXDB_TOKEN");
+    expect(token?.valueFrom?.secretKeyRef).toEqual({ name: "s", key: "token" });
+    expect(pod().containers[0]?.env?.some(({ name }) => name.startsWith("INFLUXDB"))).toBe(false);
+  });
+
+  it("reaches the kubelets only when the Summary source is wanted", () => {
+    const rules = (...values: string[]) => granted(find<Role>(render(...values), "ClusterRole", "headroom-controller"));
+    expect(rules()).not.toHaveProperty("nodes/proxy");
+    expect(rules("kubeletSummary.enabled=true")).toHaveProperty("nodes/proxy", "get");
+  });
+
+  it("may read no Secret but its own", () => {
+    expect(granted(find<Role>(render(), "ClusterRole", "headroom-controller"))).not.toHaveProperty("secrets");
+    expect(granted(find<Role>(render(), "Role", "headroom-controller"))).toMatchObject({
+      secrets: "create",
+      "secrets/headroom-ca": "get update patch",
+    });
+  });
+});
+
+describe.skipIf(!helmIsThere)("every role", () => {
+  const roles = () => render().filter(({ kind }) => kind === "ClusterRole" || kind === "Role");
+
+  it("names what it grants: no wildcard", () => {
+    expect(roles().length).toBeGreaterThan(4);
+    for (const role of roles()) expect(JSON.stringify(role)).not.toContain("*");
+  });
+
+  it("lets users ask for moves, and write neither a status nor a policy", () => {
+    expect(granted(find<Role>(render(), "ClusterRole", "headroom-mover"))).toEqual({
+      podmigrations: "get list watch create update patch delete",
+    });
+    expect(granted(find<Role>(render(), "ClusterRole", "headroom-viewer"))).toEqual({
+      podmigrations: "get list watch",
+      migrationpolicies: "get list watch",
+    });
+  });
+
+  it("of users joins edit and view only when that is wanted", () => {
+    const labels = (...values: string[]) =>
+      JSON.stringify(find(render(...values), "ClusterRole", "headroom-mover").metadata.labels);
+    expect(labels()).not.toContain("aggregate");
+    expect(labels("rbac.aggregateToDefaultRoles=true")).toContain("aggregate-to-edit");
+  });
+});
+
+describe.skipIf(!helmIsThere)("uninstalling", () => {
+  it.each([
+    ["CustomResourceDefinition", "podmigrations.headroom.dev"],
+    ["CustomResourceDefinition", "migrationpolicies.headroom.dev"],
+    ["RuntimeClass", "headroom"],
+  ])("leaves %s %s to the hook or for good", (kind, name) => {
+    expect(find(render(), kind, name).metadata.annotations).toMatchObject({ "helm.sh/resource-policy": "keep" });
+  });
+
+  it("runs a hook first, whose rights are made for it and go with it", () => {
+    const own = render().filter(({ metadata }) => metadata.name === "headroom-uninstall");
+    expect(own.map(({ kind }) => kind).sort()).toEqual([
+      "ClusterRole",
+      "ClusterRoleBinding",
+      "Job",
+      "Role",
+      "RoleBinding",
+      "ServiceAccount",
+    ]);
+    for (const { metadata } of own) expect(metadata.annotations?.["helm.sh/hook"]).toBe("pre-delete");
+  });
+});
+
+describe.skipIf(!helmIsThere)("values", () => {
+  it.each([
+    ["unknown=1", "unknown"],
+    ["logLevel=loud", "logLevel"],
+    ["influxdb.url=ftp://x", "influxdb"],
+    ["influxdb.url=http://x", "existingSecret"],
+    ["agent.port=0", "port"],
+    ["agent.stagingBudget=lots", "stagingBudget"],
+    ["controller.replicas=3", "replicas"],
+    ["image.digest=sha256:1", "digest"],
+  ])("that make no sense are refused by name: %s", (value, word) => {
+    expect(() => render(value)).toThrow(word);
+  });
+
+  it("of the image: a digest wins over the tag", () => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    const image = (...values: string[]) => JSON.stringify(find(render(...values), "DaemonSet", "headroom-agent"));
+    expect(image("image.repository=r.io/h", "image.tag=t")).toContain('"r.io/h:t"');
+    expect(image("image.repository=r.io/h", "image.tag=t", `image.digest=${digest}`)).toContain(`"r.io/h@${digest}"`);
+  });
+});
