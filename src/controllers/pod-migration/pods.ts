@@ -1,6 +1,6 @@
 /** The two pods of a move in the API: reads them by name and pinned UID, creates, ungates and deletes the target. */
 import { MOVE_LABEL, REGISTERING_GATE } from "../../api/v1alpha1/group.ts";
-import { KubeError } from "../../kube/client.ts";
+import { type KubeClient, KubeError } from "../../kube/client.ts";
 import { PODS, type Pod } from "../../kube/resources.ts";
 import { type MoveRun, required } from "./run.ts";
 import { targetPod } from "./target-pod.ts";
@@ -57,15 +57,11 @@ export async function removeGate(run: MoveRun, target: Pod): Promise<void> {
 }
 
 /** Deletes this very pod. The grace is short: its process is dead, held or frozen and can't use it. */
-export async function deletePod(run: MoveRun, pod: Pod): Promise<void> {
+export async function deletePod(client: KubeClient, pod: Pod): Promise<void> {
   if (pod.metadata.deletionTimestamp !== undefined) return;
   const { namespace, name, uid } = pod.metadata;
   try {
-    await run.deps.client.delete(
-      PODS,
-      { namespace, name },
-      { ...(uid === undefined ? {} : { uid }), gracePeriodSeconds: 1 },
-    );
+    await client.delete(PODS, { namespace, name }, { ...(uid === undefined ? {} : { uid }), gracePeriodSeconds: 1 });
   } catch (error) {
     if (!(error instanceof KubeError && error.reason === "Conflict")) throw error;
   }

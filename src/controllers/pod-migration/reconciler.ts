@@ -7,7 +7,7 @@ import { KubeError, type ObjectRef } from "../../kube/client.ts";
 import type { ReconcileResult, Term } from "../../kube/controller.ts";
 import type { MoveDependencies } from "./dependencies.ts";
 import { SupersededError } from "./driver-failure.ts";
-import { hasFinalizer, withoutFinalizer } from "./finalizer.ts";
+import { isProtected, unprotect } from "./finalizer.ts";
 import { interruption, WITHDRAWN } from "./interruption.ts";
 import { advance, type Outcome, rollBack } from "./outcome.ts";
 import { committed } from "./phases/committed.ts";
@@ -49,10 +49,15 @@ export async function reconcileMove(deps: MoveDependencies, key: ObjectRef, term
     return await runThrough(deps, key, term, scratch);
   } catch (error) {
     if (error instanceof SupersededError) deps.logger.warn("another controller leads now", { error: error.message });
-    else if (!(error instanceof KubeError && error.transient)) throw error;
+    else if (!(error instanceof KubeError && passing(error))) throw error;
     else deps.logger.warn("move interrupted, going on shortly", { ...key, error: error.message });
     return { requeueAfterMs: RETRY_MS };
   }
+}
+
+/** Also when an object vanished between two calls: the next look sees what is there. */
+function passing(error: KubeError): boolean {
+  return error.transient || error.reason === "NotFound";
 }
 
 async function runThrough(
@@ -65,7 +70,7 @@ async function runThrough(
   for (let step = 0; move !== undefined && step < STEP_LIMIT; step++) {
     if (term.signal.aborted) return {};
     if (FINAL_PHASES.has(move.status.phase)) {
-      await withoutFinalizer(deps, move);
+      await unprotect(deps, move);
       return {};
     }
     const outcome = await takeStep({ deps, term, move, scratch });
@@ -83,7 +88,7 @@ async function read(deps: MoveDependencies, key: ObjectRef): Promise<Move | unde
 
 /** Deleted before the controller ever put its finalizer on, or after it took it off: nothing to do. */
 function abandoned(migration: PodMigration): boolean {
-  return migration.metadata.deletionTimestamp !== undefined && !hasFinalizer(migration);
+  return migration.metadata.deletionTimestamp !== undefined && !isProtected(migration);
 }
 
 /** A cause that the policy has written stays. */

@@ -55,17 +55,18 @@ export class SimulatedKubelets {
 
   #sync(pod: Pod, node: string): void {
     const uid = pod.metadata.uid ?? "";
-    if (pod.metadata.deletionTimestamp !== undefined) return this.#end(pod, uid);
-    if (pod.status?.phase === "Failed") return;
     const copy = this.#nodes.copy(uid);
-    if (copy === undefined || copy === "waiting") return this.#start(pod, node, uid);
-    if (copy === "dead") return this.#restart(pod, node, uid);
-    this.#report(pod, uid, copy === "frozen" ? "frozen" : "up");
+    if (pod.metadata.deletionTimestamp !== undefined) this.#end(pod, uid);
+    else if (pod.status?.phase === "Failed") return;
+    else if (copy === undefined || copy === "waiting") this.#start(pod, node, uid);
+    else if (copy === "dead") this.#restart(pod, node, uid);
+    else this.#report(pod, uid, copy === "frozen" ? "frozen" : "up");
   }
 
   /** A registered target waits in its create; anything else starts. */
   #start(pod: Pod, node: string, uid: string): void {
     if (this.#nodes.isRegistered(node, uid)) this.#nodes.createCalled(node, uid);
+    else if (pod.spec.runtimeClassName === undefined) this.#nodes.startOther(uid);
     else if (this.#nodes.copy(uid) === undefined) this.#nodes.coldStart(uid);
     this.#condition(pod, "PodReadyToStartContainers", "True");
   }

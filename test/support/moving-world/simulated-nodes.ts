@@ -14,8 +14,9 @@ import {
   type SourceContainer,
 } from "../../../src/checkpointing/driver.ts";
 
-/** Where the workload's memory lives. `dead`: it ran and is gone; `waiting`: create is held, nothing there yet. */
-export type CopyState = "waiting" | "running" | "frozen" | "held" | "dead";
+/** Where the workload's memory lives. `dead`: it ran and is gone; `waiting`: create is held, nothing there yet. `other`:
+ * a pod that an owner made in place of the moved one, with a memory of its own. */
+export type CopyState = "waiting" | "running" | "frozen" | "held" | "dead" | "other";
 
 interface SimulatedNode {
   records: MemoryMoveRecords;
@@ -63,7 +64,6 @@ export class SimulatedNodes implements CheckpointDriver {
   readonly failures = new Map<string, PlannedFailure>();
   readonly overrides = new Map<string, Partial<NodeFeatures>>();
   facts: SourceFacts = FACTS;
-  coldStarts = 0;
   /** Pages that a complete dump has brought to the target; lost when the target gives them up. */
   #staged = false;
 
@@ -89,9 +89,13 @@ export class SimulatedNodes implements CheckpointDriver {
 
   /** A kubelet starts a container that no agent holds back: with its memory lost. */
   coldStart(podUID: string): void {
-    this.coldStarts++;
     this.accidents.push(`cold start of ${podUID}`);
     this.set(podUID, "running");
+  }
+
+  /** A pod of an owner's own making starts. */
+  startOther(podUID: string): void {
+    this.#copies.set(podUID, "other");
   }
 
   isRegistered(node: string, podUID: string): boolean {

@@ -8,12 +8,13 @@ import {
 } from "../../../src/api/v1alpha1/pod-migration.ts";
 import type { ChoosePlacement, MoveDependencies } from "../../../src/controllers/pod-migration/dependencies.ts";
 import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
+import { sweepLeftovers } from "../../../src/controllers/pod-migration/leftovers.ts";
 import { reconcileMove } from "../../../src/controllers/pod-migration/reconciler.ts";
 import { JOBS, NODES, PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
 import { silentLogger } from "../../../src/logging/logger.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryKube } from "./memory-kube.ts";
-import { Crash, Lifetime, mortal } from "./mortal.ts";
+import { Crash, type Fate, Lifetime, mortal } from "./mortal.ts";
 import { SimulatedKubelets } from "./simulated-kubelets.ts";
 import { SimulatedNodes } from "./simulated-nodes.ts";
 import { StockControllers } from "./stock-controllers.ts";
@@ -33,6 +34,8 @@ export class World {
   readonly events: string[] = [];
   placement: ChoosePlacement = async ({ targetNode }) => ({ ok: true, node: targetNode ?? "z2" });
   epoch = 1;
+  #sourceUID = "";
+  #targetUID: string | undefined;
   /** Called before each reconcile run. */
   beforeRun: (run: number) => void | Promise<void> = () => {};
 
@@ -53,7 +56,8 @@ export class World {
     if (owner !== "none") await this.#own(pod, owner);
     edit(pod);
     const made = await this.kube.create(PODS, pod);
-    this.nodes.set(made.metadata.uid ?? "", "running");
+    this.#sourceUID = made.metadata.uid ?? "";
+    this.nodes.set(this.#sourceUID, "running");
     this.kube.raw = (path) => this.kubelets.podsOf(path.split("/")[4] ?? "");
     this.kube.onChange = () => this.controllers.syncReplicaSets();
     const migration: PodMigration = {
@@ -96,6 +100,29 @@ export class World {
     return this.kube.peek(PODS, { namespace: "default", name: this.move?.status?.targetPodName ?? "?" });
   }
 
+  get copyOfSource() {
+    return this.nodes.copy(this.#sourceUID);
+  }
+  get copyOfTarget() {
+    return this.nodes.copy(this.#targetUID ?? "");
+  }
+  /** What the agents still know of moves. */
+  get records() {
+    return ["z1", "z2", "z3"].flatMap((node) => this.nodes.recordsOf(node));
+  }
+
+  /** A second controller is elected and brings the move to its end, while the first is held up in a call. */
+  async anotherLeads(): Promise<void> {
+    this.epoch++;
+    await this.toTheEnd();
+  }
+
+  /** What the controller does now and then beside its moves. */
+  sweep(): Promise<void> {
+    const term = { epoch: this.epoch, signal: new AbortController().signal };
+    return sweepLeftovers(this.dependencies(new Lifetime()), term);
+  }
+
   editMove(edit: (move: PodMigration) => void): void {
     this.kube.change(POD_MIGRATIONS, MOVE, edit);
   }
@@ -104,10 +131,10 @@ export class World {
     return this.kube.delete(POD_MIGRATIONS, MOVE);
   }
 
-  dependencies(lifetime: Lifetime): MoveDependencies {
+  dependencies(fate: Fate): MoveDependencies {
     return {
-      client: mortal(this.kube, lifetime),
-      driver: mortal(this.nodes, lifetime),
+      client: mortal(this.kube, fate),
+      driver: mortal(this.nodes, fate),
       clock: this.clock,
       events: { record: (_about, _type, reason, message) => void this.events.push(`${reason}: ${message}`) },
       logger: silentLogger,
@@ -117,8 +144,8 @@ export class World {
   }
 
   /** One reconcile run, and the time and the other components' work until the next. False once the controller has died. */
-  async run(lifetime: Lifetime): Promise<boolean> {
-    const deps = this.dependencies(lifetime);
+  async run(fate: Fate): Promise<boolean> {
+    const deps = this.dependencies(fate);
     const term = { epoch: this.epoch, signal: new AbortController().signal };
     try {
       const { requeueAfterMs = 100 } = await reconcileMove(deps, MOVE, term);
@@ -133,6 +160,7 @@ export class World {
   }
 
   #pass(milliseconds: number): void {
+    this.#targetUID = this.move?.status?.targetPodUID ?? this.#targetUID;
     this.clock.advance(milliseconds);
     this.kubelets.tick();
     this.controllers.syncJobs();
@@ -146,17 +174,13 @@ export class World {
     );
   }
 
-  /** Runs the move to its end; the controller dies once at boundary `dieAt`, and another takes over. */
-  async toTheEnd(dieAt = Number.POSITIVE_INFINITY): Promise<Lifetime> {
-    const first = new Lifetime(dieAt);
-    let lifetime = first;
+  /** Runs the move to its end. A controller that dies is followed by the next fate's, at last by an immortal one. */
+  async toTheEnd(...fates: Fate[]): Promise<void> {
+    let fate = fates.shift() ?? new Lifetime();
     for (let run = 0; run < RUN_LIMIT; run++) {
       await this.beforeRun(run);
-      if (!(await this.run(lifetime))) lifetime = new Lifetime(Number.POSITIVE_INFINITY);
-      if (this.ended) {
-        this.#pass(2_000);
-        return first;
-      }
+      if (!(await this.run(fate))) fate = fates.shift() ?? new Lifetime();
+      if (this.ended) return this.#pass(2_000);
     }
     throw new Error(`the move does not end: ${this.phase}: ${this.move?.status?.message}`);
   }

@@ -18,7 +18,7 @@ const UNASKED_MS = 5_000;
 export async function removeSource(run: MoveRun): Promise<Delay | undefined> {
   const { node, container } = sourceOf(run.move);
   const source = await readSource(run);
-  if (source) await deletePod(run, source);
+  if (source) await deletePod(run.deps.client, source);
   if (source && !(await kubeletKnows(run, node)))
     return nodeIsGone(run, node, "its kubelet to see the deletion", POLL_MS);
   const killed = await attempt(run.deps.driver.kill(node, moveId(run), container));

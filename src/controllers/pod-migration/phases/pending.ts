@@ -2,7 +2,7 @@
 import { LINEAGE_LABEL } from "../../../api/v1alpha1/group.ts";
 import { FINAL_PHASES, POD_MIGRATIONS, type PodMigration } from "../../../api/v1alpha1/pod-migration.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
-import { hasFinalizer, withFinalizer } from "../finalizer.ts";
+import { isProtected, protect } from "../finalizer.ts";
 import { advance, type Outcome, type StatusChanges } from "../outcome.ts";
 import type { Move, MoveRun } from "../run.ts";
 
@@ -18,8 +18,8 @@ export async function pending(run: MoveRun): Promise<Outcome> {
   if (rival) {
     return advance("Failed", "AlreadyMoving", `PodMigration ${rival.metadata.name} moves this pod and has not ended`);
   }
-  if (!hasFinalizer(move)) {
-    await withFinalizer(deps, move, lineageOf(pod));
+  if (!isProtected(move)) {
+    await protect(deps, move, lineageOf(pod));
     return { kind: "reread" };
   }
   return advance(

@@ -55,7 +55,7 @@ async function silentAndGone(run: MoveRun, failure: DriverFailure): Promise<Pend
 
 async function removeTarget(run: MoveRun): Promise<Pending> {
   const [aborted, pod] = await Promise.all([abortTarget(run), readTarget(run)]);
-  if (pod) await deletePod(run, pod);
+  if (pod) await deletePod(run.deps.client, pod);
   return aborted;
 }
 

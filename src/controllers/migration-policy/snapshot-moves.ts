@@ -1,0 +1,41 @@
+/** PodMigrations as planning sees them. Pure. */
+import { LINEAGE_LABEL } from "../../api/v1alpha1/group.ts";
+import type { PodMigration } from "../../api/v1alpha1/pod-migration.ts";
+import type { Pod } from "../../kube/resources.ts";
+import type { MoveSnapshot } from "../../planning/snapshot.ts";
+
+const optionalTime = (text: string | undefined) => {
+  const milliseconds = Date.parse(text ?? "");
+  return Number.isNaN(milliseconds) ? undefined : milliseconds;
+};
+
+/** `pod`: the one that the move names, as far as it is there; used until the move has pinned its own figures. */
+export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): MoveSnapshot {
+  const { metadata, spec, status } = migration;
+  const fields = {
+    podUID: status?.sourcePodUID ?? pod?.metadata.uid,
+    lineage: status?.lineage ?? metadata.labels?.[LINEAGE_LABEL],
+    policy: spec.policyName,
+    to: status?.targetNode ?? spec.targetNode,
+    startedAtMs: optionalTime(status?.startTime),
+    finishedAtMs: optionalTime(status?.completionTime),
+    freezeMilliseconds: status?.freezeMilliseconds,
+  };
+  return {
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+    pod: spec.podName,
+    from: status?.sourceNode ?? pod?.spec.nodeName ?? "",
+    memoryBytes: (status?.containers ?? []).reduce((sum, container) => sum + container.memoryBytes, 0),
+    phase: status?.phase ?? "Pending",
+    ...defined(fields),
+  };
+}
+
+/** Without the members that are undefined. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  // Only undefined members are dropped, which is what the type says.
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,62 @@
+/** Nodes of the API as planning sees them. Pure. */
+import { parseResourceQuantity } from "../../api/quantity.ts";
+import type { Node, Pod } from "../../kube/resources.ts";
+import type { NodeSnapshot, Taint } from "../../planning/snapshot.ts";
+
+const AGENT_LABELS = { "app.kubernetes.io/name": "headroom", "app.kubernetes.io/component": "agent" } as const;
+/** The kubelet's own default, where a node doesn't say. */
+const DEFAULT_MAX_PODS = 110;
+const EFFECTS: ReadonlySet<string> = new Set(["NoSchedule", "PreferNoSchedule", "NoExecute"]);
+
+function hasTrueReadyCondition(object: { status?: { conditions?: { type: string; status: string }[] } }): boolean {
+  return (object.status?.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True");
+}
+
+function isAgent(pod: Pod, ownNamespace: string): boolean {
+  const labels = pod.metadata.labels ?? {};
+  const labelled = Object.entries(AGENT_LABELS).every(([key, value]) => labels[key] === value);
+  return labelled && pod.metadata.namespace === ownNamespace && pod.metadata.deletionTimestamp === undefined;
+}
+
+/** Nodes whose agent is ready. */
+export function nodesWithAgent(pods: readonly Pod[], ownNamespace: string): Set<string> {
+  const ready = pods.filter((pod) => isAgent(pod, ownNamespace) && hasTrueReadyCondition(pod));
+  return new Set(ready.flatMap((pod) => pod.spec.nodeName ?? []));
+}
+
+/** 0 where the API has none: a node without capacity is neither relieved nor a target. */
+const bytesOf = (quantity: string | undefined) => parseResourceQuantity(quantity ?? "") ?? 0;
+
+function taintsOf(node: Node): Taint[] {
+  return (node.spec?.taints ?? []).flatMap(({ key, value, effect }) =>
+    // Unknown effects cannot be told; the strongest is assumed.
+    [
+      {
+        key,
+        ...(value === undefined ? {} : { value }),
+        effect: EFFECTS.has(effect) ? (effect as Taint["effect"]) : "NoExecute",
+      },
+    ],
+  );
+}
+
+/** Without figures: those come by metrics source. */
+export function nodeSnapshot(node: Node, agentReady: boolean): NodeSnapshot {
+  const { capacity, allocatable } = node.status ?? {};
+  const capacityBytes = bytesOf(capacity?.memory);
+  return {
+    name: node.metadata.name,
+    capacityBytes,
+    allocatableBytes: bytesOf(allocatable?.memory),
+    usedBytes: undefined,
+    sampledAtMs: undefined,
+    labels: node.metadata.labels ?? {},
+    taints: taintsOf(node),
+    unschedulable: node.spec?.unschedulable ?? false,
+    ready: hasTrueReadyCondition(node) && node.metadata.deletionTimestamp === undefined,
+    maxPods: Number.parseInt(allocatable?.pods ?? capacity?.pods ?? `${DEFAULT_MAX_PODS}`, 10),
+    agentReady,
+    // The agent's own budget is asked at preflight; here it is only that copy and pod fit into the node's memory together.
+    stagingFreeBytes: capacityBytes,
+  };
+}

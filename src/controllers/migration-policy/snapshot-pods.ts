@@ -1,0 +1,84 @@
+/** Pods of the API as planning sees them. Pure. */
+import { parseDuration, parseResourceQuantity } from "../../api/quantity.ts";
+import { EXPECTED_RUNTIME_ANNOTATION, LINEAGE_LABEL } from "../../api/v1alpha1/group.ts";
+import type { Pod } from "../../kube/resources.ts";
+import { podObstacle } from "../../planning/eligibility/pod-obstacles.ts";
+import type { PodSnapshot, Toleration } from "../../planning/snapshot.ts";
+
+export interface PodContext {
+  ownNamespace: string;
+  namespaceLabels: Readonly<Record<string, string>>;
+  /** How often this lineage was moved. */
+  migrations: number;
+}
+
+type Container = Pod["spec"]["containers"][number];
+
+const PHASES = ["Pending", "Running", "Succeeded", "Failed"] as const;
+
+export const lineageOf = (pod: Pod): string => pod.metadata.labels?.[LINEAGE_LABEL] ?? pod.metadata.uid ?? "";
+
+/** Undefined: it runs on no node yet, or the API server has not given it a UID. */
+export function podSnapshot(pod: Pod, context: PodContext): PodSnapshot | undefined {
+  const { namespace, uid, name, labels = {}, annotations = {} } = pod.metadata;
+  const node = pod.spec.nodeName;
+  if (node === undefined || uid === undefined || namespace === undefined) return undefined;
+  const obstacle = podObstacle(pod, { ownNamespace: context.ownNamespace });
+  return {
+    namespace,
+    name,
+    uid,
+    node,
+    usedBytes: undefined,
+    sampledAtMs: undefined,
+    requestBytes: memoryRequest(pod),
+    labels,
+    namespaceLabels: context.namespaceLabels,
+    annotations,
+    tolerations: tolerationsOf(pod),
+    nodeSelector: pod.spec.nodeSelector ?? {},
+    migrations: context.migrations,
+    lineage: lineageOf(pod),
+    phase: PHASES.find((phase) => phase === pod.status?.phase) ?? "Unknown",
+    ...(obstacle && { obstacle }),
+    ...optional("startedAtMs", timeMs(pod.status?.startTime)),
+    ...optional("expectedRuntimeSeconds", expectedRuntimeSeconds(pod)),
+    ...optional("ownerKind", pod.metadata.ownerReferences?.find((owner) => owner.controller === true)?.kind),
+  };
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V }); // the only key is K
+}
+
+function timeMs(text: string | undefined): number | undefined {
+  const milliseconds = Date.parse(text ?? "");
+  return Number.isNaN(milliseconds) ? undefined : milliseconds;
+}
+
+/** The annotation, where it can be read; else activeDeadlineSeconds. */
+function expectedRuntimeSeconds(pod: Pod): number | undefined {
+  const annotated = parseDuration(pod.metadata.annotations?.[EXPECTED_RUNTIME_ANNOTATION] ?? "");
+  return annotated ?? pod.spec.activeDeadlineSeconds;
+}
+
+function tolerationsOf(pod: Pod): Toleration[] {
+  return (pod.spec.tolerations ?? []).map(({ key, operator, value, effect }) => ({
+    ...optional("key", key),
+    ...optional("value", value),
+    ...optional("effect", effect),
+    operator: operator === "Exists" ? "Exists" : "Equal",
+  }));
+}
+
+const requestOf = (container: Container) =>
+  parseResourceQuantity(container.resources?.requests?.memory ?? container.resources?.limits?.memory ?? "0") ?? 0;
+
+/** As the scheduler reckons: containers and sidecars together, or the biggest init container, and the overhead. */
+function memoryRequest(pod: Pod): number {
+  const init = pod.spec.initContainers ?? [];
+  const sidecars = init.filter((container) => container.restartPolicy === "Always");
+  const together = [...pod.spec.containers, ...sidecars].reduce((sum, container) => sum + requestOf(container), 0);
+  const overhead = parseResourceQuantity(pod.spec.overhead?.memory ?? "0") ?? 0;
+  return Math.max(together, ...init.map(requestOf)) + overhead;
+}
