@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./cancel.ts")).addCancelCommand,
   },
   {
+    name: "top",
+    summary: "show the memory of nodes and pods",
+    load: async () => (await import("./top.ts")).addTopCommand,
+  },
+  {
     name: "uninstall",
     summary: "remove Headroom's traces from nodes and cluster (run by the chart)",
     load: async () => (await import("./uninstall.ts")).addUninstallCommand,

@@ -2,8 +2,8 @@
 import type { QueryApi } from "@influxdata/influxdb-client";
 import type { InfluxConnection } from "../../config/controller-config.ts";
 import type { Clock } from "../../kube/clock.ts";
-import { DEFAULT_LIMITS, MemoryStore, type StoreLimits } from "../memory-store.ts";
 import type { CollectRequest, CollectResult, LivePod, MetricsSource } from "../source.ts";
+import { DEFAULT_LIMITS, type StoreLimits, UsageStore } from "../usage-store.ts";
 
 import { describeFailure } from "./errors.ts";
 import { nodesQuery, podsQuery, type QueryRange } from "./queries.ts";
@@ -38,7 +38,7 @@ export class InfluxSource implements MetricsSource {
   readonly #connection: InfluxConnection;
   readonly #clock: Pick<Clock, "after">;
   readonly #options: InfluxSourceOptions;
-  readonly #store: MemoryStore;
+  readonly #store: UsageStore;
   #answeredAtMs: number | undefined;
   /** Something is asked for whose past hasn't been answered yet. */
   #pastOwed = true;
@@ -47,7 +47,7 @@ export class InfluxSource implements MetricsSource {
     this.#connection = connection;
     this.#clock = clock;
     this.#options = { ...DEFAULT_INFLUX_OPTIONS, ...options };
-    this.#store = new MemoryStore(this.#options.limits);
+    this.#store = new UsageStore(this.#options.limits);
   }
 
   async collect(request: CollectRequest): Promise<CollectResult> {

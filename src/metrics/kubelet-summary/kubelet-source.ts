@@ -1,8 +1,8 @@
 /** Memory straight from the kubelets, through the API server's proxy: the source that needs nothing installed. */
 import { type KubeClient, KubeError } from "../../kube/client.ts";
 import type { Clock } from "../../kube/clock.ts";
-import { DEFAULT_LIMITS, MemoryStore, type StoreLimits } from "../memory-store.ts";
 import type { CollectRequest, CollectResult, MetricsSource, MetricsUnavailable } from "../source.ts";
+import { DEFAULT_LIMITS, type StoreLimits, UsageStore } from "../usage-store.ts";
 import { eachWithLimit } from "./each-with-limit.ts";
 import { readSummary, type Summary } from "./summary.ts";
 
@@ -29,7 +29,7 @@ export class KubeletSource implements MetricsSource {
   readonly #kube: Pick<KubeClient, "getRaw">;
   readonly #clock: Pick<Clock, "after">;
   readonly #options: KubeletSourceOptions;
-  readonly #store: MemoryStore;
+  readonly #store: UsageStore;
 
   constructor(
     kube: Pick<KubeClient, "getRaw">,
@@ -39,7 +39,7 @@ export class KubeletSource implements MetricsSource {
     this.#kube = kube;
     this.#clock = clock;
     this.#options = { ...DEFAULT_KUBELET_OPTIONS, ...options };
-    this.#store = new MemoryStore(this.#options.limits);
+    this.#store = new UsageStore(this.#options.limits);
   }
 
   /** A kubelet that fails is noted on its node; only when every one fails there is no reading. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { DEFAULT_LIMITS, MemoryStore } from "../../src/metrics/memory-store.ts";
 import { type CollectRequest, freshness, type LivePod } from "../../src/metrics/source.ts";
+import { DEFAULT_LIMITS, UsageStore } from "../../src/metrics/usage-store.ts";
 
 const T0 = Date.parse("2026-01-01T00:00:00Z");
 const at = (seconds: number) => T0 + seconds * 1000;
@@ -14,14 +14,14 @@ function request(seconds: number, pods: LivePod[] = []): CollectRequest {
   return { nowMs: at(seconds), nodes: [{ name: "z1", capacityBytes: 100 * GI }], pods };
 }
 
-function begun(seconds: number, pods: LivePod[] = []): MemoryStore {
-  const store = new MemoryStore();
+function begun(seconds: number, pods: LivePod[] = []): UsageStore {
+  const store = new UsageStore();
   store.begin(request(seconds, pods), at(seconds - 60));
   return store;
 }
 
-const node = (store: MemoryStore) => store.read(["best", "second"]).nodes.get("z1");
-const podOf = (store: MemoryStore, uid: string) => store.read([]).pods.get(uid);
+const node = (store: UsageStore) => store.read(["best", "second"]).nodes.get("z1");
+const podOf = (store: UsageStore, uid: string) => store.read([]).pods.get(uid);
 
 describe("What is remembered of a node", () => {
   test("is its newest use and the series that led to it", () => {
@@ -127,7 +127,7 @@ describe("What is remembered of a pod", () => {
   });
 
   test("stays within its bound when containers are sampled at different moments", () => {
-    const store = new MemoryStore({ ...DEFAULT_LIMITS, maxSamples: 10, toleranceMs: 0 });
+    const store = new UsageStore({ ...DEFAULT_LIMITS, maxSamples: 10, toleranceMs: 0 });
     store.begin(request(100, [pod("a")]), at(0));
     for (let second = 0; second < 100; second++) store.addContainer("a", `c${second % 3}`, at(second), GI);
     const series = podOf(store, "a")?.series;
@@ -137,7 +137,7 @@ describe("What is remembered of a pod", () => {
 });
 
 describe("A past that has to be asked for", () => {
-  const store = new MemoryStore();
+  const store = new UsageStore();
   test.each([
     ["a node for the first time", request(100), true],
     ["the same again", request(115), false],

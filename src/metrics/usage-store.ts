@@ -43,7 +43,7 @@ interface TrackedPod extends Tracked {
   nodeCapacityBytes: number;
 }
 
-export class MemoryStore {
+export class UsageStore {
   readonly #limits: StoreLimits;
   #nowMs = 0;
   #nodes = new Map<string, TrackedNode>();
