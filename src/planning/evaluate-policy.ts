@@ -35,13 +35,13 @@ interface Watched {
 type Verdict = Reason & { outcome: Outcome };
 
 /** The policy's nodes, the most pressed first. What is decided is entered into `shared`. */
-export function evaluatePolicy(policy: Policy, shared: Shared): NodeFinding[] {
+export function evaluatePolicy(policy: Policy, shared: Shared, due: boolean): NodeFinding[] {
   const watched = shared.cluster.nodes
     .filter(({ snapshot }) => policy.watchesNode(snapshot))
     .map((node) => ({ node, finding: find(policy, node, shared) }));
   const pressured = watched.filter(({ finding }) => finding.pressureBytes > 0).sort(worstFirst);
   const calm = watched.filter(({ finding }) => !(finding.pressureBytes > 0));
-  const verdicts = pressured.length > 0 ? decide(policy, watched, pressured, shared) : [];
+  const verdicts = pressured.length > 0 ? decide(policy, watched, pressured, shared, due) : [];
   return [
     ...pressured.map(({ finding }, index) => ({ ...finding, ...verdicts[index] })),
     ...calm.map(({ finding }) => finding),
@@ -70,7 +70,14 @@ function find(policy: Policy, node: ClusterNode, shared: Shared): NodeFinding {
 }
 
 /** One verdict for each pressured node, in their order. */
-function decide(policy: Policy, watched: readonly Watched[], pressured: readonly Watched[], shared: Shared): Verdict[] {
+function decide(
+  policy: Policy,
+  watched: readonly Watched[],
+  pressured: readonly Watched[],
+  shared: Shared,
+  due: boolean,
+): Verdict[] {
+  if (!due) return pressured.map(({ finding }) => waiting(finding, NOT_DUE));
   const { cluster, moves } = shared;
   const answer = policy.pace({ nowMs: cluster.nowMs, moves: cluster.moves, planned: moves.length });
   if (!answer.ok) return pressured.map(({ finding }) => waiting(finding, answer));
@@ -88,6 +95,8 @@ function decide(policy: Policy, watched: readonly Watched[], pressured: readonly
     return verdict;
   });
 }
+
+const NOT_DUE: Reason = { reason: "NotDue", message: "this policy is evaluated later" };
 
 const waiting = (finding: NodeFinding, { reason, message }: Reason): Verdict => ({
   outcome: "Waiting",

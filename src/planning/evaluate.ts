@@ -21,10 +21,17 @@ import { decideGates } from "./scheduling-gate/scheduling-gate.ts";
 import type { ClusterSnapshot } from "./snapshot.ts";
 import { viewCluster } from "./view.ts";
 
-export function evaluate(snapshot: ClusterSnapshot, policies: readonly Policy[]): Evaluation {
+/**
+ * `isDue`: policies whose turn it is not keep their pods, gates and findings, but plan nothing. Without it all are due.
+ */
+export function evaluate(
+  snapshot: ClusterSnapshot,
+  policies: readonly Policy[],
+  isDue: (policy: Policy) => boolean = () => true,
+): Evaluation {
   const ordered = inOrder(policies);
   const shared = prepare(snapshot, ordered);
-  const findings = ordered.map((policy) => ({ policy, nodes: evaluatePolicy(policy, shared) }));
+  const findings = ordered.map((policy) => ({ policy, nodes: evaluatePolicy(policy, shared, isDue(policy)) }));
   const nodes = findings.flatMap((finding) => finding.nodes);
   const decision: Decision = {
     timeMs: snapshot.timeMs,

@@ -37,8 +37,8 @@ const EMPTY: Readonly<Account> = {
 /** A measurement of this age may still be from before what happened at its time. */
 const MEASUREMENT_LAG_MS = 15_000;
 
-/** `except`: the move (namespace/name) that is being decided about, which must not stand in its own way. */
-export function openLedger(cluster: Cluster, except?: { namespace: string; name: string }): Ledger {
+/** `except`: the UID of a pod whose move is being decided about and must not stand in its own way. */
+export function openLedger(cluster: Cluster, except?: string): Ledger {
   const accounts = new Map<string, Account>();
   const account = (node: string): Account => {
     const known = accounts.get(node) ?? { ...EMPTY };
@@ -57,7 +57,7 @@ export function openLedger(cluster: Cluster, except?: { namespace: string; name:
     },
   };
   for (const move of cluster.moves) {
-    if (move.namespace === except?.namespace && move.name === except.name) continue;
+    if (except !== undefined && move.podUID === except) continue;
     enter(cluster, move, ledger, account);
   }
   return ledger;

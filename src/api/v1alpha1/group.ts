@@ -9,6 +9,10 @@ export const RUNTIME_CLASS = "headroom";
 export const MOVE_ANNOTATION = `${GROUP}/move`;
 /** Label that joins a pod, its moves and its successors; the value is the first pod's UID. */
 export const LINEAGE_LABEL = `${GROUP}/lineage`;
+/** Label on a PodMigration: the policy that made it. */
+export const POLICY_LABEL = `${GROUP}/policy`;
+/** On a pod: how long it is expected to run, as a duration (8h, 1h30m). */
+export const EXPECTED_RUNTIME_ANNOTATION = `${GROUP}/expected-runtime`;
 /** Label and value on a target pod before the hand-over: the move's UID. */
 export const MOVE_LABEL = `${GROUP}/move-uid`;
 /** Scheduling gate of a target pod until its agent has registered it. */

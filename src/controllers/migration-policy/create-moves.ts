@@ -9,21 +9,13 @@ import { causeOf, moveObject } from "./move-object.ts";
 export interface MoveOrder {
   move: PlannedMove;
   migration: MigrationPolicySpec["migration"];
-  decision: Decision;
   /** All PodMigrations that are known. */
   existing: readonly PodMigration[];
 }
 
-/** The PodMigration, new or as it was found. Rejects when it could not be made. */
-export async function createMove(client: KubeClient, order: MoveOrder): Promise<PodMigration> {
-  const wanted = moveObject(order.move, order.migration, order.existing);
-  const created = await createOrGet(client, wanted);
-  // A merge patch of this one member: whatever the move's own controller writes meanwhile stays.
-  const status = { cause: causeOf(order.move, order.decision) };
-  return client.patch(POD_MIGRATIONS, refOf(created), { status }, { subresource: "status" });
-}
-
-async function createOrGet(client: KubeClient, wanted: PodMigration): Promise<PodMigration> {
+/** The PodMigration, new or as it was found. */
+export async function createMove(client: KubeClient, { move, migration, existing }: MoveOrder): Promise<PodMigration> {
+  const wanted = moveObject(move, migration, existing);
   try {
     return await client.create(POD_MIGRATIONS, wanted);
   } catch (error) {
@@ -32,4 +24,15 @@ async function createOrGet(client: KubeClient, wanted: PodMigration): Promise<Po
     if (found === undefined) throw error;
     return found;
   }
+}
+
+/** A merge patch of this one member: whatever the move's own controller writes meanwhile stays. */
+export async function recordCause(
+  client: KubeClient,
+  migration: PodMigration,
+  move: PlannedMove,
+  decision: Decision,
+): Promise<void> {
+  const status = { cause: causeOf(move, decision) };
+  await client.patch(POD_MIGRATIONS, refOf(migration), { status }, { subresource: "status" });
 }

@@ -7,6 +7,8 @@ export interface TaintChange {
   node: string;
   /** Undefined: the taint comes off. */
   policy: string | undefined;
+  /** The policy that the taint names now. */
+  was: string | undefined;
 }
 
 type Taint = NonNullable<NonNullable<Node["spec"]>["taints"]>[number];
@@ -19,8 +21,18 @@ export function taintChanges(nodes: readonly Node[], wanted: ReadonlyMap<string,
     const policy = wanted.get(node.metadata.name);
     const current = gateTaint(node);
     if (current?.value === policy && (current === undefined) === (policy === undefined)) return [];
-    return [{ node: node.metadata.name, policy }];
+    return [{ node: node.metadata.name, policy, was: current?.value }];
   });
+}
+
+/** Gates closed by these policies, as they are: nobody can tell now whether they should open. */
+export function gatesToKeep(nodes: readonly Node[], policies: ReadonlySet<string>): Map<string, string> {
+  return new Map(
+    nodes.flatMap((node) => {
+      const policy = gateTaint(node)?.value;
+      return policy !== undefined && policies.has(policy) ? [[node.metadata.name, policy] as const] : [];
+    }),
+  );
 }
 
 function taintsAfter(node: Node, policy: string | undefined): Taint[] {
@@ -31,7 +43,11 @@ function taintsAfter(node: Node, policy: string | undefined): Taint[] {
 const ATTEMPTS = 3;
 
 /** The node afterwards; undefined when it is gone. Somebody else's taints are never lost: the write is conditional, and repeated. */
-export async function applyTaint(client: KubeClient, { node: name, policy }: TaintChange): Promise<Node | undefined> {
+export async function applyTaint(
+  client: KubeClient,
+  change: Pick<TaintChange, "node" | "policy">,
+): Promise<Node | undefined> {
+  const { node: name, policy } = change;
   for (let attempt = 1; ; attempt++) {
     const node = await client.get(NODES, { name });
     if (

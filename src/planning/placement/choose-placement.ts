@@ -15,8 +15,6 @@ export interface PlacementRequest {
   podUID: string;
   /** Absent: the best one is chosen (MostFree). */
   targetNode?: string;
-  /** The PodMigration itself, so that its own reservation does not stand in its way. */
-  move?: { namespace: string; name: string };
   /** Metrics source to read, where the snapshot has several. */
   source?: string;
   staleAfterSeconds?: number;
@@ -25,6 +23,8 @@ export interface PlacementRequest {
   margin?: Amount;
   /** The pod's memory where it is known better than from the snapshot, e.g. from the agent. */
   podBytes?: number;
+  /** What is staged on the target in addition until the move ends. Default: as much as the pod's memory. */
+  copyBytes?: number;
 }
 
 export type PlacementAnswer =
@@ -53,7 +53,8 @@ export function choosePlacement(snapshot: ClusterSnapshot, request: PlacementReq
   if (bytes === undefined) return refused(use.ok ? { reason: "MetricsMissing", message: "no figure" } : use);
   const context: FeasibilityContext = {
     view,
-    ledger: openLedger(cluster, request.move),
+    ledger: openLedger(cluster, pod.uid),
+    ...(request.copyBytes === undefined ? {} : { copyBytes: request.copyBytes }),
     freeBelow: request.freeBelow ?? { bytes: 0 },
     margin: request.margin ?? { fraction: 0.05 },
     isGated: () => false,

@@ -14,6 +14,8 @@ export interface FeasibilityContext {
   ledger: Ledger;
   freeBelow: Amount;
   margin: Amount;
+  /** What a move stages on its target beside the pod's memory; absent: as much as that. */
+  copyBytes?: number;
   /** The scheduling gate keeps new pods off this node. */
   isGated(node: string): boolean;
 }
@@ -97,14 +99,14 @@ const roomToSpare: PodCheck = (_pod, bytes, open, { ledger, freeBelow, margin })
 };
 
 /** Until the restore ends, the copy that was sent and the restored memory are both there. */
-const roomForCopy: PodCheck = (_pod, bytes, { node, usedBytes }, { ledger }) => {
+const roomForCopy: PodCheck = (_pod, bytes, { node, usedBytes }, { ledger, copyBytes = bytes }) => {
   const { name, capacityBytes, stagingFreeBytes } = node.snapshot;
   if (stagingFreeBytes === undefined) return undefined;
   const { incomingBytes, stagingBytes } = ledger.at(name);
-  const fits = stagingBytes + bytes <= stagingFreeBytes;
-  if (fits && usedBytes + incomingBytes + stagingBytes + 2 * bytes <= capacityBytes) return undefined;
-  const what = `the pod's memory and, until it is restored, a copy of it`;
-  return { reason: "NoRoomForCopy", message: `${what}, together ${formatBytes(2 * bytes)}, do not fit` };
+  const fits = stagingBytes + copyBytes <= stagingFreeBytes;
+  if (fits && usedBytes + incomingBytes + stagingBytes + bytes + copyBytes <= capacityBytes) return undefined;
+  const both = `${formatBytes(bytes)} and, until it is restored, a copy of ${formatBytes(copyBytes)}`;
+  return { reason: "NoRoomForCopy", message: `the pod's ${both} do not fit` };
 };
 
 const POD_CHECKS: readonly PodCheck[] = [toleratesTaints, nodeSelected, podSlot, requestsFit, roomToSpare, roomForCopy];

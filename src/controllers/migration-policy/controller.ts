@@ -1,0 +1,112 @@
+/**
+ * The MigrationPolicy controller. All policies are evaluated together, so there is one key for all of them: gather a
+ * snapshot, decide, act. Each policy has its own turn, every `evaluationInterval`.
+ */
+
+import { GATE_TAINT } from "../../api/v1alpha1/group.ts";
+import {
+  type MetricsSourceName,
+  MIGRATION_POLICIES,
+  type MigrationPolicy,
+} from "../../api/v1alpha1/migration-policy.ts";
+import {
+  type Controller,
+  type ControllerContext,
+  type ReconcileResult,
+  type Term,
+  watchRule,
+} from "../../kube/controller.ts";
+import { NODES, type Node } from "../../kube/resources.ts";
+import type { CollectResult } from "../../metrics/source.ts";
+import { evaluate } from "../../planning/evaluate.ts";
+import { carryOut, Failures } from "./act.ts";
+import { allMigrations, buildSnapshot } from "./build-snapshot.ts";
+import type { CollectFigures } from "./collect-figures.ts";
+import { type ReadPolicy, readPolicies } from "./read-policies.ts";
+import { EvaluationState } from "./state.ts";
+
+/** The one key: every policy, evaluated together. */
+const ALL = { name: "all-policies" };
+/** After a policy's deletion or a failure, look again after this time, for what the stores did not show yet. */
+const SECOND_LOOK_MS = 5_000;
+
+export function migrationPolicyController(context: ControllerContext, collect: CollectFigures): Controller {
+  let current: { epoch: number; state: EvaluationState } | undefined;
+  /** What an earlier term remembered may be long out of date. */
+  const stateOf = ({ epoch }: Term) => {
+    if (current?.epoch !== epoch) current = { epoch, state: new EvaluationState() };
+    return current.state;
+  };
+  return {
+    name: "migration-policy",
+    watches: [
+      watchRule({ kind: MIGRATION_POLICIES, keys: (policy, before) => (isNews(policy, before) ? [ALL] : []) }),
+      watchRule({ kind: NODES, keys: (node) => (hasOrphanTaint(context, node) ? [ALL] : []) }),
+    ],
+    initialKeys: [ALL],
+    concurrency: 1,
+    reconcile: (_key, term) => evaluateAll(context, collect, term, stateOf(term)),
+  };
+}
+
+/** Not what this controller writes itself: its status. A deletion comes with the last state as both. */
+function isNews(policy: MigrationPolicy, before: MigrationPolicy | undefined): boolean {
+  if (before === undefined || before === policy) return true;
+  const seen = ({ metadata }: MigrationPolicy) =>
+    `${metadata.uid}/${metadata.generation}/${metadata.deletionTimestamp}`;
+  return seen(policy) !== seen(before);
+}
+
+function hasOrphanTaint({ stores }: ControllerContext, node: Node): boolean {
+  const taint = node.spec?.taints?.find(({ key }) => key === GATE_TAINT);
+  return taint !== undefined && stores.migrationPolicies.get({ name: taint.value ?? "" }) === undefined;
+}
+
+async function evaluateAll(
+  context: ControllerContext,
+  collect: CollectFigures,
+  term: Term,
+  state: EvaluationState,
+): Promise<ReconcileResult> {
+  const { clock, logger, stores } = context;
+  const startMs = clock.now();
+  const objects = stores.migrationPolicies.list();
+  const leaving = objects.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
+  const read = readPolicies(objects.filter(({ metadata }) => metadata.deletionTimestamp === undefined));
+  const due = read.policies.filter((policy) => state.isDue(policy, startMs));
+  const collected = await collectAll(collect, due);
+  if (term.signal.aborted) return {};
+  const nowMs = clock.now();
+  const stored = stores.podMigrations.list();
+  const migrations = allMigrations(stored, state.created(stored, nowMs));
+  const snapshot = buildSnapshot({ context, nowMs, migrations, collected, memory: state.memory });
+  const dueNames = new Set(due.map(({ policy }) => policy.name));
+  const { decision, memory } = evaluate(
+    snapshot,
+    read.policies.map(({ policy }) => policy),
+    (policy) => dueNames.has(policy.name),
+  );
+  state.memory = memory;
+  state.noteEvaluated(due, startMs);
+  const failures = new Failures();
+  const unavailable = ({ source }: ReadPolicy) => errorOf(collected.get(source));
+  await carryOut({ context, term, state, decision, read, due, leaving, migrations, unavailable, failures });
+  for (const [policy, error] of failures.all()) logger.error("a step of a policy failed", { policy, error });
+  return again(read.policies, state, clock.now(), leaving.length > 0 || failures.all().length > 0);
+}
+
+/** Each source once, side by side. */
+async function collectAll(
+  collect: CollectFigures,
+  due: readonly ReadPolicy[],
+): Promise<Map<MetricsSourceName, CollectResult>> {
+  const sources = [...new Set(due.map(({ source }) => source))];
+  return new Map(await Promise.all(sources.map(async (source) => [source, await collect(source)] as const)));
+}
+
+const errorOf = (result: CollectResult | undefined) => (result && !result.ok ? result.error : undefined);
+
+function again(policies: readonly ReadPolicy[], state: EvaluationState, nowMs: number, soon: boolean): ReconcileResult {
+  const next = [...policies.map((policy) => state.dueAtMs(policy) - nowMs), ...(soon ? [SECOND_LOOK_MS] : [])];
+  return next.length === 0 ? {} : { requeueAfterMs: Math.max(0, Math.min(...next)) };
+}
