@@ -1,17 +1,19 @@
 /**
- * Loaded into the controller by the tests (NODE_OPTIONS=--import=/failpoint.mjs): ends the process, as a power cut would, right
- * after the API server has taken a certain write. The product knows nothing of it.
+ * Loaded into the controller by the tests (NODE_OPTIONS=--import=/failpoint.mjs): stops it at a certain write to the API server, as
+ * a power cut or a very long pause would. The product knows nothing of it.
  *
- * FAILPOINT is JSON: {"phase"?: a phase that a status write must name, "method"?, "path"?: a part of the path, "body"?: a part of
- * the body, "count"?: die after so many such writes (default 1)}. It strikes once per pod: the file FAILPOINT_RECORD (default
- * /tmp/failpoint-hit, in a volume that outlives the container) says that it has.
+ * FAILPOINT is JSON. Which write: "phase"? (that a status write sets), "method"?, "path"? and "body"? (parts of them), "count"? (the
+ * how-manieth, default 1). When: "before" it is sent or "after" it was answered with success (default). What: "die" (default), or
+ * "hold" until the file /tmp/failpoint-go exists. It strikes once per pod: /tmp/failpoint-hit, in a volume that outlives the
+ * container, says that it has.
  */
 import diagnosticsChannel from "node:diagnostics_channel";
 import { existsSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 
-const record = process.env.FAILPOINT_RECORD ?? "/tmp/failpoint-hit";
+const HIT = "/tmp/failpoint-hit";
+const GO = "/tmp/failpoint-go";
 const wanted = process.env.FAILPOINT ? JSON.parse(process.env.FAILPOINT) : undefined;
 let left = wanted?.count ?? 1;
 
@@ -34,14 +36,19 @@ function matches(method, path, body) {
   return !wanted.phase || phaseIn(body) === wanted.phase;
 }
 
-/** Called when the API server has answered a call. */
-function answered(method, path, body, status) {
-  if (status >= 300 || !matches(method, path, body)) return;
+function passing(when, method, path, body) {
+  if (left <= 0 || when !== (wanted.when ?? "after") || !matches(method, path, body)) return;
   left -= 1;
-  if (left > 0) return;
-  writeFileSync(record, `${method} ${path}`);
-  process.stderr.write(`failpoint: ${method} ${path}\n`);
-  process.kill(process.pid, "SIGKILL");
+  if (left === 0) strike(`${when} ${method} ${path}`);
+}
+
+function strike(what) {
+  writeFileSync(HIT, what);
+  process.stderr.write(`failpoint: ${what}\n`);
+  // As process 1 of its namespace it could not kill itself; this ends it as abruptly: no handler runs.
+  if (wanted.then !== "hold") process.reallyExit(137);
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  while (!existsSync(GO)) Atomics.wait(never, 0, 0, 10);
 }
 
 /** Calls of node:http and node:https: the body is what is written, the answer is the `response` event. */
@@ -50,15 +57,17 @@ function watchHttp(module) {
   module.request = function request(...args) {
     const call = original.apply(this, args);
     const chunks = [];
+    const body = () => Buffer.concat(chunks).toString();
     for (const name of ["write", "end"]) {
       const send = call[name];
       call[name] = function keep(chunk, ...rest) {
         if (typeof chunk === "string" || chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk));
+        if (name === "end") passing("before", call.method, call.path, body());
         return send.call(this, chunk, ...rest);
       };
     }
     call.once("response", (response) => {
-      answered(call.method, call.path, Buffer.concat(chunks).toString(), response.statusCode);
+      if (response.statusCode < 300) passing("after", call.method, call.path, body());
     });
     return call;
   };
@@ -66,18 +75,23 @@ function watchHttp(module) {
 
 /** Calls of undici, the package's and the built-in fetch's: both report on diagnostics channels. */
 function watchUndici() {
-  const bodies = new WeakMap();
+  const sent = new WeakMap();
+  const body = (request) => {
+    const whole = typeof request.body === "string" || Buffer.isBuffer(request.body);
+    return whole ? request.body.toString() : (sent.get(request) ?? "");
+  };
+  diagnosticsChannel.subscribe("undici:request:create", ({ request }) => {
+    passing("before", request.method, request.path, body(request));
+  });
   diagnosticsChannel.subscribe("undici:request:bodyChunkSent", ({ request, chunk }) => {
-    bodies.set(request, (bodies.get(request) ?? "") + Buffer.from(chunk).toString());
+    sent.set(request, (sent.get(request) ?? "") + Buffer.from(chunk).toString());
   });
   diagnosticsChannel.subscribe("undici:request:headers", ({ request, response }) => {
-    const whole =
-      typeof request.body === "string" || Buffer.isBuffer(request.body) ? request.body.toString() : undefined;
-    answered(request.method, request.path, whole ?? bodies.get(request) ?? "", response.statusCode);
+    if (response.statusCode < 300) passing("after", request.method, request.path, body(request));
   });
 }
 
-if (wanted && !existsSync(record)) {
+if (wanted && !existsSync(HIT)) {
   watchHttp(http);
   watchHttp(https);
   watchUndici();
