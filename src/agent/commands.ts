@@ -45,7 +45,11 @@ export class AgentCommands {
   }
 
   list(): MoveRecord[] {
-    return this.#parts.records.list().map((record) => moveRecordSchema.parse(record));
+    return this.#parts.records.list().map((record) => {
+      const shown = moveRecordSchema.parse(record);
+      const waiting = record.role === "target" && this.#parts.runtime.createWaiting(record.moveUID);
+      return waiting ? { ...shown, createWaiting: true } : shown;
+    });
   }
 
   async recover(): Promise<void> {

@@ -5,7 +5,8 @@
  *
  * The server promises, per move and role:
  * - at most one step runs at a time, and a step is called only in a state that allows it (./steps.ts);
- * - a step that has succeeded is not called again (its answer is kept), except `receive`, which is called again;
+ * - a step that has succeeded is not called again (its answer is kept), except `receive` and `restore`: those are asked
+ *   again, so that the answer is true now (does the page server still wait, is the held copy still alive);
  * - a step may be called again after it failed, or after the agent died in the middle of it: so each must be
  *   idempotent and go on from what it finds on the node;
  * - when abort, resume, kill or cleanup arrives while another step runs, that step's `signal` is aborted, the server waits for
@@ -64,6 +65,8 @@ export interface NodeRuntime {
 
   /** From now on, across reboots, the pod's container is restored or fails, until it is released or forgotten. */
   register(command: RegisterCommand, signal: AbortSignal): Promise<void>;
+  /** Does the runtime's `create` for the registered container wait for its checkpoint now? */
+  createWaiting(moveUID: string): boolean;
   /** Repeated: the same answer as long as the page server waits or works, else a page server anew. */
   receive(command: ReceiveCommand, signal: AbortSignal): Promise<{ address: string; pagePort: number }>;
   /** A part from the peer; resolves when it is stored. */

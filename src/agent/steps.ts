@@ -21,7 +21,7 @@ interface StepRule {
 const TARGET_RULES: Record<Exclude<TargetStep, "cleanup">, StepRule> = {
   register: { from: ["none", "registered"], during: "registered", after: "registered" },
   receive: { from: ["registered", "receiving"], during: "receiving", after: "receiving", fresh: true },
-  restore: { from: ["receiving", "restoring", "held"], during: "restoring", after: "held" },
+  restore: { from: ["receiving", "restoring", "held"], during: "restoring", after: "held", fresh: true },
   release: { from: ["held", "released"], during: "released", after: "released" },
   abort: {
     from: ["none", "registered", "receiving", "restoring", "held", "aborted", "failed"],

@@ -1,0 +1,58 @@
+/** Tars of files with owners, modes, times, sparse areas and extended attributes, made and unpacked by GNU tar. */
+import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+
+const COMMON = ["--format=posix", "--numeric-owner", "--sparse", "--acls", "--xattrs", "--xattrs-include=*"];
+const OVERLAY_OWN = "--xattrs-exclude=trusted.overlay.*";
+
+/** Packs `entries` (relative to `directory`, folders before contents). Sockets are left out: CRIU binds them anew. */
+export function packEntries(directory: string, entries: readonly string[]): Archive {
+  const archive = start(["-C", directory, ...COMMON, OVERLAY_OWN, "--no-recursion", "--null", "-T", "-", "-cf", "-"]);
+  archive.child.stdin.on("error", () => undefined); // a tar that died is told by its exit code
+  archive.child.stdin.end(entries.map((entry) => `./${entry}\0`).join(""));
+  return archive;
+}
+
+/** Packs all of a folder. */
+export function packFolder(directory: string): Archive {
+  const archive = start(["-C", directory, ...COMMON, "-cf", "-", "."]);
+  archive.child.stdin.end();
+  return archive;
+}
+
+/** Unpacks into `directory`, over what is there. */
+export async function unpack(directory: string, body: Readable): Promise<void> {
+  const archive = start(["-C", directory, ...COMMON, "-p", "--same-owner", "--overwrite-dir", "-xf", "-"]);
+  archive.child.stdout.resume();
+  const fed = pipeline(body, archive.child.stdin).catch((error: unknown) => error);
+  await archive.done;
+  const failure = await fed;
+  if (failure instanceof Error && !isBrokenPipe(failure)) throw failure;
+}
+
+/** tar stops reading at the archive's end mark, which may come before the stream's end. */
+function isBrokenPipe(error: Error): boolean {
+  return "code" in error && error.code === "EPIPE";
+}
+
+export interface Archive {
+  stream: Readable;
+  /** Resolves when tar has ended well. */
+  done: Promise<void>;
+}
+
+function start(args: readonly string[]) {
+  const child = spawn("tar", args, { stdio: ["pipe", "pipe", "pipe"], env: { PATH: process.env.PATH, LC_ALL: "C" } });
+  const complaints = text(child.stderr);
+  const done = new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve();
+      else void complaints.then((said) => reject(new Error(`tar: ${said.trim().slice(0, 500) || `exit code ${code}`}`)));
+    });
+  });
+  done.catch(() => undefined); // whoever awaits it sees the failure
+  return { child, stream: child.stdout, done };
+}

@@ -1,0 +1,202 @@
+/**
+ * The source's step: freeze, dump the pages straight to the target's page server, send the files and the small images.
+ * Whatever can be is done before the freeze; inside it, CRIU and the files work side by side. The container stays frozen.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { AgentError } from "../agent-error.ts";
+import type { DumpCommand, Peer } from "../node-runtime.ts";
+import { type Dumped, dumpedSchema } from "../protocol.ts";
+import { freeze, isFrozen, makeMoveGroup } from "./cgroups.ts";
+import { type Container, emptyDirsOf, RUNC_ROOT, runningContainer, upperDirectoryOf } from "./containers.ts";
+import { errorsIn } from "./criu-log.ts";
+import { pagesWritten } from "./criu-stats.ts";
+import { outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
+import { readIfThere } from "./files.ts";
+import { sendFiles } from "./file-sending.ts";
+import type { Host } from "./host.ts";
+import { bundleImages } from "./image-bundle.ts";
+import { sourceMoveOf } from "./layout.ts";
+import { connectPages, type PageConnection } from "./page-connection.ts";
+import { connectionsOf, memoryOf } from "./source-facts.ts";
+
+const PAGE_BYTES = 4096;
+const CONNECT_TIMEOUT_MS = 5_000;
+const frozenSchema = z.object({ frozenAtMs: z.number() });
+
+export interface DumpLimits {
+  /** Longest time that CRIU may take, milliseconds. */
+  dumpMs: number;
+}
+
+export async function dump(
+  host: Host,
+  command: DumpCommand,
+  peer: Peer,
+  signal: AbortSignal,
+  limits: DumpLimits,
+): Promise<Dumped> {
+  const move = sourceMoveOf(command.moveUID);
+  const done = readIfThere(host.path(move.dumped));
+  if (done !== undefined) return dumpedSchema.parse(JSON.parse(done));
+  const container = runningContainer(host, command.source.containerID);
+  const timings: Record<string, number> = {};
+  const frozenAtMs = wasStarted(host, programOf(command))
+    ? frozenBefore(host, command)
+    : await freezeAndStart(host, command, container, peer, timings);
+  const { result, close } = frozenAtMs;
+  try {
+    return await finish(host, command, container, peer, signal, limits, { frozenAtMs: result, timings });
+  } finally {
+    close();
+  }
+}
+
+/** Name of the detached `runc checkpoint`. */
+function programOf(command: DumpCommand): string {
+  return join(sourceMoveOf(command.moveUID).directory, "dump");
+}
+
+/** An agent before this one froze the container and started CRIU, which holds the connection itself. */
+function frozenBefore(host: Host, command: DumpCommand) {
+  const text = readFileSync(host.path(sourceMoveOf(command.moveUID).frozen), "utf8");
+  return { result: frozenSchema.parse(JSON.parse(text)).frozenAtMs, close: () => undefined };
+}
+
+async function freezeAndStart(
+  host: Host,
+  command: DumpCommand,
+  container: Container,
+  peer: Peer,
+  timings: Record<string, number>,
+): Promise<{ result: number; close: () => void }> {
+  refuseConnections(command, container);
+  const groups = prepareFolder(host, command);
+  const pages = await connect(command, peer);
+  try {
+    const frozenAtMs = Date.now();
+    writeFileSync(host.path(sourceMoveOf(command.moveUID).frozen), JSON.stringify({ frozenAtMs }));
+    if (!isFrozen(host, container.freezer)) await freeze(host, container.freezer);
+    timings.pause = Date.now() - frozenAtMs;
+    await startCheckpoint(host, command, container, groups, pages);
+    return { result: frozenAtMs, close: pages.close };
+  } catch (error) {
+    pages.close();
+    throw error;
+  }
+}
+
+function refuseConnections(command: DumpCommand, container: Container): void {
+  const connections = command.tcp === "Refuse" ? connectionsOf(container.pid) : [];
+  if (connections.length === 0) return;
+  throw new AgentError("DumpFailed", `the container has established TCP connections: ${connections.slice(0, 3).join(", ")}`);
+}
+
+function prepareFolder(host: Host, command: DumpCommand): string[] {
+  const move = sourceMoveOf(command.moveUID);
+  mkdirSync(host.path(move.directory), { recursive: true, mode: 0o700 });
+  for (const folder of [move.images, move.work]) mkdirSync(host.path(folder), { recursive: true, mode: 0o700 });
+  writeFileSync(host.path(move.criuConfig), criuConfig(command));
+  return makeMoveGroup(host, command.moveUID, undefined);
+}
+
+/** The container's tasks are frozen, so nothing has to be kept from its network while it is dumped. */
+function criuConfig(command: DumpCommand): string {
+  const close = command.tcp === "Close" ? ["tcp-close"] : [];
+  return `${["ps-socket 9", "network-lock skip", "verbosity 2", "ghost-limit 16M", ...close].join("\n")}\n`;
+}
+
+async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {
+  const { address, pagePort } = command.peer;
+  const pages = connectPages(address, pagePort, CONNECT_TIMEOUT_MS);
+  try {
+    const [connection] = await Promise.all([pages, peer.open()]);
+    return connection;
+  } catch (cause) {
+    pages.then((connection) => connection.close()).catch(() => undefined);
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw new AgentError("SendFailed", `the target at ${address} (pages: port ${pagePort}) cannot be reached: ${said}`, { cause });
+  }
+}
+
+async function startCheckpoint(
+  host: Host,
+  command: DumpCommand,
+  container: Container,
+  groups: string[],
+  pages: PageConnection,
+): Promise<void> {
+  const move = sourceMoveOf(command.moveUID);
+  const pageServer = `${command.peer.address}:${command.peer.pagePort}`;
+  const options = ["--leave-running", "--file-locks", "--page-server", pageServer];
+  const folders = ["--image-path", move.images, "--work-path", move.work];
+  await startDetached(host, {
+    name: programOf(command),
+    argv: ["runc", "--root", RUNC_ROOT, "checkpoint", ...options, ...folders, container.id],
+    groups,
+    env: { CRIU_CONFIG_FILE: move.criuConfig },
+    socket: pages.socket,
+  });
+}
+
+async function finish(
+  host: Host,
+  command: DumpCommand,
+  container: Container,
+  peer: Peer,
+  signal: AbortSignal,
+  limits: DumpLimits,
+  so: { frozenAtMs: number; timings: Record<string, number> },
+): Promise<Dumped> {
+  const { frozenAtMs, timings } = so;
+  const startedAt = Date.now();
+  const since = (name: string) => () => {
+    timings[name] = Date.now() - startedAt;
+  };
+  const memoryBytes = memoryOf(host, container);
+  const [, fileBytes] = await Promise.all([
+    checkpointEnded(host, command, signal, limits).finally(since("dump")),
+    sendFiles(host, filesOf(container, command.emptyDirs), peer, signal).finally(since("files")),
+  ]);
+  const images = bundleImages(host.path(sourceMoveOf(command.moveUID).images));
+  await sendImages(peer, images);
+  timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);
+  const pageBytes = pageBytesOf(host, command) ?? memoryBytes;
+  const dumped = { frozenAtMs, memoryBytes: pageBytes, transferredBytes: pageBytes + fileBytes + images.length, timings };
+  writeFileSync(host.path(sourceMoveOf(command.moveUID).dumped), JSON.stringify(dumped));
+  return dumped;
+}
+
+async function checkpointEnded(host: Host, command: DumpCommand, signal: AbortSignal, limits: DumpLimits): Promise<void> {
+  const code = await waitForExit(host, programOf(command), { signal, ms: limits.dumpMs });
+  if (code === 0) return;
+  const log = readIfThere(host.path(join(sourceMoveOf(command.moveUID).work, "dump.log")));
+  const why = errorsIn(log) || outputOf(host, programOf(command)) || `exit code ${code}`;
+  throw new AgentError("DumpFailed", `CRIU could not dump the container: ${why}`);
+}
+
+async function sendImages(peer: Peer, images: Buffer): Promise<void> {
+  try {
+    await peer.put({ part: "images" }, images);
+  } catch (cause) {
+    throw new AgentError("SendFailed", `the target did not take the images: ${String(cause)}`, { cause });
+  }
+}
+
+function pageBytesOf(host: Host, command: DumpCommand): number | undefined {
+  const pages = pagesWritten(readFileSync(host.path(join(sourceMoveOf(command.moveUID).work, "stats-dump"))));
+  return pages === undefined ? undefined : pages * PAGE_BYTES;
+}
+
+function filesOf(container: Container, wanted: readonly string[]) {
+  const upper = upperDirectoryOf(container.rootfs);
+  if (!upper) throw new AgentError("DumpFailed", "the container's root file system is not an overlay");
+  const all = emptyDirsOf(container.mounts);
+  const emptyDirs = wanted.map((name) => {
+    const directory = all.get(name);
+    if (!directory) throw new AgentError("DumpFailed", `the container does not mount an emptyDir ${name}`);
+    return { name, directory };
+  });
+  return { upper, merged: container.rootfs, emptyDirs };
+}

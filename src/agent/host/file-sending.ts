@@ -1,0 +1,58 @@
+/** Sends a frozen container's files to the peer: its writable layer and its emptyDirs, side by side. */
+import { PassThrough } from "node:stream";
+import { AgentError } from "../agent-error.ts";
+import type { FilePart, Peer } from "../node-runtime.ts";
+import { type Archive, packEntries, packFolder } from "./archives.ts";
+import type { Host } from "./host.ts";
+import { listLayer } from "./writable-layer.ts";
+
+/** Host paths. `merged` is the mounted overlay that `upper` is the writable layer of. */
+export interface ContainerFiles {
+  upper: string;
+  merged: string;
+  emptyDirs: { name: string; directory: string }[];
+}
+
+/** Resolves with the bytes sent when the peer has stored everything. */
+export async function sendFiles(host: Host, files: ContainerFiles, peer: Peer, signal: AbortSignal): Promise<number> {
+  try {
+    const parts = files.emptyDirs.map(({ name, directory }) =>
+      sendArchive(peer, { part: "empty-dir", name }, packFolder(host.path(directory)), signal),
+    );
+    const sizes = await Promise.all([sendLayer(host, files, peer, signal), ...parts]);
+    return sizes.reduce((sum, size) => sum + size, 0);
+  } catch (cause) {
+    if (cause instanceof AgentError) throw cause;
+    throw new AgentError("SendFailed", `the files could not be sent: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+async function sendLayer(host: Host, files: ContainerFiles, peer: Peer, signal: AbortSignal): Promise<number> {
+  const upper = host.path(files.upper);
+  const { manifest, entries } = listLayer(upper, host.path(files.merged));
+  const text = Buffer.from(JSON.stringify(manifest));
+  await peer.put({ part: "layer-manifest" }, text);
+  if (entries.length === 0) return text.length;
+  return text.length + (await sendArchive(peer, { part: "layer" }, packEntries(upper, entries), signal));
+}
+
+/** The stream ends only when tar has ended well, so that a cut-off archive never looks like a whole one to the peer. */
+async function sendArchive(peer: Peer, part: FilePart, archive: Archive, signal: AbortSignal): Promise<number> {
+  let size = 0;
+  const body = new PassThrough({ highWaterMark: 1 << 20, signal });
+  archive.stream.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+  });
+  archive.stream.pipe(body, { end: false });
+  const ended = archive.done.then(
+    () => {
+      body.end();
+    },
+    (error: Error) => {
+      body.destroy(error);
+      throw error;
+    },
+  );
+  await Promise.all([ended, peer.put(part, body)]);
+  return size;
+}

@@ -1,0 +1,237 @@
+/** The real node: runc and CRIU in the host's namespaces. See ../node-runtime.ts for what the server promises and expects. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
+import type { Readable } from "node:stream";
+import { z } from "zod";
+import { AgentError } from "../agent-error.ts";
+import type {
+  DumpCommand,
+  FilePart,
+  NodeRuntime,
+  Peer,
+  ReceiveCommand,
+  RegisterCommand,
+  RestoreCommand,
+  Source,
+  SourceCommand,
+} from "../node-runtime.ts";
+import type { Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../protocol.ts";
+import { unpack } from "./archives.ts";
+import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
+import { emptyDirsOf, RUNC_ROOT } from "./containers.ts";
+import { wasStarted } from "./detached.ts";
+import { dump } from "./dump.ts";
+import { type FixedFeatures, probe } from "./features.ts";
+import { readIfThere } from "./files.ts";
+import type { Host } from "./host.ts";
+import { unbundleImages } from "./image-bundle.ts";
+import { sourceMoveOf, targetMoveOf } from "./layout.ts";
+import { listenForPages, type PageListener, pageServerOf } from "./page-server.ts";
+import { isReleased, markAborted, podsOnNode, register, sweepAborted, unregister } from "./registration.ts";
+import { abort, memoryComplete, pagesArrived, type RestoreLimits, release, restore, startLazyPages } from "./restore.ts";
+import { gatherFacts } from "./source-facts.ts";
+import { killSource, resumeSource } from "./source-ending.ts";
+import { availableBytes, isMounted, mountStaging, removeStaging, stagedBytes } from "./staging.ts";
+import { waitForCreate, waitingCreates } from "./waiting-create.ts";
+import { layerManifestSchema, removeDeleted } from "./writable-layer.ts";
+
+/** What CRIU needs beside the pages that it writes, bytes. */
+const GROUP_SLACK_BYTES = 96 << 20;
+
+export interface HostRuntimeOptions {
+  host: Host;
+  agentVersion: string;
+  /** Address that the page server listens on. */
+  nodeAddress: string;
+  /** All moves' staging areas together; undefined: the node's memory. */
+  stagingBudgetBytes: number | undefined;
+  /** Is the runtime handler in containerd's running configuration, and if not, why? */
+  handler: () => Promise<{ installed: boolean; message?: string }>;
+  /** Longest that a dump may take, milliseconds. */
+  dumpMs: number;
+  restore: RestoreLimits;
+  warn: (message: string) => void;
+}
+
+const receivingSchema = z.object({ port: z.int(), sourceAddress: z.string(), stagingBytes: z.number() });
+
+export class HostRuntime implements NodeRuntime {
+  readonly #options: HostRuntimeOptions;
+  readonly #host: Host;
+  readonly #listeners = new Map<string, PageListener>();
+  #fixed: Promise<FixedFeatures> | undefined;
+
+  constructor(options: HostRuntimeOptions) {
+    this.#options = options;
+    this.#host = options.host;
+  }
+
+  async features(): Promise<NodeFeatures> {
+    const [fixed, handler] = await Promise.all([this.#probe(), this.#options.handler()]);
+    const budget = this.#budget();
+    return {
+      ...fixed,
+      agentVersion: this.#options.agentVersion,
+      handlerInstalled: handler.installed,
+      ...(handler.message === undefined ? {} : { handlerMessage: handler.message }),
+      stagingBudgetBytes: budget,
+      stagingFreeBytes: Math.max(0, Math.min(budget - stagedBytes(this.#host), availableBytes(this.#host))),
+    };
+  }
+
+  async inspect(source: Source): Promise<SourceFacts> {
+    return await gatherFacts(this.#host, source.containerID);
+  }
+
+  async register(command: RegisterCommand): Promise<void> {
+    register(this.#host, command.moveUID, command.podUID, command.containerName);
+  }
+
+  createWaiting(moveUID: string): boolean {
+    return waitingCreates(this.#host, moveUID).length > 0;
+  }
+
+  async receive(command: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
+    const { moveUID, stagingBytes, sourceAddress } = command;
+    const move = targetMoveOf(moveUID);
+    await mountStaging(this.#host, moveUID, stagingBytes, this.#budget());
+    writeFileSync(this.#host.path(move.criuConfig), "leave-stopped\ntcp-close\nverbosity 2\n");
+    const port = await this.#listen(moveUID, { port: 0, sourceAddress, stagingBytes });
+    return { address: this.#options.nodeAddress, pagePort: port };
+  }
+
+  async acceptFiles(moveUID: string, part: FilePart, body: Readable): Promise<void> {
+    if (part.part === "images") return await this.#acceptImages(moveUID, await buffer(body));
+    const { rootfs, emptyDirs } = await this.#destination(moveUID);
+    if (part.part === "layer-manifest") {
+      const manifest = layerManifestSchema.parse(JSON.parse((await buffer(body)).toString("utf8")));
+      return removeDeleted(this.#host.path(rootfs), manifest);
+    }
+    if (part.part === "layer") return await unpack(this.#host.path(rootfs), body);
+    const directory = emptyDirs.get(part.name);
+    if (!directory) throw new AgentError("BadRequest", `the target's container mounts no emptyDir ${part.name}`);
+    await unpack(this.#host.path(directory), body);
+  }
+
+  async restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored> {
+    const { lazyPages } = await this.#probe();
+    return await restore(this.#host, command, lazyPages, signal, this.#options.restore);
+  }
+
+  async release(command: Command & { podUID: string }): Promise<Released> {
+    return await release(this.#host, command);
+  }
+
+  async abort(command: Command & { podUID: string }): Promise<void> {
+    this.#unlisten(command.moveUID);
+    await abort(this.#host, command);
+    await endMoveGroup(this.#host, command.moveUID);
+  }
+
+  async cleanupTarget(command: Command & { podUID: string }): Promise<void> {
+    const { moveUID, podUID } = command;
+    this.#unlisten(moveUID);
+    await memoryComplete(this.#host, moveUID, this.#options.restore.restoreMs);
+    await endMoveGroup(this.#host, moveUID);
+    await removeStaging(this.#host, moveUID);
+    if (podUID === "") return;
+    if (isReleased(this.#host, podUID)) unregister(this.#host, podUID);
+    else markAborted(this.#host, podUID);
+    this.sweep();
+  }
+
+  async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {
+    return await dump(this.#host, command, peer, signal, { dumpMs: this.#options.dumpMs });
+  }
+
+  async resume(command: SourceCommand): Promise<void> {
+    await resumeSource(this.#host, command);
+  }
+
+  async kill(command: SourceCommand): Promise<void> {
+    await killSource(this.#host, command);
+  }
+
+  async cleanupSource(command: Command): Promise<void> {
+    await endMoveGroup(this.#host, command.moveUID);
+    await rm(this.#host.path(sourceMoveOf(command.moveUID).directory), { recursive: true, force: true });
+  }
+
+  /** Listens again, on the same ports, for pages that have not begun to come. */
+  async recover(moves: { target: string[]; source: string[] }): Promise<void> {
+    this.sweep();
+    for (const moveUID of moves.target) {
+      const text = readIfThere(this.#host.path(targetMoveOf(moveUID).receiving));
+      if (text === undefined || !isMounted(this.#host, targetMoveOf(moveUID).staging)) continue;
+      await this.#listen(moveUID, receivingSchema.parse(JSON.parse(text))).catch((error: unknown) =>
+        this.#options.warn(`move ${moveUID}: cannot listen for its pages again: ${String(error)}`),
+      );
+    }
+  }
+
+  /** Lifts the bar from pods that were rolled back and are gone. */
+  sweep(): void {
+    sweepAborted(this.#host, podsOnNode(this.#host));
+  }
+
+  #probe(): Promise<FixedFeatures> {
+    this.#fixed ??= probe(this.#host).catch((error: unknown) => {
+      this.#fixed = undefined;
+      throw error;
+    });
+    return this.#fixed;
+  }
+
+  #budget(): number {
+    if (this.#options.stagingBudgetBytes !== undefined) return this.#options.stagingBudgetBytes;
+    const total = /^MemTotal:\s+(\d+) kB/m.exec(readFileSync(this.#host.path("/proc/meminfo"), "utf8"))?.[1];
+    return Number(total ?? 0) * 1024;
+  }
+
+  /** The port that a page server listens, or has listened, on. */
+  async #listen(moveUID: string, wanted: z.infer<typeof receivingSchema>): Promise<number> {
+    const file = this.#host.path(targetMoveOf(moveUID).receiving);
+    const known = readIfThere(file);
+    const taken = this.#listeners.has(moveUID) || wasStarted(this.#host, pageServerOf(moveUID));
+    if (known !== undefined && taken) return receivingSchema.parse(JSON.parse(known)).port;
+    const groups = makeMoveGroup(this.#host, moveUID, wanted.stagingBytes + GROUP_SLACK_BYTES);
+    const listening = { moveUID, address: this.#options.nodeAddress, groups, ...wanted };
+    const listener = await listenForPages(this.#host, listening, this.#options.warn);
+    this.#listeners.set(moveUID, listener);
+    writeFileSync(file, JSON.stringify({ ...wanted, port: listener.port }));
+    return listener.port;
+  }
+
+  #unlisten(moveUID: string): void {
+    this.#listeners.get(moveUID)?.close();
+    this.#listeners.delete(moveUID);
+  }
+
+  /** The images are the last to come: with them everything is there to serve the memory from. */
+  async #acceptImages(moveUID: string, body: Buffer): Promise<void> {
+    const move = targetMoveOf(moveUID);
+    mkdirSync(this.#host.path(move.images), { recursive: true });
+    unbundleImages(this.#host.path(move.images), body);
+    await pagesArrived(this.#host, moveUID, AbortSignal.timeout(this.#options.restore.restoreMs), this.#options.restore.restoreMs);
+    writeFileSync(this.#host.path(move.imagesComplete), "");
+    if ((await this.#probe()).lazyPages) await startLazyPages(this.#host, moveUID);
+  }
+
+  /** Where the waiting container's files are; waits for the container. */
+  async #destination(moveUID: string): Promise<{ rootfs: string; emptyDirs: Map<string, string> }> {
+    const container = await waitForCreate(this.#host, moveUID, { ms: this.#options.restore.createMs });
+    if (container === undefined) throw new AgentError("RestoreFailed", "containerd did not create the target's container");
+    const bundle = bundleOf(container);
+    const mounts = bundleSchema.parse(JSON.parse(readFileSync(this.#host.path(`${bundle}/config.json`), "utf8"))).mounts;
+    return { rootfs: `${bundle}/rootfs`, emptyDirs: emptyDirsOf(mounts) };
+  }
+}
+
+const bundleSchema = z.object({ mounts: z.array(z.object({ source: z.string().default("") })).default([]) });
+
+/** Where containerd keeps the bundle of a container of its Kubernetes namespace (the last part of RUNC_ROOT). */
+function bundleOf(container: string): string {
+  const namespace = RUNC_ROOT.split("/").at(-1);
+  return `/run/containerd/io.containerd.runtime.v2.task/${namespace}/${container}`;
+}

@@ -1,0 +1,73 @@
+/**
+ * The way from the agent to its node: files of the host through its root directory, programs in its namespaces.
+ * In a pod that is /proc/1/root and nsenter into process 1 (the pod has hostPID); on the node itself there is no way to go.
+ */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+const HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Host {
+  /** Where the agent finds the host's `path`. */
+  path(path: string): string;
+  /** The command line that runs `argv` on the host. */
+  command(argv: readonly string[]): { file: string; args: string[] };
+  /** Environment of programs on the host. */
+  environment(extra?: Record<string, string>): NodeJS.ProcessEnv;
+}
+
+/** The agent in a privileged hostPID pod. */
+export function hostOfProcessOne(): Host {
+  return {
+    path: (path) => join("/proc/1/root", path),
+    command: (argv) => ({ file: "nsenter", args: ["-t", "1", "-m", "-u", "-n", "-i", "-C", "--", ...argv] }),
+    environment,
+  };
+}
+
+/** The agent as a process of the host. */
+export function thisHost(): Host {
+  return {
+    path: (path) => path,
+    command: ([file = "true", ...args]) => ({ file, args }),
+    environment,
+  };
+}
+
+function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  return { PATH: HOST_PATH, LANG: "C.UTF-8", ...extra };
+}
+
+/** Runs a program on the host to its end. Rejects only when it cannot be started. */
+export async function runOnHost(
+  host: Host,
+  argv: readonly string[],
+  options: { env?: Record<string, string>; signal?: AbortSignal } = {},
+): Promise<Outcome> {
+  const { file, args } = host.command(argv);
+  const child = spawn(file, args, {
+    env: host.environment(options.env),
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve(code ?? 137));
+  });
+  const [code, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+  return { code, stdout, stderr };
+}
+
+/** As runOnHost; a failure becomes an Error with what the program said. */
+export async function mustRun(host: Host, argv: readonly string[]): Promise<string> {
+  const outcome = await runOnHost(host, argv);
+  if (outcome.code === 0) return outcome.stdout;
+  throw new Error(`${argv.join(" ")}: ${outcome.stderr.trim() || `exit code ${outcome.code}`}`);
+}

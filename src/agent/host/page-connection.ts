@@ -1,0 +1,41 @@
+/**
+ * The TCP connection that CRIU's pages flow through. It is made before the freeze and handed to CRIU as a descriptor
+ * (`ps-socket`). CRIU corks it, and says goodbye with a few bytes that a corked socket holds back for 200 ms: switching
+ * TCP_NODELAY on pushes them out, so that is done every few milliseconds for as long as CRIU dumps.
+ */
+import { connect, type Socket } from "node:net";
+
+const PUSH_INTERVAL_MS = 3;
+
+export interface PageConnection {
+  socket: Socket;
+  close(): void;
+}
+
+export async function connectPages(address: string, port: number, timeoutMs: number): Promise<PageConnection> {
+  const socket = connect({ host: address, port });
+  socket.pause(); // what the page server says is CRIU's to read
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    socket.once("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+  });
+  socket.on("error", () => undefined); // CRIU reports a broken connection in its own words
+  const pushing = setInterval(() => {
+    socket.setNoDelay(false);
+    socket.setNoDelay(true);
+  }, PUSH_INTERVAL_MS);
+  return {
+    socket,
+    close: () => {
+      clearInterval(pushing);
+      socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * A move's page server. The agent listens itself, on the node's address and a fresh port, takes one connection, from the
+ * source's address alone, and hands that to CRIU; from then on CRIU's process, in the move's own control group, does without the
+ * agent.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { startDetached } from "./detached.ts";
+import type { Host } from "./host.ts";
+import { targetMoveOf } from "./layout.ts";
+
+export interface PageListening {
+  moveUID: string;
+  /** The node's own address. */
+  address: string;
+  /** 0: any free port. */
+  port: number;
+  sourceAddress: string;
+  /** cgroup.procs files of the move's group. */
+  groups: readonly string[];
+}
+
+export interface PageListener {
+  port: number;
+  close(): void;
+}
+
+/** Name of the detached `criu page-server`. */
+export function pageServerOf(moveUID: string): string {
+  return join(targetMoveOf(moveUID).directory, "page-server");
+}
+
+export async function listenForPages(
+  host: Host,
+  options: PageListening,
+  onRefused: (message: string) => void,
+): Promise<PageListener> {
+  const server = createServer({ pauseOnConnect: true });
+  server.on("connection", (socket) => {
+    socket.on("error", () => undefined);
+    if (plainAddress(socket.remoteAddress) !== plainAddress(options.sourceAddress)) {
+      onRefused(`a connection from ${socket.remoteAddress} to the page server of move ${options.moveUID} was refused`);
+      socket.destroy();
+      return;
+    }
+    server.close();
+    void handOver(host, options, socket).catch((error: unknown) => onRefused(`page server: ${String(error)}`));
+  });
+  await listening(server, options);
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : options.port;
+  return { port, close: () => server.close() };
+}
+
+function listening(server: Server, options: PageListening): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.address, resolve);
+  });
+}
+
+/** An IPv4 address may come in IPv6 notation. */
+function plainAddress(address: string | undefined): string {
+  return (address ?? "").replace(/^::ffff:/, "");
+}
+
+/** CRIU works on the connection from here on; the agent's own descriptor is closed once CRIU has its copy. */
+async function handOver(host: Host, options: PageListening, socket: Socket): Promise<void> {
+  const move = targetMoveOf(options.moveUID);
+  try {
+    await startDetached(host, {
+      name: pageServerOf(options.moveUID),
+      argv: ["criu", "page-server", "--ps-socket", "9", "-D", move.images, "-W", move.work, "-o", "page-server.log", "-v2"],
+      groups: options.groups,
+      socket,
+    });
+  } finally {
+    socket.destroy();
+  }
+}

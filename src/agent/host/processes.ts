@@ -1,0 +1,40 @@
+/** Processes by /proc. */
+import { readdirSync } from "node:fs";
+import { readIfThere } from "./files.ts";
+
+/** State letter and parent of a process; undefined when it is gone. The name in between may hold anything. */
+function statOf(pid: number): { state: string; parent: number } | undefined {
+  const text = readIfThere(`/proc/${pid}/stat`);
+  if (!text) return undefined;
+  const [state = "", parent = "0"] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state, parent: Number(parent) };
+}
+
+/** Every thread of it is stopped (T, or t under a tracer). A process that is gone counts as stopped. */
+export function isStopped(pid: number): boolean {
+  const threads = threadsOf(pid);
+  return threads.every((thread) => {
+    const text = readIfThere(`/proc/${pid}/task/${thread}/stat`);
+    const state = text?.slice(text.lastIndexOf(")") + 2)[0];
+    return state === undefined || "TtZX".includes(state);
+  });
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** All processes below one, children after their parents. */
+export function descendantsOf(pid: number): number[] {
+  const parents = new Map<number, number[]>();
+  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    const parent = statOf(Number(name))?.parent;
+    if (parent !== undefined) parents.set(parent, [...(parents.get(parent) ?? []), Number(name)]);
+  }
+  const below = (parent: number): number[] => (parents.get(parent) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(pid);
+}

@@ -1,0 +1,82 @@
+/** A pod's registration as a target, on the node's disk: what the runtime wrapper goes by. */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { AgentError } from "../agent-error.ts";
+import { writeDurably } from "../move-records.ts";
+import { readIfThere } from "./files.ts";
+import type { Host } from "./host.ts";
+import { RUNC_ROOT } from "./containers.ts";
+import { registrationOf, targetMoveOf, TARGETS_DIRECTORY } from "./layout.ts";
+
+/** Durable when it returns: after a crash of the node the pod is still registered. */
+export function register(host: Host, moveUID: string, podUID: string, containerName: string): void {
+  const target = registrationOf(podUID);
+  const owner = readIfThere(host.path(target.move))?.trim();
+  if (owner !== undefined && owner !== moveUID) {
+    throw new AgentError("WrongState", `pod ${podUID} is the target of another move, ${owner}`);
+  }
+  mkdirSync(host.path(target.directory), { recursive: true, mode: 0o700 });
+  writeDurably(host.path(target.container), `${containerName}\n`);
+  writeDurably(host.path(target.move), `${moveUID}\n`);
+  mkdirSync(host.path(targetMoveOf(moveUID).waiting), { recursive: true, mode: 0o700 });
+  for (const directory of [target.directory, dirname(target.directory)]) syncFolder(host.path(directory));
+}
+
+/** From now on the kubelet's restarts are ordinary ones. */
+export function markReleased(host: Host, podUID: string): void {
+  const target = registrationOf(podUID);
+  writeDurably(host.path(target.released), "");
+  syncFolder(host.path(target.directory));
+}
+
+/** From now on `create` fails for good. Registers the pod if it wasn't, so that a late `create` finds the door shut. */
+export function markAborted(host: Host, podUID: string): void {
+  const target = registrationOf(podUID);
+  mkdirSync(host.path(target.directory), { recursive: true, mode: 0o700 });
+  writeDurably(host.path(target.aborted), "");
+  syncFolder(host.path(target.directory));
+}
+
+export function isReleased(host: Host, podUID: string): boolean {
+  return existsSync(host.path(registrationOf(podUID).released));
+}
+
+export function unregister(host: Host, podUID: string): void {
+  rmSync(host.path(registrationOf(podUID).directory), { recursive: true, force: true });
+}
+
+/**
+ * Removes registrations of rolled-back pods that the kubelet has forgotten; as long as it knows a pod, it might start it
+ * cold. `knownPods` are the UIDs of pods that still have containers here.
+ */
+export function sweepAborted(host: Host, knownPods: ReadonlySet<string>): void {
+  for (const podUID of registeredPods(host)) {
+    if (existsSync(host.path(registrationOf(podUID).aborted)) && !knownPods.has(podUID)) unregister(host, podUID);
+  }
+}
+
+export function registeredPods(host: Host): string[] {
+  const directory = host.path(TARGETS_DIRECTORY);
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+/** Pods that runc has containers (sandboxes included) of, and those that the kubelet keeps a folder of. */
+export function podsOnNode(host: Host, kubeletPods = "/var/lib/kubelet/pods"): Set<string> {
+  const folders = existsSync(host.path(kubeletPods)) ? readdirSync(host.path(kubeletPods)) : [];
+  const containers = existsSync(host.path(RUNC_ROOT)) ? readdirSync(host.path(RUNC_ROOT)) : [];
+  const owners = containers.flatMap((id) => {
+    const text = readIfThere(host.path(`/run/containerd/io.containerd.runtime.v2.task/k8s.io/${id}/config.json`));
+    const uid = /"io\.kubernetes\.cri\.sandbox-uid"\s*:\s*"([^"\\]+)"/.exec(text ?? "")?.[1];
+    return uid ? [uid] : [];
+  });
+  return new Set([...folders, ...owners]);
+}
+
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The target's steps once the checkpoint is there: restore (held before the first instruction), release, abort. The restore itself
+ * is the runtime wrapper's, inside containerd's `create`; the agent gets everything ready, gives the word and looks.
+ */
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AgentError } from "../agent-error.ts";
+import type { Command, Released, Restored } from "../protocol.ts";
+import { killGroup, killProcess, makeMoveGroup } from "./cgroups.ts";
+import { type Container, findContainer, pidsOf } from "./containers.ts";
+import { errorsIn } from "./criu-log.ts";
+import { exitCodeOf, isAlive, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
+import { readIfThere } from "./files.ts";
+import type { Host } from "./host.ts";
+import { registrationOf, targetMoveOf } from "./layout.ts";
+import { pageServerOf } from "./page-server.ts";
+import { descendantsOf, isStopped } from "./processes.ts";
+import { markAborted, markReleased } from "./registration.ts";
+import { tellCreate, waitForCreate, waitingCreates } from "./waiting-create.ts";
+
+export interface RestoreLimits {
+  /** How long a `create` is waited for, and how long a restore may take, milliseconds. */
+  createMs: number;
+  restoreMs: number;
+}
+
+type PodCommand = Command & { podUID: string };
+
+/** Name of the detached `criu lazy-pages`. */
+function lazyPagesOf(moveUID: string): string {
+  return join(targetMoveOf(moveUID).directory, "lazy-pages");
+}
+
+/**
+ * Starts what serves the memory while the container already runs, as soon as the images are there. Should it fail, the memory
+ * that it hasn't delivered would read as zeros: so the container is killed with it.
+ */
+export async function startLazyPages(host: Host, moveUID: string): Promise<void> {
+  const move = targetMoveOf(moveUID);
+  if (wasStarted(host, lazyPagesOf(moveUID))) return;
+  const criu = `criu lazy-pages -D ${move.images} -W ${move.work} -o lazy-pages.log -v2 --status-fd 8 8>${move.lazyReady}`;
+  await startDetached(host, {
+    name: lazyPagesOf(moveUID),
+    argv: ["/bin/sh", "-c", `exec ${criu}`],
+    groups: makeMoveGroup(host, moveUID, undefined),
+    onFailure: `read wrapper container <${move.restorePid} && runc --root /run/containerd/runc/k8s.io kill --all "$container" KILL`,
+  });
+}
+
+async function lazyPagesReady(host: Host, moveUID: string, signal: AbortSignal): Promise<void> {
+  const ready = host.path(targetMoveOf(moveUID).lazyReady);
+  while (!existsSync(ready) || statSync(ready).size === 0) {
+    const code = exitCodeOf(host, lazyPagesOf(moveUID));
+    if (code !== undefined) {
+      throw new AgentError("RestoreFailed", `criu lazy-pages ended with ${code}: ${outputOf(host, lazyPagesOf(moveUID))}`);
+    }
+    signal.throwIfAborted();
+    await sleep(2);
+  }
+  writeFileSync(host.path(targetMoveOf(moveUID).lazy), "");
+}
+
+/** Resolves when the page server has everything. */
+export async function pagesArrived(host: Host, moveUID: string, signal: AbortSignal, ms: number): Promise<void> {
+  if (!wasStarted(host, pageServerOf(moveUID))) throw new AgentError("RestoreFailed", "no pages have arrived");
+  const code = await waitForExit(host, pageServerOf(moveUID), { signal, ms });
+  if (code === 0) return;
+  const log = readIfThere(host.path(join(targetMoveOf(moveUID).work, "page-server.log")));
+  throw new AgentError("RestoreFailed", `the page server failed: ${errorsIn(log) || `exit code ${code}`}`);
+}
+
+export async function restore(
+  host: Host,
+  command: PodCommand,
+  lazy: boolean,
+  signal: AbortSignal,
+  limits: RestoreLimits,
+): Promise<Restored> {
+  const move = targetMoveOf(command.moveUID);
+  const startedAt = Date.now();
+  const timings: Record<string, number> = {};
+  if (!existsSync(host.path(registrationOf(command.podUID).claimed))) {
+    if (!existsSync(host.path(move.imagesComplete))) throw new AgentError("RestoreFailed", "the checkpoint is not complete");
+    await pagesArrived(host, command.moveUID, signal, limits.restoreMs);
+    if (lazy) {
+      await startLazyPages(host, command.moveUID);
+      await lazyPagesReady(host, command.moveUID, signal);
+    }
+    await giveWord(host, command, signal, limits);
+    timings.ready = Date.now() - startedAt;
+  }
+  await restoreEnded(host, command, signal, limits);
+  timings.restore = Date.now() - startedAt - (timings.ready ?? 0);
+  const container = restoredContainer(host, command.moveUID);
+  if (!container) throw new AgentError("RestoreFailed", "runc restored the container and does not know it");
+  await held(host, container, signal);
+  timings.held = Date.now() - startedAt - (timings.ready ?? 0) - timings.restore;
+  return { containerID: container.id, pid: container.pid, timings };
+}
+
+async function giveWord(host: Host, command: PodCommand, signal: AbortSignal, limits: RestoreLimits): Promise<void> {
+  const deadline = Date.now() + limits.createMs;
+  while (Date.now() <= deadline) {
+    const container = await waitForCreate(host, command.moveUID, { ms: deadline - Date.now(), signal });
+    if (container !== undefined && tellCreate(host, command.moveUID, container, "restore")) return;
+    await sleep(2); // it has not opened its fifo yet, or has just gone
+  }
+  throw new AgentError("RestoreFailed", `containerd did not create the target's container within ${limits.createMs} ms`);
+}
+
+async function restoreEnded(host: Host, command: PodCommand, signal: AbortSignal, limits: RestoreLimits): Promise<void> {
+  const move = targetMoveOf(command.moveUID);
+  const deadline = Date.now() + limits.restoreMs;
+  for (;;) {
+    const code = readIfThere(host.path(move.restoreExit));
+    if (code !== undefined && Number(code) === 0) return;
+    if (code !== undefined || !wrapperLives(host, command)) {
+      const log = readIfThere(host.path(join(move.work, "restore.log")));
+      throw new AgentError("RestoreFailed", `the container could not be restored: ${errorsIn(log) || `runc ended with ${code ?? "no word"}`}`);
+    }
+    signal.throwIfAborted();
+    if (Date.now() > deadline) throw new AgentError("RestoreFailed", `the restore has not ended after ${limits.restoreMs} ms`);
+    await sleep(2);
+  }
+}
+
+/** True as long as the wrapper works on the restore, or may not have begun to. */
+function wrapperLives(host: Host, command: PodCommand): boolean {
+  const text = readIfThere(host.path(targetMoveOf(command.moveUID).restorePid));
+  if (text !== undefined) return isAlive(Number(text.split(" ")[0])) || existsSync(host.path(targetMoveOf(command.moveUID).restoreExit));
+  return true;
+}
+
+/** The container that the wrapper restored, or was about to. */
+export function restoredContainer(host: Host, moveUID: string): Container | undefined {
+  const text = readIfThere(host.path(targetMoveOf(moveUID).restorePid));
+  const id = text?.trim().split(" ")[1];
+  return id ? findContainer(host, id) : undefined;
+}
+
+/** Resolves when every task is stopped. CRIU stops them as it ends, so this is normally so at once. */
+async function held(host: Host, container: Container, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + 2_000;
+  while (!pidsOf(host, container).every(isStopped)) {
+    signal.throwIfAborted();
+    if (Date.now() > deadline) throw new AgentError("RestoreFailed", "the restored container is not held");
+    await sleep(1);
+  }
+  if (pidsOf(host, container).length === 0) throw new AgentError("RestoreFailed", "the restored container has died");
+}
+
+/** SIGCONT to every stopped task. From here on a restart by the kubelet is an ordinary one. */
+export async function release(host: Host, command: PodCommand): Promise<Released> {
+  const container = restoredContainer(host, command.moveUID);
+  markReleased(host, command.podUID);
+  const pids = container ? pidsOf(host, container) : [];
+  if (pids.length === 0) throw new AgentError("ReleaseFailed", "the held container has died; the kubelet starts the pod anew");
+  const releasedAtMs = Date.now();
+  for (const pid of pids) continueProcess(pid);
+  return { releasedAtMs };
+}
+
+function continueProcess(pid: number): void {
+  if (isStopped(pid)) process.kill(pid, "SIGCONT");
+}
+
+/** Shuts the door on `create`, kills the restore or the held copy, and resolves when nothing of it is left. */
+export async function abort(host: Host, command: PodCommand): Promise<void> {
+  if (command.podUID) markAborted(host, command.podUID);
+  for (const container of waitingCreates(host, command.moveUID)) tellCreate(host, command.moveUID, container, "rolled back");
+  const wrapper = Number(readIfThere(host.path(targetMoveOf(command.moveUID).restorePid))?.split(" ")[0] ?? 0);
+  if (wrapper > 0 && !existsSync(host.path(targetMoveOf(command.moveUID).restoreExit))) {
+    for (const pid of [wrapper, ...descendantsOf(wrapper)]) killProcess(pid);
+  }
+  const container = restoredContainer(host, command.moveUID);
+  if (container) await killGroup(host, container.group);
+}
+
+/** Resolves when the lazily restored memory is all there. Rejects (retryable) when that takes longer than `ms`. */
+export async function memoryComplete(host: Host, moveUID: string, ms: number): Promise<void> {
+  if (!wasStarted(host, lazyPagesOf(moveUID))) return;
+  if (exitCodeOf(host, lazyPagesOf(moveUID)) !== undefined) return;
+  await waitForExit(host, lazyPagesOf(moveUID), { ms }).catch((cause: unknown) => {
+    throw new AgentError("WrongState", "the restored memory is still being filled", { retryable: true, cause });
+  });
+}

@@ -1,0 +1,105 @@
+/** What only the node knows of a container that may be moved: how much there is to move, and what cannot be. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { AgentError } from "../agent-error.ts";
+import type { SourceFacts } from "../protocol.ts";
+import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
+import { isMissing, readIfThere } from "./files.ts";
+import { type Host, runOnHost } from "./host.ts";
+import { connectedSockets } from "./tcp-table.ts";
+
+type Obstacle = SourceFacts["obstacles"][number];
+
+const bundleSchema = z.object({ process: z.object({ terminal: z.boolean().optional() }).optional() });
+
+/** Devices that every container has and CRIU opens anew. */
+const PLAIN_DEVICES = new Set(["null", "zero", "full", "random", "urandom"]);
+/** Kernel objects behind file descriptors that CRIU cannot carry. */
+const HARD_OBJECTS = /^anon_inode:\[?(io_uring|perf_event|bpf|userfaultfd|kvm)/;
+
+export async function gatherFacts(host: Host, containerID: string): Promise<SourceFacts> {
+  let container: Container;
+  try {
+    container = runningContainer(host, containerID);
+  } catch (error) {
+    if (error instanceof AgentError && error.reason === "SourceGone") return nothingThere();
+    throw error;
+  }
+  const pids = pidsOf(host, container);
+  return {
+    running: true,
+    memoryBytes: memoryOf(host, container),
+    filesBytes: await filesBytesOf(host, container),
+    processes: pids.length,
+    establishedTcp: connectionsOf(container.pid).slice(0, 20),
+    obstacles: [...terminalObstacle(host, container), ...layerObstacle(container), ...pids.flatMap(processObstacles)].slice(0, 20),
+  };
+}
+
+function nothingThere(): SourceFacts {
+  return { running: false, memoryBytes: 0, filesBytes: 0, processes: 0, establishedTcp: [], obstacles: [] };
+}
+
+/** Connected TCP sockets of the process's network namespace. */
+export function connectionsOf(pid: number): string[] {
+  return ["tcp", "tcp6"].flatMap((name) => connectedSockets(readIfThere(`/proc/${pid}/net/${name}`) ?? ""));
+}
+
+/** Anonymous and shared memory of the container's group, bytes. */
+export function memoryOf(host: Host, container: Container): number {
+  const group = container.freezer.version === 2 ? container.group : container.memoryGroup;
+  const lines = readFileSync(host.path(join(group, "memory.stat")), "utf8").split("\n");
+  const stats = new Map(lines.map((line) => [line.split(" ")[0] ?? "", Number(line.split(" ")[1])]));
+  const names = container.freezer.version === 2 ? ["anon", "shmem"] : ["total_rss", "total_shmem"];
+  return names.reduce((sum, name) => sum + (stats.get(name) ?? 0), 0);
+}
+
+async function filesBytesOf(host: Host, container: Container): Promise<number> {
+  const upper = upperDirectoryOf(container.rootfs);
+  const folders = [...(upper ? [upper] : []), ...emptyDirsOf(container.mounts).values()];
+  if (folders.length === 0) return 0;
+  const { stdout } = await runOnHost(host, ["du", "-sk", ...folders]);
+  return stdout.split("\n").reduce((sum, line) => sum + (Number.parseInt(line, 10) || 0) * 1024, 0);
+}
+
+function terminalObstacle(host: Host, container: Container): Obstacle[] {
+  const text = readIfThere(host.path(join(container.rootfs, "..", "config.json")));
+  if (!text || !bundleSchema.parse(JSON.parse(text)).process?.terminal) return [];
+  return [{ reason: "Terminal", message: "the container has a terminal (tty: true)" }];
+}
+
+function layerObstacle(container: Container): Obstacle[] {
+  if (upperDirectoryOf(container.rootfs)) return [];
+  return [{ reason: "WritableLayer", message: "the container's root file system is not an overlay: its writable layer cannot be read" }];
+}
+
+function processObstacles(pid: number): Obstacle[] {
+  return [...hugePages(pid), ...descriptorObstacles(pid)];
+}
+
+function hugePages(pid: number): Obstacle[] {
+  const rollup = readIfThere(`/proc/${pid}/smaps_rollup`) ?? "";
+  const used = /^(?:Shared|Private)_Hugetlb:\s+[1-9]/m.test(rollup);
+  return used ? [{ reason: "HugePages", message: `process ${pid} uses huge pages` }] : [];
+}
+
+function descriptorObstacles(pid: number): Obstacle[] {
+  return descriptorsOf(pid).flatMap((link): Obstacle[] => {
+    const device = /^\/dev\/([^/]+)$/.exec(link)?.[1];
+    if (device && !PLAIN_DEVICES.has(device)) {
+      return [{ reason: "OpenDevice", message: `process ${pid} has the device ${link} open` }];
+    }
+    if (/^\/dev\/pts\//.test(link)) return [{ reason: "Terminal", message: `process ${pid} has the terminal ${link} open` }];
+    return HARD_OBJECTS.test(link) ? [{ reason: "KernelObject", message: `process ${pid} has ${link} open` }] : [];
+  });
+}
+
+function descriptorsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((name) => readlinkSync(`/proc/${pid}/fd/${name}`));
+  } catch (error) {
+    if (isMissing(error)) return []; // it ended, or closed the descriptor, while we looked
+    throw error;
+  }
+}
