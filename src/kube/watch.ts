@@ -6,7 +6,7 @@ import type { Logger } from "../logging/logger.ts";
 import { type BackoffLimits, backoffMs } from "./backoff.ts";
 import { type KubeClient, KubeError, type KubeObject, type ListOptions, type ResourceKind } from "./client.ts";
 import { type Clock, sleep } from "./clock.ts";
-import { errorFromAnswer } from "./errors.ts";
+import { errorFromAnswer, errorFromFailure } from "./errors.ts";
 import { named } from "./http-client.ts";
 import { collectionPath, selectorQuery, withQuery } from "./paths.ts";
 import type { Change, MemoryStore } from "./store.ts";
@@ -85,7 +85,8 @@ export class ResourceWatch<T extends KubeObject> {
         this.#failures = 0;
       }
     } catch (error) {
-      throw silence.silent ? new KubeError("Timeout", `watch ${kind.plural}: silent for too long`) : error;
+      if (silence.silent) throw new KubeError("Timeout", `watch ${kind.plural}: silent for too long`);
+      throw errorFromFailure(`watch ${kind.plural}`, this.#options.transport.server, error);
     } finally {
       silence.end();
     }
