@@ -21,12 +21,12 @@ export function liveNode({ metadata, status }: Node): LiveNode {
 export function livePod({ metadata, spec, status }: Pod): LivePod | undefined {
   const ended = status?.phase === "Succeeded" || status?.phase === "Failed";
   if (ended || !spec.nodeName || !metadata.uid) return undefined;
-  const startedAtMs = status?.startTime === undefined ? undefined : Date.parse(status.startTime);
+  const startedAtMs = Date.parse(status?.startTime ?? "");
   return {
     namespace: metadata.namespace ?? "",
     name: metadata.name,
     uid: metadata.uid,
     node: spec.nodeName,
-    startedAtMs,
+    startedAtMs: Number.isNaN(startedAtMs) ? undefined : startedAtMs,
   };
 }
