@@ -56,7 +56,9 @@ function worstFirst(a: Watched, b: Watched): number {
 /** Pressure, or why nothing can be said of the node: nothing is ever moved because of figures that cannot be relied on. */
 function find(policy: Policy, node: ClusterNode, shared: Shared): NodeFinding {
   const { name, capacityBytes } = node.snapshot;
-  const common = { name, policy: policy.name, capacityBytes, outcome: "NothingToDo" as const };
+  // An absurd capacity has been told by nodeUse; it is not handed on.
+  const toldBytes = capacityBytes > 0 && Number.isFinite(capacityBytes) ? capacityBytes : 0;
+  const common = { name, policy: policy.name, capacityBytes: toldBytes, outcome: "NothingToDo" as const };
   const use = shared.viewFor(policy).nodeUse(node);
   if (!use.ok) {
     return { ...common, freeBytes: undefined, pressureBytes: 0, reason: use.reason, message: use.message };
