@@ -85,9 +85,9 @@ async function startNode(
   await startKubelet(machine, credentials, kubelet);
   await startKubeProxy(machine, credentials, cluster.settings);
   const { name } = machine.node;
-  await waitFor(`node ${name} to be Ready`, 60, async () => {
-    const ready = '{.status.conditions[?(@.type=="Ready")].status}';
-    return (await kubectl(cluster, ["get", "node", name, "-o", `jsonpath=${ready}`])) === "True";
+  await waitFor(`node ${name} to be Ready and to take pods`, 60, async () => {
+    const shown = '{.status.conditions[?(@.type=="Ready")].status} {.spec.taints}';
+    return (await kubectl(cluster, ["get", "node", name, "-o", `jsonpath=${shown}`])) === "True ";
   });
   await startTelegraf(machine, influxOutput(cluster.settings), telegrafToken);
 }

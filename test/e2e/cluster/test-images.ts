@@ -1,5 +1,5 @@
 /** The images that the tests bring along: the pause container and the workload. */
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./command.ts";
 import type { Machine } from "./machine.ts";
@@ -13,6 +13,12 @@ export const WORKLOAD_IMAGE = "headroom.test/workload:1";
 
 const COMMANDS = ["sh", "cat", "ls", "sleep", "echo", "nc", "wget", "ps", "dd", "kill", "wc", "tail", "head"];
 
+const RECIPE = {
+  name: "test-images",
+  script: "test-images.sh",
+  inputs: ["../images/pause.c", "../images/workload.c"],
+};
+
 export interface TestImages {
   pause: string;
   workload: string;
@@ -23,26 +29,32 @@ export async function buildTestImages(
   programs: Programs,
   say: (line: string) => void,
 ): Promise<TestImages> {
-  const binaries = await build(
-    settings,
-    { name: "test-images", script: "test-images.sh", inputs: ["../images/pause.c", "../images/workload.c"] },
-    say,
-  );
+  const binaries = await build(settings, RECIPE, say);
   const folder = join(settings.folder, "images");
   await mkdir(folder, { recursive: true });
   const images = { pause: join(folder, "pause.tar"), workload: join(folder, "workload.tar") };
   await pack(PAUSE_IMAGE, { Entrypoint: ["/pause"] }, images.pause, (root) =>
     copyFile(join(binaries, "pause"), join(root, "pause")),
   );
-  await packWorkload(binaries, programs, WORKLOAD_IMAGE, images.workload);
+  await packWorkload(binaries, programs, images.workload);
   return images;
 }
 
-async function packWorkload(binaries: string, programs: Programs, name: string, file: string): Promise<void> {
+/** The workload's image under the same name with another content, as when a tag is pushed again. */
+export async function buildChangedImage(settings: Settings, programs: Programs): Promise<string> {
+  const binaries = await build(settings, RECIPE, () => undefined);
+  const file = join(settings.folder, "images/workload-changed.tar");
+  await packWorkload(binaries, programs, file, "changed");
+  return file;
+}
+
+/** `tail` is appended to the program: another file of the same behaviour. */
+async function packWorkload(binaries: string, programs: Programs, file: string, tail = ""): Promise<void> {
   const config = { Entrypoint: ["/bin/workload"], Env: ["PATH=/bin"] };
-  await pack(name, config, file, async (root) => {
+  await pack(WORKLOAD_IMAGE, config, file, async (root) => {
     for (const folder of ["bin", "tmp", "proc", "sys", "dev", "etc", "data"]) await mkdir(join(root, folder));
     await copyFile(join(binaries, "workload"), join(root, "bin/workload"));
+    await appendFile(join(root, "bin/workload"), tail);
     await copyFile(join(programs.nodeRoot, "root/bin/busybox"), join(root, "bin/busybox"));
     for (const command of COMMANDS) await symlink("busybox", join(root, "bin", command));
     await writeFile(join(root, "etc/passwd"), "root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n");

@@ -3,7 +3,7 @@
  * a power cut or a very long pause would. The product knows nothing of it.
  *
  * FAILPOINT is JSON. Which write: "phase"? (that a status write sets), "method"?, "path"? and "body"? (parts of them), "count"? (the
- * how-manieth, default 1). When: "before" it is sent or "after" it was answered with success (default). What: "die" (default), or
+ * how-manieth, default 1). When: "before" it is sent or "after" it was answered with success (default). "act": "die" (default), or
  * "hold" until the file /tmp/failpoint-go exists. It strikes once per pod: /tmp/failpoint-hit, in a volume that outlives the
  * container, says that it has.
  */
@@ -46,7 +46,7 @@ function strike(what) {
   writeFileSync(HIT, what);
   process.stderr.write(`failpoint: ${what}\n`);
   // As process 1 of its namespace it could not kill itself; this ends it as abruptly: no handler runs.
-  if (wanted.then !== "hold") process.reallyExit(137);
+  if (wanted.act !== "hold") process.reallyExit(137);
   const never = new Int32Array(new SharedArrayBuffer(4));
   while (!existsSync(GO)) Atomics.wait(never, 0, 0, 10);
 }

@@ -16,7 +16,7 @@ export interface Failpoint {
   /** Before it is sent or after it has been answered (default). */
   when?: "before" | "after";
   /** End the process (default), or hold it until `letGo`. */
-  then?: "die" | "hold";
+  act?: "die" | "hold";
 }
 
 /** Replaces the controller by one that will stop there; `values` are what Headroom is installed with besides. */

@@ -10,11 +10,11 @@ import { assert, assertEqual, type Context, type Scenario } from "../harness/sce
 import { assertOneLife } from "../harness/witness.ts";
 import type { WorkloadOptions } from "../harness/workloads.ts";
 
-const SMALL_NODE_MIB = 768;
-const GROWN_MIB = 650; // with what the node itself uses, more than the small node has
+const SMALL_NODE_MIB = 640;
+const GROWN_MIB = 620; // with what the node itself uses, more than the small node has
 
 function growing(name: string): WorkloadOptions {
-  return { name, startMiB: 64, growthMiBPerSecond: 6, maxMiB: GROWN_MIB, node: "n1", labels: { tier: "batch" } };
+  return { name, startMiB: 64, growthMiBPerSecond: 5, maxMiB: GROWN_MIB, node: "n1", labels: { tier: "batch" } };
 }
 
 function wasKilled(pod: V1Pod | undefined): boolean {
@@ -41,7 +41,7 @@ async function moved(context: Context): Promise<void> {
     mode: "Enforce",
     podSelector: { matchLabels: { tier: "batch" } },
     evaluationInterval: "2s",
-    pressure: { strategy: "Threshold", freeBelow: "35%" },
+    pressure: { strategy: "Threshold", freeBelow: "40%" },
     placement: { strategy: "MostFree", margin: "5%" },
   });
   const name = context.workload("grows");

@@ -1,5 +1,26 @@
 /** Every scenario, in the order in which they run. */
 import type { Scenario } from "../harness/scenario.ts";
+import { pressure } from "./a-pressure.ts";
+import { owners } from "./b-owners.ts";
+import { restoreFails } from "./c-restore-fails.ts";
+import { interruptions, shortTimeout } from "./d-interruptions.ts";
+import { dryRun } from "./e-dry-run.ts";
+import { badPolicies } from "./f-bad-policies.ts";
+import { influxdb } from "./g-influxdb.ts";
+import { uninstall } from "./h-uninstall.ts";
+import { moves } from "./moves.ts";
 import { smoke } from "./smoke.ts";
 
-export const scenarios: readonly Scenario[] = [smoke];
+export const scenarios: readonly Scenario[] = [
+  smoke,
+  moves,
+  pressure,
+  owners,
+  restoreFails,
+  interruptions,
+  shortTimeout,
+  dryRun,
+  badPolicies,
+  influxdb,
+  uninstall,
+];

@@ -1,0 +1,220 @@
+/** (d) Controller, agents, network and containers fail in the middle of a move: never two copies, never none. */
+import type { V1Job, V1Pod } from "@kubernetes/client-node";
+import { waitFor } from "../cluster/wait.ts";
+import { armFailpoint, type Failpoint, failpointStruck, letGo } from "../harness/failpoints.ts";
+import {
+  containerProcess,
+  cutBetween,
+  cutOff,
+  heal,
+  killNextHeldWorkload,
+  killProcess,
+  slowDown,
+  speedUp,
+} from "../harness/faults.ts";
+import { HEADROOM_NAMESPACE, type HelmValues } from "../harness/headroom.ts";
+import { describeMove, describeState, type Migration, moveReaches, requestMove } from "../harness/moves.ts";
+import { podsOf, startJob, startPod } from "../harness/pods.ts";
+import { assert, assertEqual, type Context, type Scenario, type Test } from "../harness/scenario.ts";
+import type { Testimony } from "../harness/testimony.ts";
+import { assertOneLife } from "../harness/witness.ts";
+import type { WorkloadOptions } from "../harness/workloads.ts";
+
+/** The controller is on a node that no fault touches: n1 is the source, n2 the target. */
+const VALUES: HelmValues = { controller: { nodeSelector: { "kubernetes.io/hostname": "n3" } } };
+const ENDED = ["Succeeded", "RolledBack", "Failed", "Cancelled"] as const;
+const MOVE = "move";
+
+async function begin(context: Context, options: Partial<WorkloadOptions> = {}): Promise<string> {
+  const name = context.workload("steady");
+  await startPod(context, { name, startMiB: 128, node: "n1", ...options });
+  await requestMove(context.api, context.namespace, { name: MOVE, podName: name, targetNode: "n2" });
+  return name;
+}
+
+/** The move ends, and one copy, the same process, is alive. */
+async function assertOneCopy(context: Context, name: string, limitSeconds = 180): Promise<Migration> {
+  const { api, namespace, witness } = context;
+  const ended = await moveReaches(api, namespace, MOVE, ENDED, limitSeconds);
+  assertOneLife(name, await witness.hears(name, 300, 60));
+  const running = await waitFor("one pod to be left", 60, async () => {
+    const pods = await leftPods(context, name, ended);
+    return pods.length === 1 && pods;
+  });
+  const expected = ended.status?.phase === "Succeeded" ? "n2" : "n1";
+  assertEqual(running[0]?.spec?.nodeName, expected, `the pod's node (the move is ${describeState(ended)})`);
+  context.note(await describeMove(witness, name, ended));
+  return ended;
+}
+
+/** Pods of the workload and of the move. */
+async function leftPods(context: Context, name: string, move: Migration): Promise<V1Pod[]> {
+  const pods = await context.api.list<V1Pod>(`/api/v1/namespaces/${context.namespace}/pods`);
+  return pods.filter(({ metadata }) => metadata?.labels?.app === name || metadata?.name === move.status?.targetPodName);
+}
+
+function controllerDies(title: string, failpoint: Failpoint, mustSucceed: boolean): Test {
+  return {
+    name: title,
+    run: async (context) => {
+      await armFailpoint(context.cluster, context.api, failpoint, VALUES);
+      const name = await begin(context);
+      context.note(`struck ${await failpointStruck(context.cluster, context.api)}`);
+      const ended = await assertOneCopy(context, name);
+      if (mustSucceed) assertEqual(ended.status?.phase, "Succeeded", "the phase of a move that was committed");
+    },
+  };
+}
+
+async function diesInJobSwap(context: Context): Promise<void> {
+  const { api, cluster, namespace, witness } = context;
+  const orphaning: Failpoint = { method: "PATCH", path: "/pods/", body: '"ownerReferences":[]' };
+  await armFailpoint(cluster, api, orphaning, VALUES);
+  const name = context.workload("batch");
+  const source = await startJob(context, { name, startMiB: 64, node: "n1" });
+  await requestMove(api, namespace, { name: MOVE, podName: source.metadata?.name ?? "", targetNode: "n2" });
+  context.note(`struck ${await failpointStruck(cluster, api)}`);
+  const ended = await moveReaches(api, namespace, MOVE, ["Succeeded"], 180);
+  assertHeardSourceOnce(name, source, await witness.hears(name, 500));
+  const job = await waitFor("the Job to have one active pod", 30, async () => {
+    const found = await api.get<V1Job>(`/apis/batch/v1/namespaces/${namespace}/jobs/${name}`);
+    return found?.status?.active === 1 && (await podsOf(context, name)).length === 1 && found;
+  });
+  assert(!job.status?.failed, `the Job counts ${job.status?.failed} failures`);
+  context.note(await describeMove(witness, name, ended));
+}
+
+/** A replacement that the Job started while nobody could stop it may have spoken, but the moved process goes on without a fault. */
+function assertHeardSourceOnce(name: string, source: V1Pod, testimony: Testimony): void {
+  const faults = testimony.violations.filter((violation) => !violation.startsWith("two at once"));
+  assert(faults.length === 0, `the witness of ${name} (${source.metadata?.name}): ${faults.join("; ")}`);
+}
+
+function agentDies(node: "n1" | "n2", phase: string): Test {
+  return {
+    name: `the agent of the ${node === "n1" ? "source" : "target"} is killed in ${phase}: one copy`,
+    run: async (context) => {
+      await armFailpoint(context.cluster, context.api, { phase, act: "hold" }, VALUES);
+      const machine = context.node(node);
+      const pid = await containerProcess(machine, await agentPod(context, node));
+      const name = await begin(context);
+      await failpointStruck(context.cluster, context.api);
+      await letGo(context.cluster, context.api);
+      await killProcess(machine, pid);
+      await assertOneCopy(context, name);
+    },
+  };
+}
+
+async function agentPod(context: Context, node: string): Promise<V1Pod> {
+  const selector = "labelSelector=app.kubernetes.io%2Fcomponent%3Dagent";
+  const pods = await context.api.list<V1Pod>(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods?${selector}`);
+  const found = pods.find((pod) => pod.spec?.nodeName === node && !pod.metadata?.deletionTimestamp);
+  assert(found, `there is no agent on ${node}`);
+  return found;
+}
+
+/** The controller is held as it enters a phase, so that the fault is there from its first step on. */
+function cutIn(phase: string, title: string, cut: (context: Context) => Promise<void>, seconds: number): Test {
+  return {
+    name: title,
+    limitSeconds: 360,
+    run: async (context) => {
+      const nodes = [context.node("n1"), context.node("n2")];
+      await armFailpoint(context.cluster, context.api, { phase, act: "hold" }, VALUES);
+      const name = await begin(context);
+      await failpointStruck(context.cluster, context.api);
+      try {
+        await cut(context);
+        await letGo(context.cluster, context.api);
+        await new Promise((resolve) => setTimeout(resolve, seconds * 1000)); // the length of the outage
+      } finally {
+        await heal(...nodes);
+      }
+      await assertOneCopy(context, name, 240);
+    },
+  };
+}
+
+const betweenNodes = (context: Context): Promise<void> => cutBetween(context.node("n1"), context.node("n2"));
+const targetFromApi = (context: Context): Promise<void> => {
+  const { hostAddress, apiPort } = context.cluster.settings;
+  return cutOff(context.node("n2"), hostAddress, apiPort);
+};
+
+async function killedBeforeCommit(context: Context): Promise<void> {
+  await armFailpoint(context.cluster, context.api, { phase: "Restoring", act: "hold" }, VALUES);
+  const name = await begin(context);
+  await failpointStruck(context.cluster, context.api);
+  const hunt = killNextHeldWorkload(context.node("n2"), 30);
+  await letGo(context.cluster, context.api);
+  assert(await hunt, "no restored container was seen before its release");
+  const ended = await moveReaches(context.api, context.namespace, MOVE, ENDED, 180);
+  context.note(describeState(ended));
+  await assertOneCopyOrRestarted(context, name);
+}
+
+async function killedAfterCommit(context: Context): Promise<void> {
+  const { api, cluster, namespace } = context;
+  await armFailpoint(cluster, api, { phase: "Committed", act: "hold" }, VALUES);
+  const name = await begin(context);
+  await failpointStruck(cluster, api);
+  const hunt = killNextHeldWorkload(context.node("n2"), 30);
+  assert(await hunt, "no restored container was seen before its release");
+  await letGo(cluster, api);
+  const ended = await moveReaches(api, namespace, MOVE, ENDED, 180);
+  context.note(describeState(ended));
+  await assertOneCopyOrRestarted(context, name);
+}
+
+/** After its commit a copy that dies is what any pod is: its kubelet starts it anew. But there are never two, and one is alive. */
+async function assertOneCopyOrRestarted(context: Context, name: string): Promise<void> {
+  const testimony = await context.witness.hears(name, 300, 90);
+  assertEqual(testimony.violations, [], `what the witness found wrong with ${name}`);
+  context.note(`${testimony.lives.length} instance(s) heard`);
+}
+
+async function slowTransfer(context: Context): Promise<void> {
+  const source = context.node("n1");
+  await slowDown(source, 40);
+  try {
+    const name = await begin(context, { startMiB: 160 });
+    await assertOneCopy(context, name, 240);
+  } finally {
+    await speedUp(source);
+  }
+}
+
+const tests: Test[] = [
+  controllerDies("the controller dies in Preparing: one copy", { phase: "Preparing" }, false),
+  controllerDies("the controller dies in Frozen: one copy", { phase: "Frozen" }, false),
+  controllerDies("the controller dies in Restoring: one copy", { phase: "Restoring" }, false),
+  controllerDies("the controller dies just after the commit: the move is completed", { phase: "Committed" }, true),
+  { name: "the controller dies in the middle of a Job's swap: the Job counts no failure", run: diesInJobSwap },
+  agentDies("n1", "Frozen"),
+  agentDies("n2", "Restoring"),
+  cutIn("Restoring", "source and target are cut off from each other in Restoring: one copy", betweenNodes, 15),
+  cutIn("Frozen", "source and target are cut off from each other in Frozen: one copy", betweenNodes, 15),
+  cutIn("Restoring", "the target is cut off from the API server in Restoring: one copy", targetFromApi, 20),
+  { name: "the restored container is killed before the commit: one copy", run: killedBeforeCommit },
+  { name: "the restored container is killed after the commit: one copy", run: killedAfterCommit },
+];
+
+const nodeMemoryMiB = [1536, 1536, 1024];
+
+export const interruptions: Scenario = {
+  id: "d",
+  title: "interruptions in the middle of a move",
+  nodeMemoryMiB,
+  headroom: VALUES,
+  tests,
+};
+
+export const shortTimeout: Scenario = {
+  id: "d-timeout",
+  title: "the kubelets wait 15 s for a container to be created, the transfer takes longer",
+  nodeMemoryMiB,
+  kubelet: { runtimeRequestTimeout: "15s" },
+  headroom: VALUES,
+  tests: [{ name: "a transfer longer than the kubelet's limit: one copy", run: slowTransfer, limitSeconds: 360 }],
+};
