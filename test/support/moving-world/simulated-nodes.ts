@@ -153,8 +153,9 @@ export class SimulatedNodes implements CheckpointDriver {
   async restore(node: string, move: MoveId, target: { podUID: string }) {
     return this.#step(node, "target", "restore", move, target.podUID, () => {
       if (!this.#staged) throw new AgentError("RestoreFailed", "nothing is staged");
-      if (this.copy(target.podUID) !== "waiting")
-        throw new AgentError("RestoreFailed", "no create waits", { retryable: true });
+      const copy = this.copy(target.podUID);
+      if (copy === "dead") throw new AgentError("RestoreFailed", "the copy died");
+      if (copy === undefined) throw new AgentError("RestoreFailed", "no create waits", { retryable: true });
       this.set(target.podUID, "held");
       return { containerID: "restored", pid: 2, timings: { restore: 200 } };
     });

@@ -17,6 +17,7 @@ import { MemoryKube } from "./memory-kube.ts";
 import { Crash, type Fate, Lifetime, mortal } from "./mortal.ts";
 import { SimulatedKubelets } from "./simulated-kubelets.ts";
 import { SimulatedNodes } from "./simulated-nodes.ts";
+import { sourcePod } from "./source-pod.ts";
 import { StockControllers } from "./stock-controllers.ts";
 
 export type OwnerKind = "none" | "ReplicaSet" | "Job";
@@ -184,35 +185,4 @@ export class World {
     }
     throw new Error(`the move does not end: ${this.phase}: ${this.move?.status?.message}`);
   }
-}
-
-function sourcePod(): Pod {
-  const running = { startedAt: "2025-12-31T00:00:00Z" };
-  const image = "example.test/counter@sha256:aa";
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { ...POD, labels: { app: "counter" } },
-    spec: {
-      nodeName: "z1",
-      restartPolicy: "Always",
-      containers: [{ name: "counter", image: "example.test/counter:1" }],
-    },
-    status: {
-      phase: "Running",
-      conditions: [{ type: "Ready", status: "True" }],
-      containerStatuses: [
-        {
-          name: "counter",
-          containerID: "containerd://abc",
-          image,
-          imageID: image,
-          ready: true,
-          restartCount: 0,
-          started: true,
-          state: { running },
-        },
-      ],
-    },
-  };
 }

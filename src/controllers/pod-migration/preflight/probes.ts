@@ -16,7 +16,10 @@ export function livenessForgivesMs(pod: Pod): number | undefined {
   return Math.min(...probes.map(surelyFailedMs));
 }
 
-/** From the release until the copy is Ready, or the frozen source is not, whichever comes first. */
+/**
+ * From the release until the copy is Ready, or the frozen source is not, whichever comes first. An exec probe can't be started
+ * in a frozen container; the kubelet takes no notice of that, and the source stays Ready.
+ */
 export function swapDelayMs(pod: Pod): number {
   return Math.max(0, ...pod.spec.containers.map(({ readinessProbe }) => (readinessProbe ? swapMs(readinessProbe) : 0)));
 }
@@ -24,7 +27,7 @@ export function swapDelayMs(pod: Pod): number {
 function swapMs(probe: Probe): number {
   const period = (probe.periodSeconds ?? 10) * 1000;
   const copyReady = (probe.initialDelaySeconds ?? 0) * 1000 + (probe.successThreshold ?? 1) * period;
-  const sourceNotReady = period + surelyFailedMs(probe);
+  const sourceNotReady = probe.exec ? Number.POSITIVE_INFINITY : period + surelyFailedMs(probe);
   return Math.min(copyReady, sourceNotReady);
 }
 

@@ -1,0 +1,129 @@
+import { describe, expect, it } from "vitest";
+import { targetPod, targetPodName } from "../../../src/controllers/pod-migration/target-pod.ts";
+import type { Pod } from "../../../src/kube/resources.ts";
+import { sourcePod } from "../../support/moving-world/source-pod.ts";
+
+const OPTIONS = {
+  name: "counter-m1",
+  moveUID: "move-1",
+  lineage: "first",
+  node: "z2",
+  nowMs: Date.parse("2026-01-01T00:01:00Z"),
+};
+
+function copyOf(edit: (pod: Pod) => void = () => {}): Pod {
+  const source = sourcePod();
+  edit(source);
+  return targetPod(source, OPTIONS);
+}
+
+function pinsOf(pod: Pod) {
+  return pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+}
+
+const PIN = { key: "metadata.name", operator: "In", values: ["z2"] };
+
+describe("the target pod", () => {
+  it("has neither owner nor labels of the source, only the move's and the lineage", () => {
+    const copy = copyOf((pod) => {
+      pod.metadata.ownerReferences = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "r", uid: "1" }];
+      pod.metadata.finalizers = ["batch.kubernetes.io/job-tracking"];
+    });
+    expect(copy.metadata.labels).toEqual({ "headroom.dev/move-uid": "move-1", "headroom.dev/lineage": "first" });
+    expect(copy.metadata.ownerReferences).toBeUndefined();
+    expect(copy.metadata.finalizers).toBeUndefined();
+    expect(copy.status).toBeUndefined();
+  });
+
+  it("waits behind the gate, for the node's own scheduler, under the runtime class", () => {
+    const { spec } = copyOf();
+    expect(spec.nodeName).toBeUndefined();
+    expect(spec.schedulingGates).toEqual([{ name: "headroom.dev/registering" }]);
+    expect(spec.runtimeClassName).toBe("headroom");
+  });
+
+  it("runs the very image that runs now, without pulling it again", () => {
+    const [container] = copyOf().spec.containers;
+    expect(container).toMatchObject({ image: "example.test/counter@sha256:aa", imagePullPolicy: "IfNotPresent" });
+  });
+
+  it("leaves out what admission fills in, and completed init containers", () => {
+    const { spec } = copyOf((pod) =>
+      Object.assign(pod.spec, {
+        priority: 5,
+        preemptionPolicy: "Never",
+        priorityClassName: "high",
+        overhead: { memory: "1Mi" },
+        initContainers: [{ name: "setup" }],
+      }),
+    );
+    expect(spec).not.toHaveProperty("priority");
+    expect(spec).not.toHaveProperty("preemptionPolicy");
+    expect(spec).not.toHaveProperty("overhead");
+    expect(spec).not.toHaveProperty("initContainers");
+    expect(spec.priorityClassName).toBe("high");
+  });
+
+  it("keeps the service account's token volume under its name, so that no second one is injected", () => {
+    const volumes = [{ name: "kube-api-access-x2v", projected: { sources: [] } }];
+    expect(copyOf((pod) => Object.assign(pod.spec, { volumes })).spec.volumes).toEqual(volumes);
+  });
+
+  it("has the source's host name", () => {
+    expect(copyOf().spec.hostname).toBe("counter");
+    expect(copyOf((pod) => Object.assign(pod.spec, { hostname: "own" })).spec.hostname).toBe("own");
+    expect(copyOf((pod) => Object.assign(pod.metadata, { name: "with.dots" })).spec).not.toHaveProperty("hostname");
+  });
+
+  it("is pinned to its node, beside what the pod itself requires of nodes", () => {
+    expect(pinsOf(copyOf())).toEqual([{ matchFields: [PIN] }]);
+    const matchExpressions = [{ key: "disk", operator: "In", values: ["ssd"] }];
+    const affinity = (terms: object[]) => (pod: Pod) =>
+      Object.assign(pod.spec, {
+        affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } },
+      });
+    expect(pinsOf(copyOf(affinity([{ matchExpressions }])))).toEqual([{ matchExpressions, matchFields: [PIN] }]);
+    const earlier = [{ key: "metadata.name", operator: "In", values: ["z1"] }];
+    expect(pinsOf(copyOf(affinity([{ matchFields: earlier }])))).toEqual([{ matchFields: [PIN] }]);
+    expect(pinsOf(copyOf(affinity([{ matchExpressions, matchFields: earlier }])))).toEqual([
+      { matchExpressions, matchFields: [PIN] },
+    ]);
+  });
+
+  it("is given what is left of the pod's deadline", () => {
+    const copy = copyOf((pod) => {
+      pod.spec.activeDeadlineSeconds = 100;
+      Object.assign(pod.status ?? {}, { startTime: "2026-01-01T00:00:00Z" });
+    });
+    expect(copy.spec.activeDeadlineSeconds).toBe(40);
+  });
+
+  it("carries the pod's own annotations, not those that controllers wrote about it", () => {
+    const own = { "example.test/note": "x", "headroom.dev/expected-runtime": "1h" };
+    const theirs = {
+      "kubectl.kubernetes.io/last-applied-configuration": "{}",
+      "cni.projectcalico.org/podIP": "10.0.0.1",
+    };
+    const copy = copyOf((pod) => Object.assign(pod.metadata, { annotations: { ...own, ...theirs } }));
+    expect(copy.metadata.annotations).toEqual(own);
+  });
+});
+
+describe("its name", () => {
+  it("is the source's with a short hash of the move", () => {
+    expect(targetPodName(sourcePod(), "a")).toMatch(/^counter-m[0-9a-f]{8}$/);
+    expect(targetPodName(sourcePod(), "a")).not.toBe(targetPodName(sourcePod(), "b"));
+  });
+
+  it("does not grow with every move", () => {
+    const moved = sourcePod();
+    Object.assign(moved.metadata, { name: "counter-m1a2b3c4d", labels: { "headroom.dev/lineage": "first" } });
+    expect(targetPodName(moved, "a")).toBe(targetPodName(sourcePod(), "a"));
+  });
+
+  it("fits a host name, whatever the source is called", () => {
+    const long = sourcePod();
+    long.metadata.name = `${"x".repeat(52)}-.${"y".repeat(150)}`;
+    expect(targetPodName(long, "a")).toMatch(/^x{52}-m[0-9a-f]{8}$/);
+  });
+});
