@@ -37,6 +37,8 @@ export class Secret {
 
   /** The text without the value, in case a library has put it into a message. */
   hideIn(text: string): string {
-    return this.#value === "" ? text : text.replaceAll(this.#value, HIDDEN);
+    if (this.#value === "") return text;
+    const asJson = JSON.stringify(this.#value).slice(1, -1);
+    return text.replaceAll(this.#value, HIDDEN).replaceAll(asJson, HIDDEN);
   }
 }

@@ -1,6 +1,7 @@
 /** Resources that are known by their plural only, as @dot-i/k8s-operator's members name them. */
-import { type ResourceEvent, type ResourceMeta, ResourceMetaImpl } from "@dot-i/k8s-operator";
+import type { ResourceEvent, ResourceMeta } from "@dot-i/k8s-operator";
 import { type KubeClient, KubeError, type KubeObject, type ResourceKind } from "./client.ts";
+import { ResourceMetaImpl } from "./operator-base.ts";
 
 interface ResourceList {
   resources?: { name: string; kind: string; namespaced: boolean }[];

@@ -1,9 +1,10 @@
 /** Calls a handler for each change of a resource: one object's changes in order, again when the handler failed. */
-import operatorModule, { type ResourceEvent, type ResourceEventType } from "@dot-i/k8s-operator";
+import type { ResourceEvent } from "@dot-i/k8s-operator";
 import type { Logger } from "../logging/logger.ts";
 import type { KubeObject, ResourceKind } from "./client.ts";
 import type { Clock } from "./clock.ts";
 import { metaFor, withDates } from "./discovery.ts";
+import { ResourceEventType } from "./operator-base.ts";
 import { type Change, keyOf } from "./store.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -57,15 +58,15 @@ export class EventHandlers {
     this.#waiting.delete(key);
   }
 
-  #event(object: KubeObject, type: ResourceEventType): ResourceEvent {
+  #event(object: KubeObject, type: ResourceEvent["type"]): ResourceEvent {
     const { group, version, plural } = this.#options.kind;
     const id = `${plural}.${group === "" ? version : `${group}/${version}`}`;
     return { meta: metaFor(id, object), type, object: withDates(object) };
   }
 }
 
-function typeOf(change: Change<KubeObject>): ResourceEventType {
-  const { Added, Deleted, Modified } = operatorModule.ResourceEventType;
+function typeOf(change: Change<KubeObject>): ResourceEvent["type"] {
+  const { Added, Deleted, Modified } = ResourceEventType;
   if (!change.after) return Deleted;
   return change.before ? Modified : Added;
 }

@@ -4,7 +4,7 @@
  * keeps their caches and runs their reconciles while it leads.
  */
 
-import operatorModule, { type ResourceEvent, type ResourceMeta } from "@dot-i/k8s-operator";
+import type { ResourceEvent, ResourceMeta } from "@dot-i/k8s-operator";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { CoreV1Api } from "@kubernetes/client-node";
 import type { Logger } from "../logging/logger.ts";
@@ -19,6 +19,7 @@ import { addFinalizer, hasFinalizer, removeFinalizer, writeFinalizers } from "./
 import { HttpKubeClient } from "./http-client.ts";
 import { LeaderElection } from "./leader-election.ts";
 import { OperatorMetrics } from "./metrics.ts";
+import { Operator, ResourceEventType } from "./operator-base.ts";
 import { type Change, MemoryStore } from "./store.ts";
 import { StoreSet } from "./stores.ts";
 import { KubeConfigTransport, type Transport } from "./transport.ts";
@@ -42,7 +43,7 @@ export interface HeadroomOperatorOptions {
 
 const SYNC_CHECK_MS = 50;
 
-export class HeadroomOperator extends operatorModule.default {
+export class HeadroomOperator extends Operator {
   readonly #options: HeadroomOperatorOptions;
   readonly #log: Logger;
   readonly #transport: Transport;
@@ -215,7 +216,7 @@ export class HeadroomOperator extends operatorModule.default {
     deleteAction: (event: ResourceEvent) => Promise<void>,
   ): Promise<boolean> {
     const object = fromEvent(event);
-    if (event.type === operatorModule.ResourceEventType.Deleted) return false;
+    if (event.type === ResourceEventType.Deleted) return false;
     const kind = kindFromId(event.meta);
     if (!object.metadata.deletionTimestamp) {
       if (hasFinalizer(object, finalizer)) return false;
