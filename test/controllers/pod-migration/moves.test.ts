@@ -1,16 +1,294 @@
 import { describe, expect, it } from "vitest";
-import { World } from "../../support/moving-world/world.ts";
+import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
+import { NODES, PODS } from "../../../src/kube/resources.ts";
+import { Interlude, Lifetime } from "../../support/moving-world/mortal.ts";
+import { FACTS, GIB } from "../../support/moving-world/simulated-nodes.ts";
+import { type OwnerKind, World } from "../../support/moving-world/world.ts";
 
-describe("a move of a bare pod", () => {
-  it("succeeds: the copy runs on the target with the pod's labels, the source is gone", async () => {
+/** Calls that a process has made, up to the first of `name`, this included. */
+function upTo(trace: string[], name: string): string[] {
+  return trace.slice(0, trace.indexOf(name) + 1);
+}
+
+/** Does something once, as soon as the move is in this phase. */
+function once(world: World, phase: string, act: () => void): void {
+  let done = false;
+  world.kube.onStatus = (seen) => {
+    if (done || seen !== phase) return;
+    done = true;
+    act();
+  };
+}
+
+function expectSourceGoesOn(world: World): void {
+  expect(world.nodes.accidents).toEqual([]);
+  expect(world.copyOfSource).toBe("running");
+}
+
+describe("a move", () => {
+  it.each<OwnerKind>(["none", "ReplicaSet", "Job"])("succeeds, owner: %s", async (owner) => {
+    const world = await World.with(owner);
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(world.nodes.accidents).toEqual([]);
+    expect(world.controllers.replacements).toEqual([]);
+    expect(world.source).toBeUndefined();
+    expect(world.target?.spec.nodeName).toBe("z2");
+    expect(world.target?.metadata.labels).toMatchObject({ app: "counter", "headroom.dev/lineage": expect.any(String) });
+    expect(world.target?.metadata.labels).not.toHaveProperty(["headroom.dev/move-uid"]);
+    expect(world.target?.metadata.ownerReferences?.[0]?.kind).toBe(owner === "none" ? undefined : owner);
+    expect(world.target?.metadata.finalizers ?? []).toEqual(owner === "Job" ? [JOB_TRACKING] : []);
+  });
+
+  it("tells in its status how it went", async () => {
     const world = await World.with();
+    await world.toTheEnd();
+    const status = world.move?.status;
+    expect(status?.phaseTransitions.map(({ phase }) => phase)).toEqual([
+      "Pending",
+      "Preflight",
+      "Preparing",
+      "Frozen",
+      "Restoring",
+      "Committed",
+      "Succeeded",
+    ]);
+    expect(status).toMatchObject({ sourceNode: "z1", targetNode: "z2", memory: "102.4Mi" });
+    expect(status?.containers[0]).toMatchObject({ name: "counter", containerID: "abc", transferredBytes: 1e8 });
+    expect(status?.freezeMilliseconds).toBeGreaterThanOrEqual(0);
+    expect(status?.timings).toEqual({ dump: 400, restore: 200 });
+    expect(status?.conditions.map(({ type, status: is }) => [type, is])).toEqual([
+      ["Committed", "True"],
+      ["Released", "True"],
+      ["Succeeded", "True"],
+      ["Complete", "True"],
+    ]);
+    expect(world.events.map((event) => event.split(":")[0])).toContain("Succeeded");
+    expect(world.move?.metadata.finalizers).toEqual([]);
+  });
+
+  it("keeps a cause that its policy has written", async () => {
+    const world = await World.with();
+    const cause = { message: "z1 runs full", considered: [] };
+    world.editMove((move) => Object.assign(move, { status: { cause } }));
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(world.move?.status?.cause).toEqual(cause);
+  });
+
+  it("makes only two writes between pause and release, and no wait", async () => {
+    const world = await World.with();
+    const life = new Lifetime();
+    await world.toTheEnd(life);
+    const frozen = life.trace.slice(life.trace.indexOf("dump"));
+    const writes = upTo(frozen, "release").filter((call) =>
+      ["replaceStatus", "patch", "create", "delete"].includes(call),
+    );
+    expect(writes).toEqual(["replaceStatus", "replaceStatus"]);
+  });
+
+  it("registers the target before it can be scheduled", async () => {
+    const world = await World.with();
+    const life = new Lifetime();
+    await world.toTheEnd(life);
+    const ungated = life.trace.indexOf("patch", life.trace.indexOf("register"));
+    expect(life.trace.indexOf("register")).toBeGreaterThan(life.trace.lastIndexOf("create"));
+    expect(ungated).toBeGreaterThan(life.trace.indexOf("register"));
+    expect(life.trace.slice(0, life.trace.indexOf("register")).filter((call) => call === "patch")).toHaveLength(1);
+  });
+
+  it("lets a big pod's target start only while its pages flow", async () => {
+    const world = await World.with();
+    world.nodes.facts = { ...FACTS, memoryBytes: 30 * GIB };
+    for (const node of ["z1", "z2"]) world.nodes.overrides.set(node, { stagingFreeBytes: 100 * GIB });
+    const life = new Lifetime();
+    await world.toTheEnd(life);
+    expect(world.phase).toBe("Succeeded");
+    expect(world.nodes.accidents).toEqual([]);
+    expect(upTo(life.trace, "dump").filter((call) => call === "patch")).toHaveLength(1);
+  });
+});
+
+describe("before the commit, the source goes on when", () => {
+  it("the target can't be scheduled", async () => {
+    const world = await World.with();
+    world.kubelets.options.unschedulable = true;
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "TargetUnschedulable" });
+    expectSourceGoesOn(world);
+    expect(world.target).toBeUndefined();
+  });
+
+  it.each(["register", "receive", "dump", "restore"])("%s fails for good", async (step) => {
+    const world = await World.with();
+    world.nodes.failures.set(step, { reason: "Internal", retryable: false, times: 1 });
+    await world.toTheEnd();
+    expect(world.phase).toBe("RolledBack");
+    expectSourceGoesOn(world);
+    expect(world.target).toBeUndefined();
+    expect(world.records).toEqual([]);
+  });
+
+  it("the move's time is up", async () => {
+    const world = await World.with("none", () => {}, { timeout: "1m" });
+    world.nodes.failures.set("receive", { reason: "NoRoom", retryable: true, times: 1_000 });
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "TimedOut" });
+    expectSourceGoesOn(world);
+  });
+
+  it("a phase's time is up", async () => {
+    const world = await World.with();
+    world.nodes.failures.set("dump", { reason: "DumpFailed", retryable: true, times: 10_000 });
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "FrozenTimedOut" });
+    expectSourceGoesOn(world);
+  });
+
+  it("somebody deletes its pod while it is frozen", async () => {
+    const world = await World.with();
+    once(world, "Frozen", () => void world.kube.delete(PODS, { namespace: "default", name: "counter" }));
+    await world.toTheEnd();
+    expect(world.phase).toBe("RolledBack");
+    expect(world.nodes.accidents.filter((accident) => accident !== "no copy")).toEqual([]);
+    expect(world.copyOfTarget).toBe("dead");
+  });
+
+  it("the target's node is cut off after the dump: nothing there runs without a release", async () => {
+    const world = await World.with();
+    once(world, "Restoring", () => world.nodes.cutOff("z2", true));
+    world.nodes.failures.set("restore", { reason: "Unreachable", retryable: true, times: 10_000, after: true });
+    await world.toTheEnd();
+    expect(world.phase).toBe("RolledBack");
+    expectSourceGoesOn(world);
+    expect(world.move?.status?.message).toContain("z2");
+    world.nodes.cutOff("z2", false);
+    await world.sweep();
+    expect(world.records).toEqual([]);
+    expectSourceGoesOn(world);
+    expect(world.copyOfTarget).toBe("dead");
+  });
+
+  it("a source that does not answer is resumed when it does", async () => {
+    const world = await World.with();
+    world.nodes.failures.set("restore", { reason: "RestoreFailed", retryable: false, times: 1 });
+    once(world, "RollingBack", () => world.nodes.cutOff("z1", true));
+    world.beforeRun = (run) => {
+      if (run === 200) world.nodes.cutOff("z1", false);
+    };
+    await world.toTheEnd();
+    expect(world.phase).toBe("RolledBack");
+    expectSourceGoesOn(world);
+  });
+});
+
+describe("after the commit the move goes through when", () => {
+  it("the source's node is cut off right after the dump", async () => {
+    const world = await World.with();
+    once(world, "Restoring", () => {
+      world.nodes.cutOff("z1", true);
+      world.kubelets.cutOff.add("z1");
+    });
+    world.beforeRun = (run) => {
+      if (run < 100) return;
+      world.nodes.cutOff("z1", false);
+      world.kubelets.cutOff.delete("z1");
+    };
     await world.toTheEnd();
     expect(world.phase).toBe("Succeeded");
     expect(world.nodes.accidents).toEqual([]);
     expect(world.source).toBeUndefined();
-    expect(world.target?.spec.nodeName).toBe("z2");
-    expect(world.target?.metadata.labels?.app).toBe("counter");
-    expect(world.nodes.copy(world.target?.metadata.uid ?? "")).toBe("running");
-    expect([...world.nodes.recordsOf("z1"), ...world.nodes.recordsOf("z2")]).toEqual([]);
+  });
+
+  it("the source's kubelet hears late of the deletion: its tasks are not ended before", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => world.kubelets.cutOff.add("z1"));
+    world.beforeRun = (run) => {
+      if (run < 40) expect(world.copyOfSource === "running" || world.copyOfSource === "frozen").toBe(true);
+      else world.kubelets.cutOff.delete("z1");
+    };
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(world.nodes.accidents).toEqual([]);
+  });
+
+  it("the target's node is cut off before the release: nothing runs until it is back", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => world.nodes.cutOff("z2", true));
+    world.beforeRun = (run) => {
+      if (run === 50) {
+        expect(world.phase).toBe("Committed");
+        expect(world.copyOfSource).toBe("frozen");
+        world.nodes.cutOff("z2", false);
+      }
+    };
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(world.nodes.accidents).toEqual([]);
+  });
+
+  it("the source's node leaves the cluster", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => {
+      world.nodes.cutOff("z1", true);
+      world.kubelets.cutOff.add("z1");
+      void world.kube.delete(NODES, { name: "z1" });
+    });
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(world.copyOfTarget).toBe("running");
+  });
+
+  it("the copy dies before its release: it starts anew, and the move says that it failed", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => world.nodes.set(world.target?.metadata.uid ?? "", "dead"));
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "ReleaseFailed" });
+    expect(world.source).toBeUndefined();
+    expect(world.copyOfSource).toBe("dead");
+  });
+
+  it("the PodMigration is deleted: it stays until the end", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => void world.deleteMove());
+    await world.toTheEnd();
+    expect(world.move).toBeUndefined();
+    expect(world.copyOfTarget).toBe("running");
+    expect(world.source).toBeUndefined();
+  });
+});
+
+describe("a Deployment's pod whose copy takes 10 s to be ready", () => {
+  it("is handed over when the copy is ready, and is never replaced by a cold one", async () => {
+    const world = await World.with("ReplicaSet");
+    world.kubelets.options.readyDelayMs = 10_000;
+    let heldBack = 0;
+    world.beforeRun = () => {
+      if (world.phase === "Committed" && world.source?.metadata.deletionTimestamp === undefined) heldBack++;
+    };
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(heldBack).toBeGreaterThan(10);
+    expect(world.controllers.replacements).toEqual([]);
+    expect(world.nodes.accidents).toEqual([]);
+  });
+});
+
+describe("a PodMigration torn out of the API", () => {
+  it.each(["Preparing", "Frozen", "Restoring"])("in %s is undone by the sweep", async (phase) => {
+    const world = await World.with();
+    let torn = false;
+    world.kube.onStatus = (seen) => {
+      if (seen !== phase || torn) return;
+      torn = true;
+      world.tearOut();
+    };
+    await world.toTheEnd(new Interlude(0, () => {}));
+    await world.sweep();
+    await world.sweep();
+    world.kubelets.tick();
+    expectSourceGoesOn(world);
+    expect(world.records).toEqual([]);
+    expect(world.kube.all(PODS)).toHaveLength(1);
   });
 });

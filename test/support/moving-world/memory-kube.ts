@@ -21,6 +21,8 @@ export class MemoryKube implements KubeClient {
   #uids = 0;
   /** Called after every change: where controllers that react at once are simulated. */
   onChange: () => void = () => {};
+  /** Called when a status with this phase has been written. */
+  onStatus: (phase: string) => void = () => {};
   /** Answers getRaw. */
   raw: (path: string) => unknown = (path) => {
     throw new KubeError("NotFound", path);
@@ -50,6 +52,11 @@ export class MemoryKube implements KubeClient {
     object.metadata.resourceVersion = String(++this.#version);
     this.#dropIfReleased(kind, object);
     this.onChange();
+  }
+
+  /** As if its finalizers had been taken off by hand. */
+  tearOut<T extends KubeObject>(kind: ResourceKind<T>, ref: ObjectRef): void {
+    this.#objects.delete(keyOf(kind, ref));
   }
 
   /** What a kubelet does when a deleted pod's containers are gone. */
@@ -104,7 +111,9 @@ export class MemoryKube implements KubeClient {
     this.#checkPreconditions(found, { resourceVersion: object.metadata.resourceVersion });
     const status = structuredClone((object as unknown as Json).status);
     this.change(kind, object.metadata, (stored) => Object.assign(stored, { status }));
-    return structuredClone(found) as T;
+    const answer = structuredClone(found) as T; // of the kind that was asked for
+    if (isJson(status) && typeof status.phase === "string") this.onStatus(status.phase);
+    return answer;
   }
 
   async delete<T extends KubeObject>(

@@ -87,7 +87,7 @@ export class SimulatedKubelets {
   }
 
   #report(pod: Pod, uid: string, state: "up" | "frozen"): void {
-    const sinceMs = this.#runningSinceMs.get(uid) ?? this.#nowMs();
+    const sinceMs = this.#runningSinceMs.get(uid) ?? (isReady(pod) ? 0 : this.#nowMs());
     this.#runningSinceMs.set(uid, sinceMs);
     const ready = state === "frozen" ? isReady(pod) : this.#nowMs() - sinceMs >= this.options.readyDelayMs;
     this.#kube.change(PODS, pod.metadata, (found) => {

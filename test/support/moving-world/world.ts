@@ -10,6 +10,7 @@ import type { ChoosePlacement, MoveDependencies } from "../../../src/controllers
 import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
 import { sweepLeftovers } from "../../../src/controllers/pod-migration/leftovers.ts";
 import { reconcileMove } from "../../../src/controllers/pod-migration/reconciler.ts";
+import type { ObjectRef } from "../../../src/kube/client.ts";
 import { JOBS, NODES, PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
 import { silentLogger } from "../../../src/logging/logger.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -65,7 +66,7 @@ export class World {
       apiVersion: API_VERSION,
       kind: "PodMigration",
       metadata: { ...MOVE },
-      spec: { podName: POD.name, timeout: "10m", tcp: "Refuse", cancel: false, ...spec },
+      spec: { podName: POD.name, timeout: "10m", tcp: "Refuse" as const, cancel: false, ...spec },
     };
     await this.kube.create(POD_MIGRATIONS, migration);
   }
@@ -126,6 +127,33 @@ export class World {
 
   editMove(edit: (move: PodMigration) => void): void {
     this.kube.change(POD_MIGRATIONS, MOVE, edit);
+  }
+
+  tearOut(): void {
+    this.kube.tearOut(POD_MIGRATIONS, MOVE);
+  }
+
+  moveNamed(name: string): PodMigration | undefined {
+    return this.kube.peek(POD_MIGRATIONS, { ...MOVE, name });
+  }
+
+  /** A second PodMigration of the same pod. */
+  async anotherMove(name: string): Promise<ObjectRef> {
+    const spec = structuredClone(
+      this.move?.spec ?? { podName: POD.name, timeout: "10m", tcp: "Refuse" as const, cancel: false },
+    );
+    const { metadata } = await this.kube.create(POD_MIGRATIONS, {
+      apiVersion: API_VERSION,
+      kind: "PodMigration",
+      metadata: { ...MOVE, name },
+      spec,
+    });
+    return metadata;
+  }
+
+  async reconcile(key: ObjectRef): Promise<void> {
+    const term = { epoch: this.epoch, signal: new AbortController().signal };
+    await reconcileMove(this.dependencies(new Lifetime()), key, term);
   }
 
   deleteMove(): Promise<void> {

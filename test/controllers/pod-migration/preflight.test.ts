@@ -1,0 +1,165 @@
+import { describe, expect, it } from "vitest";
+import { livenessForgivesMs, swapDelayMs } from "../../../src/controllers/pod-migration/preflight/probes.ts";
+import { KubeError } from "../../../src/kube/client.ts";
+import { PODS, type Pod } from "../../../src/kube/resources.ts";
+import { FACTS, FEATURES, GIB } from "../../support/moving-world/simulated-nodes.ts";
+import { sourcePod } from "../../support/moving-world/source-pod.ts";
+import { World } from "../../support/moving-world/world.ts";
+
+const probe = (part: object) => ({ httpGet: { port: 80 }, ...part });
+
+function withProbes(probes: object) {
+  return (pod: Pod) => Object.assign(pod.spec.containers[0] ?? {}, probes);
+}
+
+/** Nothing but the PodMigration itself was touched. */
+function expectUntouched(world: World): void {
+  expect(world.copyOfSource).toBe("running");
+  expect(world.kube.all(PODS)).toHaveLength(1);
+  expect(world.records).toEqual([]);
+}
+
+const REFUSED: [what: string, reason: string, prepare: (world: World) => void, pod?: (pod: Pod) => void][] = [
+  ["a pod that is not eligible", "HostNamespaces", () => {}, (pod) => Object.assign(pod.spec, { hostNetwork: true })],
+  [
+    "a pod that is gone",
+    "PodNotFound",
+    (world) => world.editMove(({ spec }) => Object.assign(spec, { podName: "no" })),
+  ],
+  [
+    "established TCP connections",
+    "EstablishedTcp",
+    ({ nodes }) => Object.assign(nodes, { facts: { ...FACTS, establishedTcp: ["10.0.0.1:1 -> 10.0.0.2:2"] } }),
+  ],
+  [
+    "what only the node sees",
+    "OpenDevice",
+    ({ nodes }) =>
+      Object.assign(nodes, { facts: { ...FACTS, obstacles: [{ reason: "OpenDevice", message: "/dev/x" }] } }),
+  ],
+  [
+    "a freeze that the liveness probe does not forgive",
+    "LivenessProbe",
+    ({ nodes }) => Object.assign(nodes, { facts: { ...FACTS, memoryBytes: 7 * GIB } }),
+    withProbes({ livenessProbe: probe({}) }),
+  ],
+  ["other CPU features", "CpuFeatures", ({ nodes }) => void nodes.overrides.set("z2", { cpuFlags: ["sse2"] })],
+  ["another cgroup version", "CgroupVersion", ({ nodes }) => void nodes.overrides.set("z2", { cgroupVersion: 1 })],
+  [
+    "a handler that is not installed",
+    "HandlerNotInstalled",
+    ({ nodes }) => void nodes.overrides.set("z2", { handlerInstalled: false }),
+  ],
+  ["no room to stage", "NoStagingRoom", ({ nodes }) => void nodes.overrides.set("z2", { stagingFreeBytes: 1e8 })],
+  [
+    "no room on any node",
+    "NodesFull",
+    (world) => Object.assign(world, { placement: async () => ({ ok: false, reason: "NodesFull", message: "full" }) }),
+  ],
+];
+
+describe("preflight", () => {
+  it.each(REFUSED)("refuses %s: %s, and touches nothing", async (_, reason, prepare, pod) => {
+    const world = await World.with("none", pod);
+    prepare(world);
+    await world.toTheEnd();
+    expect(world.phase).toBe("Failed");
+    expect(world.move?.status?.reason).toBe(reason);
+    expect(world.move?.status?.message).not.toBe("");
+    expectUntouched(world);
+  });
+
+  it("refuses what the API server would not admit, in its words", async () => {
+    const world = await World.with();
+    const create = world.kube.create.bind(world.kube);
+    world.kube.create = async (kind, object, options) => {
+      if (options?.dryRun) throw new KubeError("Forbidden", "exceeded quota");
+      return create(kind, object, options);
+    };
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "TargetPodRefused" });
+    expect(world.move?.status?.message).toContain("exceeded quota");
+    expectUntouched(world);
+  });
+
+  it("gives an agent a minute to answer", async () => {
+    const world = await World.with();
+    world.nodes.cutOff("z2", true);
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "PreflightTimedOut" });
+    expect(world.move?.status?.message).toContain("agent on node z2");
+    expectUntouched(world);
+  });
+
+  it("lets established TCP connections be, with spec.tcp Close", async () => {
+    const world = await World.with("none", () => {}, { tcp: "Close" });
+    world.nodes.facts = { ...FACTS, establishedTcp: ["10.0.0.1:1 -> 10.0.0.2:2"] };
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+  });
+
+  it("asks for the spec's target node, and only for that", async () => {
+    const world = await World.with("none", () => {}, { targetNode: "z3" });
+    await world.toTheEnd();
+    expect(world.target?.spec.nodeName).toBe("z3");
+  });
+
+  it("lets the earlier of two moves of a pod go on, whichever is looked at first", async () => {
+    const world = await World.with();
+    const rival = await world.anotherMove("second");
+    await world.reconcile(rival);
+    expect(world.moveNamed("second")?.status).toMatchObject({ phase: "Failed", reason: "AlreadyMoving" });
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+  });
+});
+
+describe("a target's staging room", () => {
+  it("must hold the memory, its growth meanwhile and CRIU's own images", async () => {
+    const world = await World.with();
+    world.nodes.facts = { ...FACTS, memoryBytes: GIB };
+    world.nodes.overrides.set("z2", { ...FEATURES, stagingFreeBytes: 1.05 * GIB });
+    await world.toTheEnd();
+    expect(world.move?.status?.reason).toBe("NoStagingRoom");
+  });
+});
+
+describe("a liveness probe", () => {
+  const pod = (livenessProbe: object) => {
+    const made = sourcePod();
+    withProbes({ livenessProbe })(made);
+    return made;
+  };
+
+  it.each([
+    ["of the defaults", {}, 21_000],
+    ["that fails at once", { failureThreshold: 1, timeoutSeconds: 2 }, 2_000],
+    ["that is asked often", { failureThreshold: 5, periodSeconds: 2, timeoutSeconds: 1 }, 9_000],
+  ])("%s forgives a freeze of %o: %d ms", (_, part, forgiven) => {
+    expect(livenessForgivesMs(pod(probe(part)))).toBe(forgiven);
+  });
+
+  it("that is not there forgives everything", () => {
+    expect(livenessForgivesMs(sourcePod())).toBeUndefined();
+  });
+});
+
+describe("handing over to a ReplicaSet takes until", () => {
+  it.each([
+    ["the copy is ready", { initialDelaySeconds: 10, periodSeconds: 2 }, 7_000],
+    ["the source is not", { initialDelaySeconds: 100, periodSeconds: 1, failureThreshold: 1 }, 2_000],
+    [
+      "the copy is ready, with an exec probe",
+      { httpGet: undefined, exec: {}, initialDelaySeconds: 10, periodSeconds: 2 },
+      12_000,
+    ],
+  ])("%s", (_, part, delay) => {
+    const pod = sourcePod();
+    withProbes({ readinessProbe: probe(part) })(pod);
+    expect(swapDelayMs(pod)).toBe(delay);
+  });
+
+  it("at once without a readiness probe", () => {
+    expect(swapDelayMs(sourcePod())).toBe(0);
+  });
+});
