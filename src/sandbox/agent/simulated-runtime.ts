@@ -79,6 +79,11 @@ export class SimulatedRuntime implements NodeRuntime {
     this.#node.registrations.set(podUID, { moveUID, barred: false });
   }
 
+  createWaiting(moveUID: string): boolean {
+    const registrations = [...this.#node.registrations.values()];
+    return registrations.some((registration) => registration.moveUID === moveUID && registration.waiting !== undefined);
+  }
+
   async receive({ moveUID, stagingBytes }: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
     if (!this.#node.staging.has(moveUID)) {
       const free = this.#options.stagingBudgetBytes - this.#staged();

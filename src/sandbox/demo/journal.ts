@@ -1,0 +1,102 @@
+/** What happened, in sentences, in the order in which it happened. */
+import { type ApiObject, arrayAt, numberAt, stringAt } from "../api-server/json.ts";
+import type { Change, ObjectStore } from "../api-server/object-store.ts";
+import type { OomKill } from "../nodes/kubelet.ts";
+
+export interface Entry {
+  /** Since the beginning of the phase. */
+  atMs: number;
+  tone: "bad" | "good" | "plain";
+  text: string;
+}
+
+const MOVES = "podmigrations.headroom.dev";
+
+export class Journal {
+  readonly entries: Entry[] = [];
+  readonly #startMs: number;
+  readonly #now: () => number;
+  readonly #phases = new Map<string, string>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#startMs = now();
+  }
+
+  /** Writes down moves as they go. Returns the end of it. */
+  follow(store: ObjectStore): () => void {
+    return store.subscribe((change) => this.#change(change));
+  }
+
+  kill({ node, pod, workMs }: OomKill): void {
+    this.#add(
+      "bad",
+      `out of memory: the kernel on ${node} kills ${shortName(pod)}; ${seconds(workMs)} of work are lost`,
+    );
+  }
+
+  #change({ store, type, object }: Change): void {
+    if (store !== MOVES || type === "DELETED") return;
+    const phase = stringAt(object, "status", "phase") ?? "Pending";
+    const before = this.#phases.get(object.metadata.uid);
+    if (phase === before) return;
+    this.#phases.set(object.metadata.uid, phase);
+    for (const { tone, text } of sentences(object, phase, before)) this.#add(tone, text);
+  }
+
+  #add(tone: Entry["tone"], text: string): void {
+    this.entries.push({ atMs: this.#now() - this.#startMs, tone, text });
+  }
+}
+
+function sentences(move: ApiObject, phase: string, before: string | undefined): Omit<Entry, "atMs">[] {
+  const pod = stringAt(move, "spec", "podName") ?? "";
+  const cause = stringAt(move, "status", "cause", "message");
+  const decided = before === undefined || before === "Pending" ? decision(move, pod, cause, before === undefined) : [];
+  return [...decided, ...progress(move, phase, pod)];
+}
+
+function decision(move: ApiObject, pod: string, cause: string | undefined, first: boolean): Omit<Entry, "atMs">[] {
+  if (!first) return [];
+  const target = stringAt(move, "spec", "targetNode");
+  const refused = arrayAt(move, "status", "cause", "considered").slice(0, 2);
+  return [
+    { tone: "plain", text: `decided: ${pod} goes to ${target ?? "another node"}${cause ? `: ${cause}` : ""}` },
+    ...refused.map((refusal) => ({ tone: "plain" as const, text: `  not ${considered(refusal)}` })),
+  ];
+}
+
+const considered = (refusal: Parameters<typeof stringAt>[0]): string =>
+  `${stringAt(refusal, "pod") ?? stringAt(refusal, "node") ?? ""}: ${stringAt(refusal, "message") ?? ""}`;
+
+function progress(move: ApiObject, phase: string, pod: string): Omit<Entry, "atMs">[] {
+  const freezeMs = numberAt(move, "status", "freezeMilliseconds");
+  const message = stringAt(move, "status", "message") ?? "";
+  switch (phase) {
+    case "Frozen":
+      return [
+        { tone: "plain", text: `${pod} is frozen; its memory goes to ${stringAt(move, "status", "targetNode")}` },
+      ];
+    case "Committed":
+      return [{ tone: "plain", text: `${pod} is restored and held; committed: from here on it runs on its new node` }];
+    case "Succeeded":
+      return [
+        {
+          tone: "good",
+          text: `${pod} was moved, memory and all${freezeMs === undefined ? "" : `; it stood still for ${seconds(freezeMs)}`}`,
+        },
+      ];
+    case "RolledBack":
+    case "Failed":
+    case "Cancelled":
+      return [{ tone: "bad", text: `${pod}: ${phase}: ${message}` }];
+    default:
+      return [];
+  }
+}
+
+export const seconds = (milliseconds: number): string =>
+  `${(milliseconds / 1000).toFixed(milliseconds < 9_950 ? 1 : 0)} s`;
+
+/** Without the namespace. */
+export const shortName = (pod: string): string => pod.split("/").at(-1) ?? pod;

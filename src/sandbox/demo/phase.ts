@@ -1,0 +1,108 @@
+/** One half of the demo: the workload on a fresh sandbox for so long, with or without Headroom, shown as it goes. */
+
+import { POD_MIGRATIONS } from "../../api/v1alpha1/pod-migration.ts";
+import type { Clock } from "../../kube/clock.ts";
+import { sleep } from "../../kube/clock.ts";
+import type { Json } from "../api-server/json.ts";
+import { arrayAt, stringAt, valueAt } from "../api-server/json.ts";
+import { table } from "../api-server/tables.ts";
+import type { OomKill } from "../nodes/kubelet.ts";
+import type { Freeze, Loss } from "../nodes/witness.ts";
+import { Sandbox } from "../sandbox.ts";
+import { Journal } from "./journal.ts";
+import type { Screen } from "./screen.ts";
+import { type Frame, kubectlTable, nodeView } from "./view.ts";
+import { DEMO_NODES, POLICY, setLateNode, startWorkload } from "./workload.ts";
+
+export interface PhaseOptions {
+  title: string;
+  headroom: boolean;
+  /** Milliseconds. */
+  lengthMs: number;
+  clock: Clock;
+  screen: Screen;
+  /** Where the controller's log and the kubeconfig go. */
+  directory: string;
+  signal: AbortSignal;
+}
+
+export interface PhaseOutcome {
+  kills: OomKill[];
+  losses: Loss[];
+  freezes: Freeze[];
+  violations: string[];
+}
+
+const FRAME_MS = 200;
+
+/** Runs the phase; the sandbox is still up when it resolves. */
+export async function runPhase(options: PhaseOptions): Promise<{ sandbox: Sandbox; outcome: PhaseOutcome }> {
+  const { clock, headroom, directory } = options;
+  const sandbox = await Sandbox.start({ clock, nodes: DEMO_NODES, headroom, directory });
+  try {
+    await startScene(sandbox, options);
+    const journal = new Journal(clock.now);
+    const end = journal.follow(sandbox.server.store);
+    await show(sandbox, journal, options);
+    end();
+    const { cluster } = sandbox;
+    const { losses, freezes, violations } = cluster.witness;
+    return { sandbox, outcome: { kills: cluster.oomKills, losses, freezes, violations } };
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+}
+
+/** The controller leads before the workload starts, so that both phases begin alike. */
+async function startScene(sandbox: Sandbox, { headroom, clock, signal }: PhaseOptions): Promise<void> {
+  setLateNode(sandbox.server, true);
+  if (headroom) {
+    await sandbox.startController();
+    sandbox.server.apply(POLICY);
+    await sandbox.policyReady("keep-headroom", signal);
+  }
+  startWorkload(sandbox.server);
+  while (sandbox.cluster.witness.running().length < 3 && !signal.aborted) await sleep(clock, 50, signal);
+  setLateNode(sandbox.server, false);
+}
+
+async function show(sandbox: Sandbox, journal: Journal, options: PhaseOptions): Promise<void> {
+  const { clock, lengthMs, screen, signal } = options;
+  const startMs = clock.now();
+  let told = 0;
+  while (clock.now() - startMs < lengthMs && !signal.aborted) {
+    for (const kill of sandbox.cluster.oomKills.slice(told)) journal.kill(kill);
+    told = sandbox.cluster.oomKills.length;
+    screen.show(frame(sandbox, journal, options, clock.now() - startMs));
+    await sleep(clock, FRAME_MS, signal);
+  }
+  screen.keep(frame(sandbox, journal, options, clock.now() - startMs));
+}
+
+function frame(sandbox: Sandbox, journal: Journal, { title, clock }: PhaseOptions, elapsedMs: number): Frame {
+  return {
+    title,
+    elapsedMs,
+    nodes: [...sandbox.cluster.nodes.values()].map(nodeView),
+    journal: journal.entries,
+    table: podMigrationTable(sandbox, clock.now()),
+  };
+}
+
+/** What the API server prints for `kubectl get podmigrations`. */
+function podMigrationTable(sandbox: Sandbox, nowMs: number): string[] {
+  const { group, version, plural } = POD_MIGRATIONS;
+  const type = sandbox.server.types.find(group, version, plural);
+  if (!type) return [];
+  const printed = table(type, sandbox.server.store.list(`${plural}.${group}`), {}, { include: "None", nowMs });
+  const columns = arrayAt(printed, "columnDefinitions");
+  const shown = columns.flatMap((column, i) => (valueAt(column, "priority") === 0 ? [i] : []));
+  const rows = arrayAt(printed, "rows").map((row) => shown.map((i) => cellText(arrayAt(row, "cells")[i])));
+  return kubectlTable(
+    shown.map((i) => stringAt(columns[i], "name") ?? ""),
+    rows,
+  );
+}
+
+const cellText = (cell: Json | undefined): string => (cell === null || cell === undefined ? "" : String(cell));

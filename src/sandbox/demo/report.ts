@@ -1,0 +1,27 @@
+/** The demo's last lines: both phases side by side. Pure. */
+import type { ChalkInstance } from "chalk";
+import { seconds } from "./journal.ts";
+import type { PhaseOutcome } from "./phase.ts";
+
+export function reportLines(without: PhaseOutcome, withHeadroom: PhaseOutcome, palette: ChalkInstance): string[] {
+  const rows: [string, string, string][] = [
+    ["", "without", "with Headroom"],
+    ["killed for lack of memory", String(without.kills.length), String(withHeadroom.kills.length)],
+    ["work lost", lost(without), lost(withHeadroom)],
+    ["pods moved", String(without.freezes.length), String(withHeadroom.freezes.length)],
+    ["stood still for a move, in all", frozen(without), frozen(withHeadroom)],
+  ];
+  const saved =
+    total(without.losses.map(({ workMs }) => workMs)) - total(withHeadroom.losses.map(({ workMs }) => workMs));
+  const avoided = without.kills.length - withHeadroom.kills.length;
+  const lines = rows.map(([what, a, b], i) => {
+    const line = `${what.padEnd(32)}${a.padStart(10)}${b.padStart(16)}`;
+    return i === 0 ? palette.bold(line) : line;
+  });
+  const verdict = `${avoided} kills avoided and ${seconds(saved)} of work saved, for ${frozen(withHeadroom)} of standing still.`;
+  return [...lines, "", palette.bold(verdict), ...withHeadroom.violations.map((violation) => palette.red(violation))];
+}
+
+const total = (values: number[]): number => values.reduce((sum, value) => sum + value, 0);
+const lost = ({ losses }: PhaseOutcome): string => seconds(total(losses.map(({ workMs }) => workMs)));
+const frozen = ({ freezes }: PhaseOutcome): string => seconds(total(freezes.map(({ milliseconds }) => milliseconds)));
