@@ -108,28 +108,31 @@ async function syncGates(action: Action): Promise<void> {
     ...closed.map((gate) => [gate.node, gate.policy] as const),
   ]);
   const changes = taintChanges(nodes, wanted);
-  await holdPolicies(action, new Set(changes.flatMap(({ policy }) => policy ?? [])));
+  const held = await holdPolicies(action, new Set(changes.flatMap(({ policy }) => policy ?? [])));
   for (const change of changes) {
     if (action.term.signal.aborted) return;
-    const held = change.policy === undefined || failures.of(change.policy) === undefined;
-    if (held)
-      await failures.guard(
-        change.policy ?? change.was ?? "",
-        async () => void (await applyTaint(context.client, change)),
-      );
+    if (change.policy !== undefined && !held.has(change.policy)) continue;
+    await failures.guard(
+      change.policy ?? change.was ?? "",
+      async () => void (await applyTaint(context.client, change)),
+    );
   }
   for (const policy of leaving) await letGo(action, policy);
 }
 
-/** A policy that taints a node has a finalizer first: it cannot go and leave its taints behind. */
-async function holdPolicies({ context, read, failures }: Action, names: ReadonlySet<string>): Promise<void> {
+/** A policy that taints a node has a finalizer first: it cannot go and leave its taints behind. Those that have it. */
+async function holdPolicies({ context, read, failures }: Action, names: ReadonlySet<string>): Promise<Set<string>> {
+  const held = new Set<string>();
   for (const { object } of read.policies.filter(({ policy }) => names.has(policy.name))) {
-    if (hasFinalizer(object, FINALIZER)) continue;
-    await failures.guard(object.metadata.name, async () => {
-      const fresh = await context.client.get(MIGRATION_POLICIES, refOf(object));
-      if (fresh) await addFinalizer(context.client, MIGRATION_POLICIES, fresh, FINALIZER);
+    const { name } = object.metadata;
+    await failures.guard(name, async () => {
+      const fresh = hasFinalizer(object, FINALIZER) ? object : await context.client.get(MIGRATION_POLICIES, { name });
+      if (fresh === undefined) return;
+      await addFinalizer(context.client, MIGRATION_POLICIES, fresh, FINALIZER);
+      held.add(name);
     });
   }
+  return held;
 }
 
 async function letGo({ context, failures }: Action, policy: MigrationPolicy): Promise<void> {
