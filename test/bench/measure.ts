@@ -49,14 +49,14 @@ async function medianOf(run: () => void | Promise<void>): Promise<number> {
 }
 
 /** One line for each size; from the second on with the growth of work and time against the one before. */
-export function renderSamples({ name, unit }: Pick<Benchmark, "name" | "unit">, samples: readonly Sample[]): string {
+export function renderSamples(unit: string, samples: readonly Sample[]): string {
   const lines = samples.map(({ size, medianMs }, index) => {
     const before = samples[index - 1];
     const growth =
       before === undefined ? "" : `   work ×${ratio(size, before.size)}, time ×${ratio(medianMs, before.medianMs)}`;
     return `  ${String(size).padStart(7)} ${unit.padEnd(8)} ${medianMs.toFixed(3).padStart(10)} ms${growth}`;
   });
-  return [name, ...lines].join("\n");
+  return lines.join("\n");
 }
 
 function ratio(value: number, before: number): string {
