@@ -50,7 +50,8 @@ function start(args: readonly string[]) {
     child.once("error", reject);
     child.once("close", (code) => {
       if (code === 0) resolve();
-      else void complaints.then((said) => reject(new Error(`tar: ${said.trim().slice(0, 500) || `exit code ${code}`}`)));
+      else
+        void complaints.then((said) => reject(new Error(`tar: ${said.trim().slice(0, 500) || `exit code ${code}`}`)));
     });
   });
   done.catch(() => undefined); // whoever awaits it sees the failure

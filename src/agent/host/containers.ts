@@ -65,7 +65,10 @@ export function pidsOf(host: Host, container: Container): number[] {
 }
 
 /** The writable layer (host path) of an overlay mounted at `rootfs`; undefined when it isn't an overlay. */
-export function upperDirectoryOf(rootfs: string, mountinfo = readFileSync("/proc/1/mountinfo", "utf8")): string | undefined {
+export function upperDirectoryOf(
+  rootfs: string,
+  mountinfo = readFileSync("/proc/1/mountinfo", "utf8"),
+): string | undefined {
   const line = mountinfo.split("\n").find((entry) => unescapeMount(entry.split(" ")[4] ?? "") === rootfs);
   const options = line?.split(" - ")[1]?.split(" ")[2];
   const upper = options?.split(",").find((option) => option.startsWith("upperdir="));

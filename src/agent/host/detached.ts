@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Socket } from "node:net";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
@@ -66,7 +66,11 @@ export function wasStarted(host: Host, name: string): boolean {
   return readIfThere(host.path(`${name}.pid`)) !== undefined;
 }
 
-export async function waitForExit(host: Host, name: string, limit: { signal?: AbortSignal; ms: number }): Promise<number> {
+export async function waitForExit(
+  host: Host,
+  name: string,
+  limit: { signal?: AbortSignal; ms: number },
+): Promise<number> {
   const deadline = Date.now() + limit.ms;
   for (;;) {
     const code = exitCodeOf(host, name);

@@ -13,8 +13,8 @@ import { type Container, emptyDirsOf, RUNC_ROOT, runningContainer, upperDirector
 import { errorsIn } from "./criu-log.ts";
 import { pagesWritten } from "./criu-stats.ts";
 import { outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
-import { readIfThere } from "./files.ts";
 import { sendFiles } from "./file-sending.ts";
+import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { bundleImages } from "./image-bundle.ts";
 import { sourceMoveOf } from "./layout.ts";
@@ -90,7 +90,10 @@ async function freezeAndStart(
 function refuseConnections(command: DumpCommand, container: Container): void {
   const connections = command.tcp === "Refuse" ? connectionsOf(container.pid) : [];
   if (connections.length === 0) return;
-  throw new AgentError("DumpFailed", `the container has established TCP connections: ${connections.slice(0, 3).join(", ")}`);
+  throw new AgentError(
+    "DumpFailed",
+    `the container has established TCP connections: ${connections.slice(0, 3).join(", ")}`,
+  );
 }
 
 function prepareFolder(host: Host, command: DumpCommand): string[] {
@@ -116,7 +119,11 @@ async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection
   } catch (cause) {
     pages.then((connection) => connection.close()).catch(() => undefined);
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new AgentError("SendFailed", `the target at ${address} (pages: port ${pagePort}) cannot be reached: ${said}`, { cause });
+    throw new AgentError(
+      "SendFailed",
+      `the target at ${address} (pages: port ${pagePort}) cannot be reached: ${said}`,
+      { cause },
+    );
   }
 }
 
@@ -163,12 +170,22 @@ async function finish(
   await sendImages(peer, images);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);
   const pageBytes = pageBytesOf(host, command) ?? memoryBytes;
-  const dumped = { frozenAtMs, memoryBytes: pageBytes, transferredBytes: pageBytes + fileBytes + images.length, timings };
+  const dumped = {
+    frozenAtMs,
+    memoryBytes: pageBytes,
+    transferredBytes: pageBytes + fileBytes + images.length,
+    timings,
+  };
   writeFileSync(host.path(sourceMoveOf(command.moveUID).dumped), JSON.stringify(dumped));
   return dumped;
 }
 
-async function checkpointEnded(host: Host, command: DumpCommand, signal: AbortSignal, limits: DumpLimits): Promise<void> {
+async function checkpointEnded(
+  host: Host,
+  command: DumpCommand,
+  signal: AbortSignal,
+  limits: DumpLimits,
+): Promise<void> {
   const code = await waitForExit(host, programOf(command), { signal, ms: limits.dumpMs });
   if (code === 0) return;
   const log = readIfThere(host.path(join(sourceMoveOf(command.moveUID).work, "dump.log")));

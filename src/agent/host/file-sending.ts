@@ -23,7 +23,11 @@ export async function sendFiles(host: Host, files: ContainerFiles, peer: Peer, s
     return sizes.reduce((sum, size) => sum + size, 0);
   } catch (cause) {
     if (cause instanceof AgentError) throw cause;
-    throw new AgentError("SendFailed", `the files could not be sent: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new AgentError(
+      "SendFailed",
+      `the files could not be sent: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
   }
 }
 

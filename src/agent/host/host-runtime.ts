@@ -1,8 +1,8 @@
 /** The real node: runc and CRIU in the host's namespaces. See ../node-runtime.ts for what the server promises and expects. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { buffer } from "node:stream/consumers";
 import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { z } from "zod";
 import { AgentError } from "../agent-error.ts";
 import type {
@@ -29,9 +29,17 @@ import { unbundleImages } from "./image-bundle.ts";
 import { sourceMoveOf, targetMoveOf } from "./layout.ts";
 import { listenForPages, type PageListener, pageServerOf } from "./page-server.ts";
 import { isReleased, markAborted, podsOnNode, register, sweepAborted, unregister } from "./registration.ts";
-import { abort, memoryComplete, pagesArrived, type RestoreLimits, release, restore, startLazyPages } from "./restore.ts";
-import { gatherFacts } from "./source-facts.ts";
+import {
+  abort,
+  memoryComplete,
+  pagesArrived,
+  type RestoreLimits,
+  release,
+  restore,
+  startLazyPages,
+} from "./restore.ts";
 import { killSource, resumeSource } from "./source-ending.ts";
+import { gatherFacts } from "./source-facts.ts";
 import { availableBytes, isMounted, mountStaging, removeStaging, stagedBytes } from "./staging.ts";
 import { waitForCreate, waitingCreates } from "./waiting-create.ts";
 import { layerManifestSchema, removeDeleted } from "./writable-layer.ts";
@@ -213,7 +221,12 @@ export class HostRuntime implements NodeRuntime {
     const move = targetMoveOf(moveUID);
     mkdirSync(this.#host.path(move.images), { recursive: true });
     unbundleImages(this.#host.path(move.images), body);
-    await pagesArrived(this.#host, moveUID, AbortSignal.timeout(this.#options.restore.restoreMs), this.#options.restore.restoreMs);
+    await pagesArrived(
+      this.#host,
+      moveUID,
+      AbortSignal.timeout(this.#options.restore.restoreMs),
+      this.#options.restore.restoreMs,
+    );
     writeFileSync(this.#host.path(move.imagesComplete), "");
     if ((await this.#probe()).lazyPages) await startLazyPages(this.#host, moveUID);
   }
@@ -221,9 +234,12 @@ export class HostRuntime implements NodeRuntime {
   /** Where the waiting container's files are; waits for the container. */
   async #destination(moveUID: string): Promise<{ rootfs: string; emptyDirs: Map<string, string> }> {
     const container = await waitForCreate(this.#host, moveUID, { ms: this.#options.restore.createMs });
-    if (container === undefined) throw new AgentError("RestoreFailed", "containerd did not create the target's container");
+    if (container === undefined)
+      throw new AgentError("RestoreFailed", "containerd did not create the target's container");
     const bundle = bundleOf(container);
-    const mounts = bundleSchema.parse(JSON.parse(readFileSync(this.#host.path(`${bundle}/config.json`), "utf8"))).mounts;
+    const mounts = bundleSchema.parse(
+      JSON.parse(readFileSync(this.#host.path(`${bundle}/config.json`), "utf8")),
+    ).mounts;
     return { rootfs: `${bundle}/rootfs`, emptyDirs: emptyDirsOf(mounts) };
   }
 }

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
-const headerSchema = z.array(z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/), size: z.int().nonnegative() }));
+const headerSchema = z.array(
+  z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/), size: z.int().nonnegative() }),
+);
 
 /** Reads every file of a folder into one body. */
 export function bundleImages(directory: string): Buffer {

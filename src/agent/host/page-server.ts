@@ -70,7 +70,19 @@ async function handOver(host: Host, options: PageListening, socket: Socket): Pro
   try {
     await startDetached(host, {
       name: pageServerOf(options.moveUID),
-      argv: ["criu", "page-server", "--ps-socket", "9", "-D", move.images, "-W", move.work, "-o", "page-server.log", "-v2"],
+      argv: [
+        "criu",
+        "page-server",
+        "--ps-socket",
+        "9",
+        "-D",
+        move.images,
+        "-W",
+        move.work,
+        "-o",
+        "page-server.log",
+        "-v2",
+      ],
       groups: options.groups,
       socket,
     });

@@ -3,10 +3,10 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmS
 import { dirname } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { writeDurably } from "../move-records.ts";
+import { RUNC_ROOT } from "./containers.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
-import { RUNC_ROOT } from "./containers.ts";
-import { registrationOf, targetMoveOf, TARGETS_DIRECTORY } from "./layout.ts";
+import { registrationOf, TARGETS_DIRECTORY, targetMoveOf } from "./layout.ts";
 
 /** Durable when it returns: after a crash of the node the pod is still registered. */
 export function register(host: Host, moveUID: string, podUID: string, containerName: string): void {

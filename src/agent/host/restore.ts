@@ -53,7 +53,10 @@ async function lazyPagesReady(host: Host, moveUID: string, signal: AbortSignal):
   while (!existsSync(ready) || statSync(ready).size === 0) {
     const code = exitCodeOf(host, lazyPagesOf(moveUID));
     if (code !== undefined) {
-      throw new AgentError("RestoreFailed", `criu lazy-pages ended with ${code}: ${outputOf(host, lazyPagesOf(moveUID))}`);
+      throw new AgentError(
+        "RestoreFailed",
+        `criu lazy-pages ended with ${code}: ${outputOf(host, lazyPagesOf(moveUID))}`,
+      );
     }
     signal.throwIfAborted();
     await sleep(2);
@@ -81,7 +84,8 @@ export async function restore(
   const startedAt = Date.now();
   const timings: Record<string, number> = {};
   if (!existsSync(host.path(registrationOf(command.podUID).claimed))) {
-    if (!existsSync(host.path(move.imagesComplete))) throw new AgentError("RestoreFailed", "the checkpoint is not complete");
+    if (!existsSync(host.path(move.imagesComplete)))
+      throw new AgentError("RestoreFailed", "the checkpoint is not complete");
     await pagesArrived(host, command.moveUID, signal, limits.restoreMs);
     if (lazy) {
       await startLazyPages(host, command.moveUID);
@@ -106,10 +110,18 @@ async function giveWord(host: Host, command: PodCommand, signal: AbortSignal, li
     if (container !== undefined && tellCreate(host, command.moveUID, container, "restore")) return;
     await sleep(2); // it has not opened its fifo yet, or has just gone
   }
-  throw new AgentError("RestoreFailed", `containerd did not create the target's container within ${limits.createMs} ms`);
+  throw new AgentError(
+    "RestoreFailed",
+    `containerd did not create the target's container within ${limits.createMs} ms`,
+  );
 }
 
-async function restoreEnded(host: Host, command: PodCommand, signal: AbortSignal, limits: RestoreLimits): Promise<void> {
+async function restoreEnded(
+  host: Host,
+  command: PodCommand,
+  signal: AbortSignal,
+  limits: RestoreLimits,
+): Promise<void> {
   const move = targetMoveOf(command.moveUID);
   const deadline = Date.now() + limits.restoreMs;
   for (;;) {
@@ -117,10 +129,14 @@ async function restoreEnded(host: Host, command: PodCommand, signal: AbortSignal
     if (code !== undefined && Number(code) === 0) return;
     if (code !== undefined || !wrapperLives(host, command)) {
       const log = readIfThere(host.path(join(move.work, "restore.log")));
-      throw new AgentError("RestoreFailed", `the container could not be restored: ${errorsIn(log) || `runc ended with ${code ?? "no word"}`}`);
+      throw new AgentError(
+        "RestoreFailed",
+        `the container could not be restored: ${errorsIn(log) || `runc ended with ${code ?? "no word"}`}`,
+      );
     }
     signal.throwIfAborted();
-    if (Date.now() > deadline) throw new AgentError("RestoreFailed", `the restore has not ended after ${limits.restoreMs} ms`);
+    if (Date.now() > deadline)
+      throw new AgentError("RestoreFailed", `the restore has not ended after ${limits.restoreMs} ms`);
     await sleep(2);
   }
 }
@@ -128,7 +144,8 @@ async function restoreEnded(host: Host, command: PodCommand, signal: AbortSignal
 /** True as long as the wrapper works on the restore, or may not have begun to. */
 function wrapperLives(host: Host, command: PodCommand): boolean {
   const text = readIfThere(host.path(targetMoveOf(command.moveUID).restorePid));
-  if (text !== undefined) return isAlive(Number(text.split(" ")[0])) || existsSync(host.path(targetMoveOf(command.moveUID).restoreExit));
+  if (text !== undefined)
+    return isAlive(Number(text.split(" ")[0])) || existsSync(host.path(targetMoveOf(command.moveUID).restoreExit));
   return true;
 }
 
@@ -155,7 +172,8 @@ export async function release(host: Host, command: PodCommand): Promise<Released
   const container = restoredContainer(host, command.moveUID);
   markReleased(host, command.podUID);
   const pids = container ? pidsOf(host, container) : [];
-  if (pids.length === 0) throw new AgentError("ReleaseFailed", "the held container has died; the kubelet starts the pod anew");
+  if (pids.length === 0)
+    throw new AgentError("ReleaseFailed", "the held container has died; the kubelet starts the pod anew");
   const releasedAtMs = Date.now();
   for (const pid of pids) continueProcess(pid);
   return { releasedAtMs };
@@ -168,7 +186,8 @@ function continueProcess(pid: number): void {
 /** Shuts the door on `create`, kills the restore or the held copy, and resolves when nothing of it is left. */
 export async function abort(host: Host, command: PodCommand): Promise<void> {
   if (command.podUID) markAborted(host, command.podUID);
-  for (const container of waitingCreates(host, command.moveUID)) tellCreate(host, command.moveUID, container, "rolled back");
+  for (const container of waitingCreates(host, command.moveUID))
+    tellCreate(host, command.moveUID, container, "rolled back");
   const wrapper = Number(readIfThere(host.path(targetMoveOf(command.moveUID).restorePid))?.split(" ")[0] ?? 0);
   if (wrapper > 0 && !existsSync(host.path(targetMoveOf(command.moveUID).restoreExit))) {
     for (const pid of [wrapper, ...descendantsOf(wrapper)]) killProcess(pid);

@@ -33,7 +33,11 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     filesBytes: await filesBytesOf(host, container),
     processes: pids.length,
     establishedTcp: connectionsOf(container.pid).slice(0, 20),
-    obstacles: [...terminalObstacle(host, container), ...layerObstacle(container), ...pids.flatMap(processObstacles)].slice(0, 20),
+    obstacles: [
+      ...terminalObstacle(host, container),
+      ...layerObstacle(container),
+      ...pids.flatMap(processObstacles),
+    ].slice(0, 20),
   };
 }
 
@@ -71,7 +75,12 @@ function terminalObstacle(host: Host, container: Container): Obstacle[] {
 
 function layerObstacle(container: Container): Obstacle[] {
   if (upperDirectoryOf(container.rootfs)) return [];
-  return [{ reason: "WritableLayer", message: "the container's root file system is not an overlay: its writable layer cannot be read" }];
+  return [
+    {
+      reason: "WritableLayer",
+      message: "the container's root file system is not an overlay: its writable layer cannot be read",
+    },
+  ];
 }
 
 function processObstacles(pid: number): Obstacle[] {
@@ -90,7 +99,8 @@ function descriptorObstacles(pid: number): Obstacle[] {
     if (device && !PLAIN_DEVICES.has(device)) {
       return [{ reason: "OpenDevice", message: `process ${pid} has the device ${link} open` }];
     }
-    if (/^\/dev\/pts\//.test(link)) return [{ reason: "Terminal", message: `process ${pid} has the terminal ${link} open` }];
+    if (/^\/dev\/pts\//.test(link))
+      return [{ reason: "Terminal", message: `process ${pid} has the terminal ${link} open` }];
     return HARD_OBJECTS.test(link) ? [{ reason: "KernelObject", message: `process ${pid} has ${link} open` }] : [];
   });
 }

@@ -22,7 +22,9 @@ export function availableBytes(host: Host): number {
 
 export function isMounted(host: Host, directory: string): boolean {
   if (!existsSync(host.path(directory))) return false;
-  return readFileSync("/proc/1/mountinfo", "utf8").split("\n").some((line) => line.split(" ")[4] === directory);
+  return readFileSync("/proc/1/mountinfo", "utf8")
+    .split("\n")
+    .some((line) => line.split(" ")[4] === directory);
 }
 
 /** Mounts the move's staging area; does nothing when it is there. Fails with `NoRoom` when the budget doesn't allow it. */
@@ -31,7 +33,8 @@ export async function mountStaging(host: Host, moveUID: string, bytes: number, b
   mkdirSync(host.path(move.waiting), { recursive: true, mode: 0o700 });
   if (!isMounted(host, move.staging)) {
     const free = Math.min(budgetBytes - stagedBytes(host), availableBytes(host));
-    if (bytes > free) throw new AgentError("NoRoom", `${bytes} bytes are to be staged, ${free} are free`, { retryable: true });
+    if (bytes > free)
+      throw new AgentError("NoRoom", `${bytes} bytes are to be staged, ${free} are free`, { retryable: true });
     mkdirSync(host.path(move.staging), { recursive: true, mode: 0o700 });
     const options = `size=${Math.ceil(bytes)},mode=0700,nosuid,nodev,noexec`;
     await mustRun(host, ["mount", "-t", "tmpfs", "-o", options, "headroom", move.staging]);

@@ -17,7 +17,9 @@ export function connectedSockets(table: string): string[] {
 function addressOf(field: string): string {
   const [hex = "", port = "0"] = field.split(":");
   const bytes = Buffer.from(hex, "hex");
-  const words = Array.from({ length: bytes.length / 4 }, (_, index) => bytes.subarray(index * 4, index * 4 + 4).reverse());
+  const words = Array.from({ length: bytes.length / 4 }, (_, index) =>
+    bytes.subarray(index * 4, index * 4 + 4).reverse(),
+  );
   const ordered = Buffer.concat(words);
   const number = Number.parseInt(port, 16);
   if (ordered.length === 4) return `${[...ordered].join(".")}:${number}`;

@@ -1,0 +1,172 @@
+/** The checkpoint driver that asks the nodes' agents, over HTTPS with mutual TLS. Connections are kept and reused. */
+import { type AgentAddress, AgentClient, NoAnswer } from "../agent/agent-client.ts";
+import { AgentError } from "../agent/agent-error.ts";
+import type { TlsCredentials } from "../agent/identity.ts";
+import {
+  type Dumped,
+  dumpedSchema,
+  featuresSchema,
+  type MoveRecord,
+  moveRecordSchema,
+  type NodeFeatures,
+  type Receiving,
+  type Released,
+  type Restored,
+  receivingSchema,
+  releasedSchema,
+  restoredSchema,
+  type SourceFacts,
+  sourceFactsSchema,
+} from "../agent/protocol.ts";
+import { type CheckpointDriver, DriverError, type MoveId, type SourceContainer } from "./driver.ts";
+
+export interface AgentDriverOptions {
+  /** The node's agent, as it is now. */
+  locate: (node: string) => { address: string; port: number } | undefined;
+  credentials: () => TlsCredentials;
+  /** The token of a move's files: always the same for a move. */
+  tokenOf: (moveUID: string) => string;
+}
+
+/** A call that takes longer is asked again: the agent joins the two, and an agent that is gone is noticed. Milliseconds. */
+const ATTEMPT_MS = 15_000;
+/** How long a step may take in all. Milliseconds. */
+const QUICK_MS = 15_000;
+const LONG_MS = 600_000;
+
+export class AgentDriver implements CheckpointDriver {
+  readonly #options: AgentDriverOptions;
+  readonly #clients = new Map<string, { client: AgentClient; to: AgentAddress; credentials: TlsCredentials }>();
+
+  constructor(options: AgentDriverOptions) {
+    this.#options = options;
+  }
+
+  async features(node: string): Promise<NodeFeatures> {
+    return featuresSchema.parse(await this.#call(node, "GET", "/v1/features", undefined, QUICK_MS));
+  }
+
+  async inspect(node: string, source: SourceContainer): Promise<SourceFacts> {
+    return sourceFactsSchema.parse(await this.#call(node, "POST", "/v1/inspect", source, QUICK_MS));
+  }
+
+  async moves(node: string): Promise<MoveRecord[]> {
+    const answer = await this.#call(node, "GET", "/v1/moves", undefined, QUICK_MS);
+    return moveRecordSchema.array().parse(Object(answer).moves);
+  }
+
+  async register(node: string, move: MoveId, target: { podUID: string; containerName: string }): Promise<void> {
+    await this.#step(node, move, "target/register", target, QUICK_MS);
+  }
+
+  async receive(
+    node: string,
+    move: MoveId,
+    options: { sourceNode: string; stagingBytes: number; emptyDirs: string[] },
+  ): Promise<Receiving & { token: string }> {
+    const token = this.#options.tokenOf(move.moveUID);
+    const sourceAddress = this.#locate(options.sourceNode).address;
+    const answer = await this.#step(node, move, "target/receive", { ...options, sourceAddress, token }, QUICK_MS);
+    return { ...receivingSchema.parse(answer), token };
+  }
+
+  async dump(
+    node: string,
+    move: MoveId,
+    source: SourceContainer,
+    options: { peer: Receiving & { node: string; token: string }; emptyDirs: string[]; tcp: "Refuse" | "Close" },
+  ): Promise<Dumped> {
+    // The next two commands fall into the freeze: their connections are opened before it.
+    await this.#warm(options.peer.node);
+    return dumpedSchema.parse(await this.#step(node, move, "source/dump", { source, ...options }, LONG_MS));
+  }
+
+  async restore(node: string, move: MoveId, target: { podUID: string }): Promise<Restored> {
+    return restoredSchema.parse(await this.#step(node, move, "target/restore", target, LONG_MS));
+  }
+
+  async release(node: string, move: MoveId): Promise<Released> {
+    return releasedSchema.parse(await this.#step(node, move, "target/release", {}, QUICK_MS));
+  }
+
+  async abort(node: string, move: MoveId): Promise<void> {
+    await this.#step(node, move, "target/abort", {}, QUICK_MS * 2);
+  }
+
+  async resume(node: string, move: MoveId, source: SourceContainer): Promise<void> {
+    await this.#step(node, move, "source/resume", { source }, QUICK_MS * 2);
+  }
+
+  async kill(node: string, move: MoveId, source: SourceContainer): Promise<void> {
+    await this.#step(node, move, "source/kill", { source }, QUICK_MS * 2);
+  }
+
+  async cleanup(node: string, role: "source" | "target", move: MoveId): Promise<void> {
+    await this.#step(node, move, `${role}/cleanup`, {}, LONG_MS);
+  }
+
+  /** Closes all connections. */
+  async close(): Promise<void> {
+    const held = [...this.#clients.values()];
+    this.#clients.clear();
+    await Promise.all(held.map(({ client }) => client.close()));
+  }
+
+  async #step(node: string, move: MoveId, step: string, body: object, limitMs: number): Promise<unknown> {
+    return await this.#call(node, "POST", `/v1/moves/${move.moveUID}/${step}`, { ...body, ...move }, limitMs);
+  }
+
+  async #call(node: string, method: "GET" | "POST", path: string, body: unknown, limitMs: number): Promise<unknown> {
+    const deadline = performance.now() + limitMs;
+    try {
+      for (;;) {
+        const timeoutMs = Math.min(ATTEMPT_MS, Math.max(1, deadline - performance.now()));
+        try {
+          return await this.#client(node).call({ method, path, body, timeoutMs });
+        } catch (error) {
+          if (!isTimeout(error) || performance.now() >= deadline) throw error;
+        }
+      }
+    } catch (error) {
+      throw asDriverError(node, error);
+    }
+  }
+
+  async #warm(node: string): Promise<void> {
+    try {
+      await this.#client(node).warm(1);
+    } catch (error) {
+      throw asDriverError(node, error);
+    }
+  }
+
+  #locate(node: string): AgentAddress {
+    const found = this.#options.locate(node);
+    if (found) return { node, ...found };
+    throw new DriverError(node, "NoAgent", `no agent runs on node ${node}`, true);
+  }
+
+  /** A client for the agent where it is now, with the certificate that holds now. */
+  #client(node: string): AgentClient {
+    const to = this.#locate(node);
+    const credentials = this.#options.credentials();
+    const held = this.#clients.get(node);
+    if (held && held.credentials === credentials && held.to.address === to.address && held.to.port === to.port)
+      return held.client;
+    if (held) void held.client.close();
+    const client = new AgentClient(to, credentials);
+    this.#clients.set(node, { client, to, credentials });
+    return client;
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof NoAnswer && error.cause instanceof DOMException && error.cause.name === "TimeoutError";
+}
+
+function asDriverError(node: string, error: unknown): DriverError {
+  if (error instanceof DriverError) return error;
+  if (error instanceof AgentError) return new DriverError(node, error.reason, error.message, error.retryable, error);
+  const said = error instanceof Error ? error.message : String(error);
+  return new DriverError(node, "Unreachable", said, true, error);
+}
