@@ -1,0 +1,92 @@
+/** The virtual machine: Debian's stock kernel under QEMU's emulation, with this checkout's agent on a disk beside its own. */
+import { spawn } from "node:child_process";
+import { cp, mkdir, readFile, realpath, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "../cluster/command.ts";
+import { build, type Programs } from "../cluster/programs.ts";
+import type { Settings } from "../cluster/settings.ts";
+
+const REPOSITORY = new URL("../../../", import.meta.url).pathname;
+const RECIPE = "../../vm/build/vm.sh";
+const RECIPE_INPUTS = ["../../vm/build/initramfs-init"];
+const MEMORY_MIB = 2048;
+const BOOT_AND_CHECKS_SECONDS = 300;
+/** What the agent's node side imports. */
+const PACKAGES = ["zod"];
+
+export interface GuestResult {
+  name: string;
+  error?: string;
+  seconds: number;
+}
+
+export interface VirtualMachine {
+  /** Holds kernel, initial file system, disk and QEMU, as ./build/vm.sh made them. */
+  folder: string;
+  /** Image with the checkout's sources, Node.js and the workload. */
+  payload: string;
+  /** For the console. */
+  work: string;
+}
+
+export async function prepareMachine(
+  settings: Settings,
+  programs: Programs,
+  workload: string,
+  say: (line: string) => void,
+): Promise<VirtualMachine> {
+  const nodeRoot = join(programs.nodeRoot, "root");
+  const folder = await build(settings, { name: "vm", script: RECIPE, inputs: RECIPE_INPUTS, args: [nodeRoot] }, say);
+  const work = join(settings.folder, "vm");
+  await rm(work, { recursive: true, force: true });
+  const tree = join(work, "payload");
+  await mkdir(tree, { recursive: true });
+  await copyCheckout(tree);
+  await cp(workload, join(tree, "workload.tar"));
+  const payload = join(work, "payload.img");
+  await run("mkfs.ext4", ["-q", "-O", "^has_journal", "-d", tree, payload, "512M"], { timeoutSeconds: 120 });
+  await rm(tree, { recursive: true });
+  return { folder, payload, work };
+}
+
+async function copyCheckout(tree: string): Promise<void> {
+  await cp(await realpath(process.execPath), join(tree, "node"));
+  await cp(join(REPOSITORY, "test/e2e/vm/guest/init"), join(tree, "guest-init"));
+  const parts = ["package.json", "src", "test/e2e/vm/guest", ...PACKAGES.map((name) => `node_modules/${name}`)];
+  for (const part of parts) await cp(join(REPOSITORY, part), join(tree, part), { recursive: true });
+}
+
+/** Boots it and resolves with what the guest reported, once it is off. Its console ends up in `work`/console.log. */
+export async function runMachine(machine: VirtualMachine): Promise<GuestResult[]> {
+  const consoleLog = join(machine.work, "console.log");
+  const { program, args, environment } = qemu(machine, consoleLog);
+  const child = spawn(program, args, { stdio: "ignore", env: environment, timeout: BOOT_AND_CHECKS_SECONDS * 1000 });
+  await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", resolve);
+  });
+  const said = await readFile(consoleLog, "utf8");
+  // The guest writes what ./guest/main.ts says.
+  return [...said.matchAll(/^@result (\{.*\})\r?$/gm)].map(([, json = "{}"]) => JSON.parse(json) as GuestResult);
+}
+
+function qemu(machine: VirtualMachine, consoleLog: string) {
+  const of = (name: string): string => join(machine.folder, name);
+  const disk = (file: string, how: string): string[] => ["-drive", `file=${file},if=virtio,format=raw,${how}`];
+  return {
+    // Its own loader and libraries: it is from another release than this machine may be.
+    program: of("qemu/lib/ld-linux-x86-64.so.2"),
+    environment: { PATH: "/usr/bin:/bin", QEMU_MODULE_DIR: of("qemu/lib/qemu") },
+    args: [
+      ...["--library-path", of("qemu/lib"), of("qemu/bin/qemu-system-x86_64")],
+      ...["-L", of("qemu/share/qemu"), "-L", of("qemu/share/seabios")],
+      // More processors, or newer ones, make the emulated kernel crash.
+      ...["-accel", "tcg", "-cpu", "Nehalem", "-smp", "1", "-m", String(MEMORY_MIB)],
+      ...["-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"],
+      ...["-serial", `file:${consoleLog}`],
+      ...["-kernel", of("vmlinuz"), "-initrd", of("initrd.gz"), "-append", "console=ttyS0 quiet panic=-1"],
+      ...disk(of("root.img"), "snapshot=on"),
+      ...disk(machine.payload, "readonly=on"),
+    ],
+  };
+}
