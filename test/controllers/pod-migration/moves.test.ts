@@ -154,6 +154,18 @@ describe("before the commit, the source goes on when", () => {
     expect(world.copyOfTarget).toBe("dead");
   });
 
+  it("its kubelet has restarted it meanwhile", async () => {
+    const world = await World.with();
+    once(world, "Restoring", () =>
+      world.kube.change(PODS, { namespace: "default", name: "counter" }, (pod) =>
+        Object.assign(pod.status?.containerStatuses?.[0] ?? {}, { containerID: "containerd://another" }),
+      ),
+    );
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "ContainerRestarted" });
+    expect(world.copyOfTarget).toBe("dead");
+  });
+
   it("the target's node is cut off after the dump: nothing there runs without a release", async () => {
     const world = await World.with();
     once(world, "Restoring", () => world.nodes.cutOff("z2", true));

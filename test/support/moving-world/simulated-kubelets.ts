@@ -39,7 +39,8 @@ export class SimulatedKubelets {
   tick(): void {
     for (const pod of this.#kube.all(PODS)) {
       if (pod.spec.nodeName === undefined) this.#schedule(pod);
-      else if (!this.cutOff.has(pod.spec.nodeName)) this.#sync(pod, pod.spec.nodeName);
+      else if (this.cutOff.has(pod.spec.nodeName)) this.#syncOffline(pod, pod.spec.nodeName);
+      else this.#sync(pod, pod.spec.nodeName);
     }
   }
 
@@ -61,6 +62,12 @@ export class SimulatedKubelets {
     else if (copy === undefined || copy === "waiting") this.#start(pod, node, uid);
     else if (copy === "dead") this.#restart(pod, node, uid);
     else this.#report(pod, uid, copy === "frozen" ? "frozen" : "up");
+  }
+
+  /** A kubelet that hears nothing goes by what it last heard, and starts again what has died. */
+  #syncOffline(pod: Pod, node: string): void {
+    const uid = pod.metadata.uid ?? "";
+    if (!this.#seenDeleted.has(uid) && this.#nodes.copy(uid) === "dead") this.#restart(pod, node, uid);
   }
 
   /** A registered target waits in its create; anything else starts. */

@@ -1,0 +1,143 @@
+import { describe, expect, it } from "vitest";
+import {
+  DELETION_COST,
+  type HandOverSituation,
+  LOWEST_COST,
+  nextStep,
+} from "../../../src/controllers/pod-migration/hand-over/plan.ts";
+import { surplusAmong } from "../../../src/controllers/pod-migration/hand-over/surplus.ts";
+import type { Pod } from "../../../src/kube/resources.ts";
+import { sourcePod } from "../../support/moving-world/source-pod.ts";
+
+function pod(part: {
+  labels?: object;
+  annotations?: object;
+  owner?: string;
+  ready?: boolean;
+  phase?: string;
+  deleted?: boolean;
+}): Pod {
+  const made = sourcePod();
+  Object.assign(made.metadata, { labels: part.labels ?? {}, annotations: part.annotations ?? {} });
+  if (part.owner) made.metadata.ownerReferences = [{ apiVersion: "v1", kind: "Owner", name: "o", uid: part.owner }];
+  if (part.deleted) Object.assign(made.metadata, { deletionTimestamp: "2026-01-01T00:00:00Z" });
+  made.status = {
+    phase: part.phase ?? "Running",
+    conditions: [{ type: "Ready", status: part.ready ? "True" : "False" }],
+  };
+  return made;
+}
+
+const UNADOPTED = { "headroom.dev/move-uid": "1" };
+const LOWERED = { [DELETION_COST]: LOWEST_COST };
+const source = (part: Parameters<typeof pod>[0] = {}) =>
+  pod({ owner: "o", ready: true, annotations: LOWERED, ...part });
+const target = (part: Parameters<typeof pod>[0] = {}) => pod({ labels: UNADOPTED, ...part });
+
+type Case = [what: string, step: string, situation: Partial<HandOverSituation>];
+
+const REPLICA_SET: Case[] = [
+  [
+    "the source's deletion cost comes first",
+    "lower-cost",
+    { source: source({ annotations: {} }), target: target({ ready: true }) },
+  ],
+  ["a copy that is ready is adopted", "adopt-target", { source: source(), target: target({ ready: true }) }],
+  ["a copy that isn't waits while the source is ready", "wait", { source: source(), target: target() }],
+  [
+    "a copy that isn't is adopted when the source isn't either",
+    "adopt-target",
+    { source: source({ ready: false }), target: target() },
+  ],
+  [
+    "a copy that doesn't run yet waits",
+    "wait",
+    { source: source({ ready: false }), target: target({ phase: "Pending" }) },
+  ],
+  [
+    "a source about to be restarted is let go first",
+    "orphan-source",
+    { source: source(), target: target(), pressed: true },
+  ],
+  [
+    "then the copy is adopted at once",
+    "adopt-target",
+    { source: pod({ annotations: LOWERED }), target: target(), pressed: true },
+  ],
+  [
+    "with the source being deleted the copy is adopted at once",
+    "adopt-target",
+    { source: source({ deleted: true }), target: target() },
+  ],
+  ["with the source gone the copy is adopted at once", "adopt-target", { target: target() }],
+  ["an adopted copy has everything", "nothing", { source: source(), target: target({ labels: {} }) }],
+  ["with the copy gone there is nothing to do", "nothing", { source: source() }],
+];
+
+const JOB: Case[] = [
+  [
+    "the source is let go first, ready copy or not",
+    "orphan-source",
+    { source: source({ annotations: {} }), target: target() },
+  ],
+  ["then the copy is adopted", "adopt-target", { source: pod({}), target: target() }],
+  ["an adopted copy has everything", "nothing", { source: pod({}), target: target({ labels: {} }) }],
+];
+
+const nothing: HandOverSituation = {
+  source: undefined,
+  target: undefined,
+  ownerKind: undefined,
+  ownerUID: "o",
+  pressed: false,
+};
+
+describe("the next step of a hand-over", () => {
+  it.each(REPLICA_SET)("to a ReplicaSet: %s (%s)", (_, step, situation) => {
+    expect(nextStep({ ...nothing, ownerKind: "ReplicaSet", ...situation }).do).toBe(step);
+  });
+
+  it.each(JOB)("to a Job: %s (%s)", (_, step, situation) => {
+    expect(nextStep({ ...nothing, ownerKind: "Job", ...situation }).do).toBe(step);
+  });
+
+  it("of a bare pod: the copy takes the labels at once", () => {
+    const situation = { source: pod({}), target: target(), ownerUID: undefined };
+    expect(nextStep({ ...nothing, ...situation }).do).toBe("adopt-target");
+  });
+});
+
+describe("a surplus pod", () => {
+  const sinceMs = Date.parse("2026-01-01T00:01:00Z");
+  const named = (uid: string, created: string, part: Parameters<typeof pod>[0] = {}) => {
+    const made = pod(part);
+    Object.assign(made.metadata, { uid, creationTimestamp: created });
+    return made;
+  };
+  const keep = named("copy", "2026-01-01T00:00:30Z");
+  const old = named("old", "2026-01-01T00:00:00Z");
+  const replacement = named("new", "2026-01-01T00:01:01Z");
+  const surplus = (owned: Pod[], desired: number, leaving?: Pod) =>
+    surplusAmong(owned, desired, { keep, leaving, sinceMs }).map(({ metadata }) => metadata.uid);
+
+  it("is the one made since the commit, beyond what its owner wants", () => {
+    expect(surplus([keep, replacement], 1)).toEqual(["new"]);
+    expect(surplus([keep, old, replacement], 2)).toEqual(["new"]);
+  });
+
+  it("is none while the owner wants as many", () => {
+    expect(surplus([keep, replacement], 2)).toEqual([]);
+  });
+
+  it("is never the copy, nor a pod from before the commit", () => {
+    expect(surplus([keep, old], 1)).toEqual([]);
+    expect(surplus([keep], 0)).toEqual([]);
+  });
+
+  it("is not made up by pods that are leaving, or have ended", () => {
+    const leaving = named("source", "2026-01-01T00:00:00Z");
+    const ended = named("ended", "2026-01-01T00:01:01Z", { phase: "Failed" });
+    expect(surplus([keep, leaving], 1, leaving)).toEqual([]);
+    expect(surplus([keep, ended], 1)).toEqual([]);
+  });
+});
