@@ -1,30 +1,42 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { load } from "js-yaml";
+import { fileURLToPath } from "node:url";
+import { loadAll } from "js-yaml";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
 import { migrationPolicySpecSchema } from "../../src/api/v1alpha1/migration-policy.ts";
 import { podMigrationSpecSchema } from "../../src/api/v1alpha1/pod-migration.ts";
+import { toPolicy } from "../../src/planning/policy.ts";
 
-const folder = new URL("../../config/", import.meta.url);
-const objectSchema = z.looseObject({ apiVersion: z.string(), kind: z.string(), spec: z.unknown() });
-const specs: Record<string, z.ZodType> = {
-  MigrationPolicy: migrationPolicySpecSchema,
-  PodMigration: podMigrationSpecSchema,
-};
+const folder = fileURLToPath(new URL("../../config/", import.meta.url));
+const documents = readdirSync(folder).flatMap((file) =>
+  loadAll(readFileSync(`${folder}${file}`, "utf8")).map((document) => {
+    // A sample is an object with these; what is not fails the tests.
+    const { kind, metadata, spec } = document as { kind: string; metadata: { name?: string }; spec: object };
+    return { file, kind, name: metadata.name, spec };
+  }),
+);
 
-const samples = readdirSync(folder)
-  .filter((name) => name.endsWith(".yaml"))
-  .map((name) => ({ name, object: objectSchema.parse(load(readFileSync(new URL(name, folder), "utf8"))) }));
+describe("the samples", () => {
+  it.each(documents.filter(({ kind }) => kind === "MigrationPolicy"))(
+    "$file is a policy that can be evaluated",
+    (sample) => {
+      const parsed = migrationPolicySpecSchema.strict().parse(sample.spec);
+      expect(toPolicy(sample.name ?? "", parsed).name).toBe(sample.name);
+    },
+  );
 
-describe("the samples in config/", () => {
-  it.each(samples.filter(({ object }) => object.kind in specs))("are valid: $name", ({ object }) => {
-    expect(object.apiVersion).toBe("headroom.dev/v1alpha1");
-    expect(() => specs[object.kind]?.parse(object.spec)).not.toThrow();
-  });
+  it.each(documents.filter(({ kind }) => kind === "PodMigration"))(
+    "$file is a move that kubectl apply takes",
+    (sample) => {
+      expect(sample.name).toBeDefined();
+      expect(podMigrationSpecSchema.parse(sample.spec)).toMatchObject(sample.spec);
+    },
+  );
 
-  it("are there for both resources", () => {
-    expect(new Set(samples.map(({ object }) => object.kind))).toEqual(
-      new Set(["MigrationPolicy", "PodMigration", "Pod"]),
+  it("move the pod that comes with them, and the policy selects it", () => {
+    const pods = documents.filter(({ kind }) => kind === "Pod").map(({ name }) => name);
+    const moved = documents.filter(({ kind }) => kind === "PodMigration").map(({ spec }) => Object.entries(spec));
+    expect(moved.every((fields) => fields.some(([key, value]) => key === "podName" && pods.includes(value)))).toBe(
+      true,
     );
   });
 });

@@ -29,10 +29,10 @@ type Check = (input: EligibilityInput) => Reason | undefined;
 
 /** Whose pods are never moved. */
 const PROTECTED_NAMESPACES: ReadonlySet<string> = new Set(["kube-system"]);
-const NODE_BOUND_OWNERS: Readonly<Record<string, string>> = { DaemonSet: "DaemonSetPod", Node: "MirrorPod" };
+const NODE_BOUND_OWNERS: Readonly<Record<string, string>> = { DaemonSet: "DaemonSet", Node: "MirrorPod" };
 
 const running: Check = ({ pod }) =>
-  pod.phase === "Running" ? undefined : { reason: "NotRunning", message: `the pod is ${pod.phase}` };
+  pod.phase === "Running" ? undefined : { reason: "PodNotRunning", message: `the pod is ${pod.phase}` };
 
 const optedOut: Check = ({ pod }) =>
   pod.annotations[MOVE_ANNOTATION] === "false"
