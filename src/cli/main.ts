@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { Command, CommanderError } from "commander";
+import { installLeanClient } from "../kube/lean-client/install.ts";
 import { describeError } from "../logging/plain-fields.ts";
 import { COMMANDS, type CommandEntry } from "./commands.ts";
 import { CommandFailure, EXIT, EXIT_CODES_HELP } from "./failure.ts";
@@ -10,6 +11,7 @@ import { paletteFor } from "./terminal.ts";
 /** @param argv as process.argv; resolves to the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {
   try {
+    installLeanClient();
     await honourDotEnv();
     const program = await programFor(argv);
     if (argv.length <= 2) program.help();

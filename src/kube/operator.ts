@@ -5,13 +5,13 @@
  */
 
 import type { ResourceEvent, ResourceMeta } from "@dot-i/k8s-operator";
-import type { KubeConfig } from "@kubernetes/client-node";
-import { CoreV1Api } from "@kubernetes/client-node";
+import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "../logging/logger.ts";
 import type { KubeClient, KubeObject, ObjectRef, ResourceKind } from "./client.ts";
 import { type Clock, sleep } from "./clock.ts";
 import type { Controller, ControllerContext, Term } from "./controller.ts";
 import { ControllerRunner } from "./controller-runner.ts";
+import { registerDefinition } from "./custom-resource-definitions.ts";
 import { discoverKind, fromEvent, kindFromId, metaFor } from "./discovery.ts";
 import { EventHandlers } from "./event-handlers.ts";
 import { KubeEventRecorder } from "./event-recorder.ts";
@@ -20,6 +20,7 @@ import { HttpKubeClient } from "./http-client.ts";
 import { LeaderElection } from "./leader-election.ts";
 import { OperatorMetrics } from "./metrics.ts";
 import { Operator, ResourceEventType } from "./operator-base.ts";
+import { collectionPath } from "./paths.ts";
 import { type Change, MemoryStore } from "./store.ts";
 import { StoreSet } from "./stores.ts";
 import { KubeConfigTransport, type Transport } from "./transport.ts";
@@ -189,6 +190,21 @@ export class HeadroomOperator extends Operator {
     const handlers = new EventHandlers({ kind, clock: this.#options.clock, logger: this.#log, onEvent });
     this.#handlers.push(handlers);
     this.#watch(kind, new MemoryStore<KubeObject>(), (change) => handlers.push(change), namespace);
+  }
+
+  protected override getCustomResourceApiUri(
+    group: string,
+    version: string,
+    plural: string,
+    namespace?: string,
+  ): string {
+    const kind = { group, version, plural, kind: "", namespaced: namespace !== undefined };
+    return this.#transport.server + collectionPath(kind, namespace);
+  }
+
+  /** Creates the definition that the file holds, unless there is one of its name. */
+  protected override registerCustomResourceDefinition(crdFile: string): ReturnType<typeof registerDefinition> {
+    return registerDefinition(this.client, crdFile);
   }
 
   /** Replaces the status, if the object is still the version that `meta` names. Rejects with a KubeError. */
