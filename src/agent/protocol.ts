@@ -167,6 +167,7 @@ export type AgentErrorBody = z.infer<typeof agentErrorSchema>;
 /**
  * The routes. All commands are POST with the schemas above; `:uid` is the move's UID.
  *   GET  /v1/features                      → featuresSchema
+ *   GET  /v1/warm                          → {}: opens a connection ahead of time, for controller and peers
  *   POST /v1/inspect            (source)   → sourceFactsSchema
  *   GET  /v1/moves                         → { moves: moveRecordSchema[] }
  *   POST /v1/moves/:uid/target/{register,receive,restore,release,abort,cleanup}

@@ -4,13 +4,14 @@ import type { Role } from "./move-records.ts";
 import type { StepName } from "./steps.ts";
 
 export type Route =
-  | { kind: "features" | "inspect" | "moves" | "enrolment" | "certificate" }
+  | { kind: "features" | "warm" | "inspect" | "moves" | "enrolment" | "certificate" }
   | { kind: "step"; role: Role; step: StepName; moveUID: string }
   | { kind: "files"; moveUID: string; part: string; name: string | undefined }
   | { kind: "none" };
 
 const PLAIN: Record<string, Route> = {
   "GET /v1/features": { kind: "features" },
+  "GET /v1/warm": { kind: "warm" },
   "POST /v1/inspect": { kind: "inspect" },
   "GET /v1/moves": { kind: "moves" },
   "GET /v1/enrolment": { kind: "enrolment" },
@@ -55,5 +56,6 @@ function isStep(role: Role, text: string | undefined): text is StepName {
 export function mayUse(client: Client, route: Route, enrolled: boolean): boolean {
   if (route.kind === "enrolment" || route.kind === "certificate") return client.kind === "controller";
   if (!enrolled) return false;
+  if (route.kind === "warm") return client.kind !== "stranger";
   return route.kind === "files" ? client.kind === "agent" : client.kind === "controller";
 }

@@ -111,6 +111,8 @@ export class AgentServer {
     switch (route.kind) {
       case "features":
         return await runtime.features();
+      case "warm":
+        return {};
       case "moves":
         return { moves: this.#commands.list() };
       case "enrolment":

@@ -120,7 +120,7 @@ export class AgentDriver implements CheckpointDriver {
     const deadline = performance.now() + limitMs;
     try {
       for (;;) {
-        const timeoutMs = Math.min(ATTEMPT_MS, Math.max(1, deadline - performance.now()));
+        const timeoutMs = Math.ceil(Math.min(ATTEMPT_MS, Math.max(1, deadline - performance.now())));
         try {
           return await this.#client(node).call({ method, path, body, timeoutMs });
         } catch (error) {

@@ -16,6 +16,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./controller.ts")).addControllerCommand,
   },
   {
+    name: "agent",
+    summary: "run a node's agent: dumps, restores and releases containers",
+    load: async () => (await import("./agent.ts")).addAgentCommand,
+  },
+  {
     name: "move",
     summary: "move a pod to another node, with its memory",
     load: async () => (await import("./move.ts")).addMoveCommand,

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
+import { finished } from "node:stream/promises";
 
 const COMMON = ["--format=posix", "--numeric-owner", "--sparse", "--acls", "--xattrs", "--xattrs-include=*"];
 const OVERLAY_OWN = "--xattrs-exclude=trusted.overlay.*";
@@ -22,19 +22,23 @@ export function packFolder(directory: string): Archive {
   return archive;
 }
 
-/** Unpacks into `directory`, over what is there. */
+/** Unpacks into `directory`, over what is there. Rejects when the body is cut short, wherever that is. */
 export async function unpack(directory: string, body: Readable): Promise<void> {
   const archive = start(["-C", directory, ...COMMON, "-p", "--same-owner", "--overwrite-dir", "-xf", "-"]);
+  const { stdin } = archive.child;
   archive.child.stdout.resume();
-  const fed = pipeline(body, archive.child.stdin).catch((error: unknown) => error);
-  await archive.done;
-  const failure = await fed;
-  if (failure instanceof Error && !isBrokenPipe(failure)) throw failure;
-}
-
-/** tar stops reading at the archive's end mark, which may come before the stream's end. */
-function isBrokenPipe(error: Error): boolean {
-  return "code" in error && error.code === "EPIPE";
+  stdin.on("error", () => undefined); // a tar that died is told by its exit code
+  // tar stops reading at the archive's end mark, which may come before the body's end.
+  stdin.once("close", () => {
+    body.unpipe(stdin);
+    body.resume();
+  });
+  const whole = finished(body, { writable: false }).catch((error: unknown) => {
+    archive.child.kill();
+    throw error;
+  });
+  body.pipe(stdin);
+  await Promise.all([whole, archive.done]);
 }
 
 export interface Archive {

@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { z } from "zod";
+import { type Amount, amountBytes } from "../../api/quantity.ts";
 import { AgentError } from "../agent-error.ts";
 import type {
   DumpCommand,
@@ -52,8 +53,8 @@ export interface HostRuntimeOptions {
   agentVersion: string;
   /** Address that the page server listens on. */
   nodeAddress: string;
-  /** All moves' staging areas together; undefined: the node's memory. */
-  stagingBudgetBytes: number | undefined;
+  /** All moves' staging areas together, of the node's memory. */
+  stagingBudget: Amount;
   /** Is the runtime handler in containerd's running configuration, and if not, why? */
   handler: () => Promise<{ installed: boolean; message?: string }>;
   /** Longest that a dump may take, milliseconds. */
@@ -192,9 +193,8 @@ export class HostRuntime implements NodeRuntime {
   }
 
   #budget(): number {
-    if (this.#options.stagingBudgetBytes !== undefined) return this.#options.stagingBudgetBytes;
     const total = /^MemTotal:\s+(\d+) kB/m.exec(readFileSync(this.#host.path("/proc/meminfo"), "utf8"))?.[1];
-    return Number(total ?? 0) * 1024;
+    return amountBytes(this.#options.stagingBudget, Number(total ?? 0) * 1024);
   }
 
   /** The port that a page server listens, or has listened, on. */
@@ -203,7 +203,7 @@ export class HostRuntime implements NodeRuntime {
     const known = readIfThere(file);
     const taken = this.#listeners.has(moveUID) || wasStarted(this.#host, pageServerOf(moveUID));
     if (known !== undefined && taken) return receivingSchema.parse(JSON.parse(known)).port;
-    const groups = makeMoveGroup(this.#host, moveUID, wanted.stagingBytes + GROUP_SLACK_BYTES);
+    const groups = makeMoveGroup(this.#host, moveUID, Math.ceil(wanted.stagingBytes) + GROUP_SLACK_BYTES);
     const listening = { moveUID, address: this.#options.nodeAddress, groups, ...wanted };
     const listener = await listenForPages(this.#host, listening, this.#options.warn);
     this.#listeners.set(moveUID, listener);

@@ -1,0 +1,6 @@
+/** Whether containerd knows the runtime handler. */
+export interface HandlerStatus {
+  installed: boolean;
+  /** Why not, and what to do. */
+  message?: string;
+}

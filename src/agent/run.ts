@@ -1,0 +1,84 @@
+/** Puts an agent together from its configuration, and keeps it going until it is told to stop. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AgentConfig } from "../config/agent-config.ts";
+import type { Logger } from "../logging/logger.ts";
+import type { HandlerStatus } from "./containerd/handler.ts";
+import { EnrolledIdentity } from "./enrolled-identity.ts";
+import { type Host, hostOfProcessOne, thisHost } from "./host/host.ts";
+import { HostRuntime } from "./host/host-runtime.ts";
+import { RUN_DIRECTORY, STATE_DIRECTORY } from "./host/layout.ts";
+import { type AgentIdentity, FixedIdentity } from "./identity.ts";
+import { FileMoveRecords } from "./move-records.ts";
+import { connectPeer } from "./peer.ts";
+import { AgentServer } from "./server.ts";
+
+const UPKEEP_INTERVAL_MS = 15_000;
+const DUMP_LIMIT_MS = 600_000;
+/** Below the kubelet's two minutes, as the runtime wrapper's own limit. */
+const CREATE_LIMIT_MS = 110_000;
+
+export function hostOf(config: Pick<AgentConfig, "host">): Host {
+  return config.host === "here" ? thisHost() : hostOfProcessOne();
+}
+
+export interface AgentRun {
+  config: AgentConfig;
+  version: string;
+  logger: Logger;
+  handler: () => Promise<HandlerStatus>;
+}
+
+/** Starts the agent. `stop` closes its port; what moves have started on the node goes on without it. */
+export async function startAgent({ config, version, logger, handler }: AgentRun): Promise<{ stop(): Promise<void> }> {
+  const host = hostOf(config);
+  const identity = await identityOf(config, host);
+  const runtime = new HostRuntime({
+    host,
+    agentVersion: version,
+    nodeAddress: config.address,
+    stagingBudget: config.stagingBudget,
+    handler,
+    dumpMs: DUMP_LIMIT_MS,
+    restore: { createMs: CREATE_LIMIT_MS, restoreMs: DUMP_LIMIT_MS },
+    warn: (message) => logger.warn(message),
+  });
+  const records = new FileMoveRecords(host.path(join(STATE_DIRECTORY, "moves")), (file, error) =>
+    logger.warn("a move's record is damaged", { file, error: String(error) }),
+  );
+  const server = new AgentServer({
+    node: config.node,
+    runtime,
+    records,
+    identity,
+    connectPeer: connectPeer(identity),
+    log: logger,
+  });
+  await server.start({ host: config.address, port: config.port });
+  logger.info("agent listens", { node: config.node, address: config.address, port: server.port });
+  const upkeep = setInterval(() => {
+    runtime.sweep();
+    if (identity instanceof EnrolledIdentity) identity.refresh();
+  }, UPKEEP_INTERVAL_MS);
+  return {
+    stop: async () => {
+      clearInterval(upkeep);
+      await server.stop();
+    },
+  };
+}
+
+async function identityOf(config: AgentConfig, host: Host): Promise<AgentIdentity> {
+  const folder = config.tlsDirectory;
+  if (folder) {
+    const read = (name: string) => readFileSync(join(folder, name), "utf8");
+    return new FixedIdentity({ key: read("tls.key"), certificate: read("tls.crt"), authority: read("ca.crt") });
+  }
+  return await EnrolledIdentity.load({
+    node: config.node,
+    directory: host.path(join(RUN_DIRECTORY, "agent")),
+    authorityFile: config.authorityFile,
+    tokenFile: config.tokenFile,
+    now: () => Date.now(),
+  });
+}
