@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { API_VERSION } from "../../../src/api/v1alpha1/group.ts";
 import { sleep, systemClock } from "../../../src/kube/clock.ts";
 import { arrayAt, stringAt } from "../../../src/sandbox/api-server/json.ts";
@@ -12,7 +11,9 @@ import { installHeadroom } from "../../../src/sandbox/installation.ts";
 import { SimulatedCluster } from "../../../src/sandbox/nodes/cluster.ts";
 import { median } from "../measure.ts";
 
-const HEADROOM = fileURLToPath(new URL("../../../scripts/headroom.js", import.meta.url));
+/** What the image runs, when it has been built; Node needs more memory to run from source. */
+const BUILT = new URL("../../../dist/cli/main.js", import.meta.url);
+const SOURCE = new URL("../../../src/cli/main.ts", import.meta.url);
 const SETTLE_MS = 20_000;
 const SLICE_MS = 10_000;
 const SLICES = 6;
@@ -56,10 +57,19 @@ async function observe(server: SandboxApiServer, directory: string): Promise<str
 }
 
 function startController(kubeconfig: string): ChildProcess {
-  const { PATH = "", HOME = "" } = process.env;
-  const env = { PATH, HOME, KUBECONFIG: kubeconfig, POD_NAME: "headroom-controller-0", LOG_FORMAT: "json" };
-  const args = [HEADROOM, "controller", "--http-port", "0", "--http-host", "127.0.0.1"];
-  return spawn(process.execPath, args, { stdio: "ignore", env });
+  const { PATH = "", HOME = "", NODE_OPTIONS = "" } = process.env;
+  const env = {
+    PATH,
+    HOME,
+    NODE_OPTIONS,
+    KUBECONFIG: kubeconfig,
+    POD_NAME: "headroom-controller-0",
+    LOG_FORMAT: "json",
+  };
+  const argv = ["node", "headroom", "controller", "--http-port", "0", "--http-host", "127.0.0.1"];
+  const main = existsSync(BUILT) ? BUILT : SOURCE;
+  const script = `const { main } = await import("${main.href}"); process.exitCode = await main(${JSON.stringify(argv)});`;
+  return spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "ignore", env });
 }
 
 async function policyReady(server: SandboxApiServer, limit: AbortSignal): Promise<void> {
@@ -83,7 +93,8 @@ async function sample(pid: number): Promise<string> {
     sizes.push(residentMiB(pid));
   }
   const percent = (median(shares) * 100).toFixed(2);
-  return `  median of ${SLICES}: ${median(sizes).toFixed(0)} MiB resident, ${percent} % of a core`;
+  const origin = existsSync(BUILT) ? "built" : "from source; npm run build shows what the image runs";
+  return `  median of ${SLICES}: ${median(sizes).toFixed(0)} MiB resident, ${percent} % of a core (${origin})`;
 }
 
 function policy() {
