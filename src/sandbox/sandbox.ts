@@ -2,13 +2,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, sleep } from "../kube/clock.ts";
-import { sandboxIdentity } from "./agent/sandbox-identity.ts";
-import { SimulatedAgent } from "./agent/simulated-agent.ts";
-import { SimulatedRuntime } from "./agent/simulated-runtime.ts";
+import { AgentDaemonSet } from "./agent/agent-daemon-set.ts";
+import type { SimulatedAgent } from "./agent/simulated-agent.ts";
 import { arrayAt, stringAt } from "./api-server/json.ts";
 import { SandboxApiServer, type SandboxOptions } from "./api-server/server.ts";
 import { ControllerProcess } from "./controller-process.ts";
-import { agentPod, HEADROOM_NAMESPACE, installHeadroom } from "./installation.ts";
+import { installHeadroom } from "./installation.ts";
 import { type NodeSpec, SimulatedCluster } from "./nodes/cluster.ts";
 import type { KubeletTiming } from "./nodes/kubelet.ts";
 
@@ -31,10 +30,10 @@ const STAGING_BUDGET_BYTES = 8 * 2 ** 30;
 export class Sandbox {
   readonly server: SandboxApiServer;
   readonly cluster: SimulatedCluster;
-  readonly agents = new Map<string, SimulatedAgent>();
   readonly kubeconfigFile: string;
   readonly #parts: SandboxParts;
   #controller: ControllerProcess | undefined;
+  #agents: AgentDaemonSet | undefined;
 
   private constructor(parts: SandboxParts, server: SandboxApiServer) {
     const { clock, nodes, timing, directory } = parts;
@@ -45,26 +44,28 @@ export class Sandbox {
     writeFileSync(this.kubeconfigFile, server.kubeconfig(), { mode: 0o600 });
   }
 
+  /** By node. */
+  get agents(): ReadonlyMap<string, SimulatedAgent> {
+    return this.#agents?.agents ?? new Map();
+  }
+
   static async start(parts: SandboxParts): Promise<Sandbox> {
     const server = await SandboxApiServer.start({ now: parts.clock.now, ...parts.api });
     const sandbox = new Sandbox(parts, server);
-    if (parts.headroom) await sandbox.#install();
+    if (parts.headroom) sandbox.#install();
     return sandbox;
   }
 
-  async #install(): Promise<void> {
+  #install(): void {
     installHeadroom(this.server);
-    for (const node of this.cluster.nodes.values()) {
-      const options = { node, bandwidth: this.#parts.bandwidth ?? BANDWIDTH, stagingBudgetBytes: STAGING_BUDGET_BYTES };
-      const agent = new SimulatedAgent({
-        node: node.name,
-        runtime: () => new SimulatedRuntime(options),
-        identity: await sandboxIdentity(this.server, node.name),
-      });
-      await agent.start();
-      this.agents.set(node.name, agent);
-      agentPod(this.server, node.name, agent.port);
-    }
+    this.#agents = new AgentDaemonSet({
+      server: this.server,
+      nodes: this.cluster.nodes.values(),
+      directory: join(this.#parts.directory, "nodes"),
+      bandwidth: this.#parts.bandwidth ?? BANDWIDTH,
+      stagingBudgetBytes: STAGING_BUDGET_BYTES,
+      now: this.#parts.clock.now,
+    });
   }
 
   /** `headroom controller` as a child process; its log is in the sandbox's directory. */
@@ -92,9 +93,7 @@ export class Sandbox {
   async close(): Promise<void> {
     await this.#controller?.stop();
     this.cluster.stop();
-    for (const agent of this.agents.values()) await agent.kill();
+    await this.#agents?.close();
     await this.server.close();
   }
 }
-
-export { HEADROOM_NAMESPACE };

@@ -2,8 +2,9 @@
  * A simulated node's agent: the real HTTPS server, enrolment, epochs and records, in front of a simulated runtime. It can be
  * killed and started again; what an agent keeps on its node's disk, and what runs on the node, outlives it.
  */
-
-import type { AgentIdentity } from "../../agent/identity.ts";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { EnrolledIdentity } from "../../agent/enrolled-identity.ts";
 import { MemoryMoveRecords } from "../../agent/move-records.ts";
 import type { NodeRuntime } from "../../agent/node-runtime.ts";
 import { connectPeer } from "../../agent/peer.ts";
@@ -12,14 +13,16 @@ import { type AgentLog, AgentServer } from "../../agent/server.ts";
 export interface AgentParts {
   node: string;
   runtime: () => NodeRuntime;
-  /** Key and certificate are on the node's disk: the same identity in every incarnation. */
-  identity: AgentIdentity;
+  /** The node's disk: key, certificate, and what a pod would have mounted. */
+  directory: string;
+  now: () => number;
   log?: AgentLog;
 }
 
 const SILENT: AgentLog = { info: () => {}, warn: () => {} };
 
 export class SimulatedAgent {
+  readonly node: string;
   readonly #parts: AgentParts;
   readonly #records = new MemoryMoveRecords();
   #server: AgentServer | undefined;
@@ -28,6 +31,8 @@ export class SimulatedAgent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.node = parts.node;
+    mkdirSync(parts.directory, { recursive: true, mode: 0o700 });
   }
 
   get port(): number {
@@ -38,16 +43,23 @@ export class SimulatedAgent {
     return this.#server !== undefined;
   }
 
+  /** What the pod mounts: the authority that the controller published, and the token that tells who this agent is. */
+  mount(file: "ca.crt" | "token", content: string): void {
+    writeFileSync(join(this.#parts.directory, file), content, { mode: 0o600 });
+  }
+
+  /** `ca.crt` must be mounted. */
   async start(): Promise<void> {
-    const { node, runtime, identity, log } = this.#parts;
-    const server = new AgentServer({
+    const { node, runtime, directory, now, log } = this.#parts;
+    const identity = await EnrolledIdentity.load({
       node,
-      runtime: runtime(),
-      records: this.#records,
-      identity,
-      connectPeer: connectPeer(identity),
-      log: log ?? SILENT,
+      directory,
+      authorityFile: join(directory, "ca.crt"),
+      tokenFile: join(directory, "token"),
+      now,
     });
+    const parts = { node, runtime: runtime(), records: this.#records, identity };
+    const server = new AgentServer({ ...parts, connectPeer: connectPeer(identity), log: log ?? SILENT });
     await server.start({ host: "127.0.0.1", port: this.#port });
     this.#port = server.port;
     this.#server = server;

@@ -61,12 +61,10 @@ export class SimulatedRuntime implements NodeRuntime {
   }
 
   inspect(source: Source): Promise<SourceFacts> {
-    const container = this.#container(source);
-    if (!container) return Promise.reject(new AgentError("SourceGone", `no container ${source.containerID}`));
-    const { process } = container;
+    const process = this.#container(source)?.process;
     return Promise.resolve({
-      running: process.state === "running",
-      memoryBytes: process.memoryBytes,
+      running: process !== undefined && process.state !== "dead",
+      memoryBytes: process?.memoryBytes ?? 0,
       filesBytes: 0,
       processes: 1,
       establishedTcp: [],
@@ -75,7 +73,9 @@ export class SimulatedRuntime implements NodeRuntime {
   }
 
   async register({ moveUID, podUID }: RegisterCommand): Promise<void> {
-    if (this.#node.registrations.get(podUID)?.moveUID === moveUID) return;
+    const present = this.#node.registrations.get(podUID);
+    if (present?.moveUID === moveUID) return;
+    if (present) throw new AgentError("WrongState", `pod ${podUID} is the target of another move, ${present.moveUID}`);
     this.#node.registrations.set(podUID, { moveUID, barred: false });
   }
 
@@ -110,9 +110,11 @@ export class SimulatedRuntime implements NodeRuntime {
     const { image } = this.#staging(moveUID);
     if (!image) throw new AgentError("RestoreFailed", "the checkpoint is not complete");
     const startedMs = this.#node.clock.now();
-    if (!registration.restored) {
+    while (!registration.restored) {
       await this.#createWaits(registration, signal);
       await this.#pass(RESTORE_MS, signal);
+      // The kubelet may have lost its patience meanwhile, and ask again later.
+      if (!registration.waiting) continue;
       // The pages live in the container from here on.
       this.#staging(moveUID).bytes = 0;
       this.#node.restore(registration, image);
@@ -126,11 +128,12 @@ export class SimulatedRuntime implements NodeRuntime {
   async release({ moveUID, podUID }: Command & { podUID: string }): Promise<Released> {
     const registration = this.#node.registrations.get(podUID);
     const container = registration?.restored ?? this.#node.containerOf(podUID);
+    // From here on the kubelet's restarts are ordinary ones, whatever has become of the copy.
+    if (registration?.moveUID === moveUID) this.#node.registrations.delete(podUID);
     if (!container || container.process.state === "dead") {
-      throw new AgentError("ReleaseFailed", "the restored container is not there any more");
+      throw new AgentError("ReleaseFailed", "the held container has died; the kubelet starts the pod anew");
     }
     container.process.resume();
-    if (registration?.moveUID === moveUID) this.#node.registrations.delete(podUID);
     return { releasedAtMs: this.#node.clock.now() };
   }
 
@@ -141,8 +144,10 @@ export class SimulatedRuntime implements NodeRuntime {
     registration.restored?.process.kill();
   }
 
-  async cleanupTarget({ moveUID }: Command & { podUID: string }): Promise<void> {
+  async cleanupTarget({ moveUID, podUID }: Command & { podUID: string }): Promise<void> {
     this.#node.staging.delete(moveUID);
+    const registration = this.#node.registrations.get(podUID);
+    if (registration?.moveUID === moveUID) this.#node.bar(registration);
   }
 
   async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {
@@ -160,14 +165,11 @@ export class SimulatedRuntime implements NodeRuntime {
   }
 
   async resume({ source }: SourceCommand): Promise<void> {
-    this.#sourceOf(source).process.resume();
+    this.#container(source)?.process.resume();
   }
 
   async kill({ source }: SourceCommand): Promise<void> {
-    const container = this.#container(source);
-    if (!container || container.process.state === "dead") return;
-    if (container.process.state !== "frozen") throw new AgentError("WrongState", "the source is not frozen");
-    container.process.kill();
+    this.#container(source)?.process.kill();
   }
 
   async cleanupSource(): Promise<void> {}
