@@ -16,7 +16,7 @@ const PHASE_LIMIT_MS: Partial<Record<Phase, number>> = {
   Preflight: 60_000,
   Preparing: 300_000,
   Frozen: 60_000,
-  Restoring: 60_000,
+  Restoring: 30_000,
 };
 
 export function interruption(move: Move, nowMs: number): Refusal | undefined {

@@ -154,6 +154,33 @@ describe("before the commit, the source goes on when", () => {
     expect(world.copyOfTarget).toBe("dead");
   });
 
+  it.each(["dump", "restore"] as const)("%s never answers", async (step) => {
+    const world = await World.with();
+    Object.assign(world.nodes, { [step]: () => new Promise(() => {}) });
+    const end = world.toTheEnd();
+    for (let second = 0; second < 120 && !world.ended; second++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      world.clock.advance(1_000);
+    }
+    await end;
+    expect(world.phase).toBe("RolledBack");
+    expectSourceGoesOn(world);
+  });
+
+  it("it is cancelled during a long dump", async () => {
+    const world = await World.with();
+    world.nodes.dump = () => new Promise(() => {});
+    const end = world.toTheEnd();
+    for (let second = 0; second < 20 && !world.ended; second++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      world.clock.advance(1_000);
+      if (second === 5) world.editMove(({ spec }) => Object.assign(spec, { cancel: true }));
+    }
+    await end;
+    expect(world.phase).toBe("Cancelled");
+    expectSourceGoesOn(world);
+  });
+
   it("its kubelet has restarted it meanwhile", async () => {
     const world = await World.with();
     once(world, "Restoring", () =>

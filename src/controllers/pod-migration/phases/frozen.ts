@@ -5,11 +5,12 @@
 import type { Dumped, MoveRecord } from "../../../agent/protocol.ts";
 import { attempt, type DriverFailure, inWords } from "../driver-failure.ts";
 import { advance, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
-import { readSource } from "../pods.ts";
+import { gateDelayMs, heldBackUntilDump } from "../pace.ts";
+import { readSource, readTarget, removeGate } from "../pods.ts";
 import { type MoveRun, moveId, type Sending, sourceOf, targetOf } from "../run.ts";
 import { openForSource } from "../sending.ts";
 import { timeText } from "../status.ts";
-import { watchedDump } from "../watched-dump.ts";
+import { watched } from "../watched.ts";
 
 const RETRY_MS = 500;
 
@@ -42,15 +43,24 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
   const { node, container } = sourceOf(run.move);
   const options = { ...sending, tcp: run.move.spec.tcp };
   const startedMs = run.deps.clock.now();
-  const result = await watchedDump(
-    run,
-    attempt(run.deps.driver.dump(node, moveId(run), container, options)),
-    startedMs,
-  );
+  const answer = attempt(run.deps.driver.dump(node, moveId(run), container, options));
+  const result = await watched(run, answer, () => letGoInTime(run, startedMs));
   // The way that was opened is used up: whoever tries again opens one anew.
   delete run.scratch.sending;
   if ("kind" in result) return result;
-  return result.ok ? dumped(run, result.value) : failed("DumpFailed", result.failure);
+  if (!result.ok) return failed("DumpFailed", result.failure);
+  if (heldBackUntilDump(run.move)) await letGo(run);
+  return dumped(run, result.value);
+}
+
+async function letGoInTime(run: MoveRun, startedMs: number): Promise<void> {
+  const due = run.deps.clock.now() - startedMs >= gateDelayMs(run.move);
+  if (heldBackUntilDump(run.move) && due) await letGo(run);
+}
+
+async function letGo(run: MoveRun): Promise<void> {
+  const target = await readTarget(run);
+  if (target) await removeGate(run, target);
 }
 
 /** The restore is called at once; the phase is written while it runs. */

@@ -11,6 +11,7 @@ import { advance, type Outcome, rollBack, wait } from "../outcome.ts";
 import { readSource } from "../pods.ts";
 import { bareId } from "../preflight/pod-facts.ts";
 import { type Move, type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
+import { watched } from "../watched.ts";
 
 const RETRY_MS = 500;
 
@@ -18,8 +19,11 @@ export async function restoring(run: MoveRun): Promise<Outcome> {
   const { node, podUID } = targetOf(run.move);
   const restore = run.scratch.restore ?? run.deps.driver.restore(node, moveId(run), { podUID });
   delete run.scratch.restore;
-  const [restored, source] = await Promise.all([attempt(restore), readSource(run)]);
-  return decide(run.move, restored, source, run.deps.clock.now());
+  const source = readSource(run);
+  source.catch(() => {}); // awaited below unless the restore is given up
+  const restored = await watched(run, attempt(restore));
+  if ("kind" in restored) return restored;
+  return decide(run.move, restored, await source, run.deps.clock.now());
 }
 
 /**

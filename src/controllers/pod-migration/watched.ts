@@ -1,0 +1,49 @@
+/** Awaits a step on a node that may take long, and meanwhile sees a cancellation or the end of its time. */
+import { POD_MIGRATIONS } from "../../api/v1alpha1/pod-migration.ts";
+import { KubeError } from "../../kube/client.ts";
+import { sleep } from "../../kube/clock.ts";
+import type { Attempt } from "./driver-failure.ts";
+import { interruption } from "./interruption.ts";
+import { type Outcome, rollBack } from "./outcome.ts";
+import { isMove, type MoveRun } from "./run.ts";
+
+/** Steps shorter than this are never looked at. */
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * The step's answer; or the roll-back for which it is given up: what it still does on its node is ended by the roll-back.
+ * @param meanwhile done at each look.
+ */
+export async function watched<T>(
+  run: MoveRun,
+  step: Promise<Attempt<T>>,
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<Attempt<T> | Outcome> {
+  const ended = new AbortController();
+  const settled = step.finally(() => ended.abort());
+  settled.catch(() => {}); // awaited below unless the step is given up
+  while (true) {
+    const first = await Promise.race([settled, sleep(run.deps.clock, LOOK_EVERY_MS, ended.signal)]);
+    if (first !== undefined || ended.signal.aborted) return settled;
+    const interrupted = await look(run, meanwhile);
+    if (interrupted) return interrupted;
+  }
+}
+
+/** An API server that doesn't answer must not end what is under way. */
+async function look(run: MoveRun, meanwhile: () => Promise<void>): Promise<Outcome | undefined> {
+  try {
+    await meanwhile();
+    const { namespace, name } = run.move.metadata;
+    const latest = await run.deps.client.get(POD_MIGRATIONS, { namespace, name });
+    const reason = latest && isMove(latest) ? interruption(latest, run.deps.clock.now()) : undefined;
+    return reason ? rollBack(reason.reason, reason.message) : undefined;
+  } catch (error) {
+    if (!(error instanceof KubeError)) throw error;
+    run.deps.logger.warn("a look at the API failed during a move", {
+      move: run.move.metadata.name,
+      error: error.message,
+    });
+    return undefined;
+  }
+}
