@@ -1,6 +1,7 @@
 /** `headroom controller`: the operator with both controllers, its probes, and an end that leaves nothing half done. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { setFlagsFromString } from "node:v8";
 import { type Command, Option } from "commander";
 import { type ControllerConfig, controllerSettings, readControllerConfig } from "../config/controller-config.ts";
 import type { Setting } from "../config/settings.ts";
@@ -38,6 +39,8 @@ function environmentOnly(): string {
 }
 
 async function runController(config: ControllerConfig): Promise<void> {
+  // A controller makes little garbage: a young generation of 3 MiB in place of 48 does.
+  setFlagsFromString("--max-semi-space-size=1");
   const logger = loggerFor(config);
   // The operator's base class loads the default kubeconfig by itself.
   if (config.kubeconfig) process.env.KUBECONFIG = config.kubeconfig;
@@ -50,7 +53,7 @@ async function runController(config: ControllerConfig): Promise<void> {
     identity: `${config.podName ?? hostname()}_${randomUUID().slice(0, 8)}`,
     metrics,
   });
-  await registerControllers(operator, config);
+  const connections = registerControllers(operator, config);
   const probes = await startProbeServer({
     port: config.httpPort,
     ...(config.httpHost ? { host: config.httpHost } : {}),
@@ -60,6 +63,7 @@ async function runController(config: ControllerConfig): Promise<void> {
   });
   logger.info("controller started", { namespace: config.namespace, httpPort: probes.port });
   await untilSignalled(operator, logger);
+  await connections.close();
   await probes.close();
 }
 

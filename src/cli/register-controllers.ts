@@ -1,14 +1,25 @@
 /** Puts the controllers together from their parts. */
 import type { ControllerConfig } from "../config/controller-config.ts";
+import { agentConnections } from "../controllers/agent-enrolment/controller.ts";
+import { placementNow } from "../controllers/migration-policy/choose-placement.ts";
 import { figureCollector } from "../controllers/migration-policy/collect-figures.ts";
 import { migrationPolicyController } from "../controllers/migration-policy/controller.ts";
+import { podMigrationController } from "../controllers/pod-migration/controller.ts";
+import { leftoversController } from "../controllers/pod-migration/leftovers.ts";
 import type { HeadroomOperator } from "../kube/operator.ts";
 import { createMetricsSources } from "../metrics/sources.ts";
 
-export async function registerControllers(operator: HeadroomOperator, config: ControllerConfig): Promise<void> {
+/** Returns what is to be closed when the operator has stopped. */
+export function registerControllers(operator: HeadroomOperator, config: ControllerConfig): { close(): Promise<void> } {
   const { context } = operator;
   const { client: kube, clock, stores } = context;
   const sources = createMetricsSources({ kube, clock, influx: config.influx, kubeletSummary: config.kubeletSummary });
   const collect = figureCollector(sources, stores, () => clock.now());
+  const { driver, enrolment, whenOpen } = agentConnections(context);
+  const choosePlacement = placementNow(context, collect);
+  operator.register(enrolment);
+  operator.register(whenOpen(podMigrationController(context, { driver, choosePlacement })));
+  operator.register(whenOpen(leftoversController(context, driver)));
   operator.register(migrationPolicyController(context, collect));
+  return driver;
 }
