@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { choosePlacement } from "../../src/planning/placement/choose-placement.ts";
+import { cluster, move, node, pod } from "./fixtures.ts";
+
+/** w uses 20 on n1; n2 has 50 free, n3 70. */
+const snapshot = cluster({ n1: { w: 20 }, n2: { a: 50 }, n3: { b: 30 } });
+const ask = (more: object = {}, of = snapshot) => choosePlacement(of, { podUID: "uid-w", ...more });
+
+describe("a move asked for by hand", () => {
+  it("goes to the freest node", () => {
+    expect(ask()).toMatchObject({ ok: true, node: "n3", bytes: 20 });
+  });
+
+  it("goes where it is told, if there is room", () => {
+    expect(ask({ targetNode: "n2" })).toMatchObject({ ok: true, node: "n2" });
+    expect(ask({ targetNode: "n2", podBytes: 46 })).toMatchObject({ ok: false, reason: "NotEnoughRoom" });
+  });
+
+  it("needs room for what is staged too, where the target's memory is known", () => {
+    const known = { ...snapshot, nodes: snapshot.nodes.map((one) => ({ ...one, stagingFreeBytes: 100 })) };
+    expect(ask({ copyBytes: 50 }, known)).toMatchObject({ ok: true, node: "n3" });
+    expect(ask({ copyBytes: 51 }, known)).toMatchObject({
+      ok: false,
+      reason: "NodesFull",
+      considered: [
+        { node: "n3", reason: "NoRoomForCopy" },
+        { node: "n2", reason: "NoRoomForCopy" },
+      ],
+    });
+  });
+
+  it.each([
+    [{ targetNode: "n1" }, "SameNode"],
+    [{ targetNode: "n9" }, "NodeNotFound"],
+    [{ podUID: "uid-x" }, "PodNotFound"],
+  ])("is refused: %j because of %s", (request, reason) => {
+    expect(ask(request)).toMatchObject({ ok: false, reason });
+  });
+
+  it("is refused for a pod that opted out, or whose memory nobody knows", () => {
+    const out = pod("out", "n1", 5, { annotations: { "headroom.dev/move": "false" } });
+    const unknown = pod("unknown", "n1", undefined);
+    const more = { ...snapshot, pods: [...snapshot.pods, out, unknown] };
+    expect(ask({ podUID: "uid-out" }, more)).toMatchObject({ reason: "OptedOut" });
+    expect(ask({ podUID: "uid-unknown" }, more)).toMatchObject({ reason: "MetricsMissing" });
+    expect(ask({ podUID: "uid-unknown", podBytes: 7 }, more)).toMatchObject({ ok: true });
+  });
+
+  it("does not stand in its own way, but other moves do", () => {
+    const own = move({ pod: "w", podUID: "uid-w", from: "n1", to: "n3", memoryBytes: 60, phase: "Preflight" });
+    const other = move({ pod: "x", podUID: "uid-x", from: "n9", to: "n3", memoryBytes: 60 });
+    expect(ask({ targetNode: "n3" }, { ...snapshot, moves: [own] })).toMatchObject({ ok: true });
+    expect(ask({ targetNode: "n3" }, { ...snapshot, moves: [other] })).toMatchObject({ reason: "NotEnoughRoom" });
+  });
+
+  it("says of every node why not when all are full", () => {
+    const full = { ...snapshot, nodes: snapshot.nodes.map((one) => node(one.name, { ready: one.name === "n1" })) };
+    expect(ask({}, full)).toMatchObject({
+      ok: false,
+      reason: "NodesFull",
+      considered: [
+        { node: "n2", reason: "NodeNotReady" },
+        { node: "n3", reason: "NodeNotReady" },
+      ],
+    });
+  });
+});
