@@ -1,18 +1,36 @@
 /** `headroom agent`: the node's side of moves; a pod of the chart's DaemonSet on every node. */
 import { type Command, Option } from "commander";
-import { startAgent } from "../agent/run.ts";
+import { handlerStatus, installHandler, installWrapper } from "../agent/containerd/handler.ts";
+import { hostOf, startAgent } from "../agent/run.ts";
+import { uninstallAgent } from "../agent/uninstall.ts";
 import { type AgentConfig, agentSettings, readAgentConfig } from "../config/agent-config.ts";
-import type { Setting } from "../config/settings.ts";
+import { readSettings, type Setting } from "../config/settings.ts";
+import type { Logger } from "../logging/logger.ts";
 import { resolveFormat, winstonLogger } from "../logging/winston-logger.ts";
 import { hasColour } from "./terminal.ts";
 
 export function addAgentCommand(program: Command): void {
   const command = program
     .command("agent")
-    .description("run the agent of this node: dumps, restores and releases containers");
+    .description("run the agent of this node: dumps, restores and releases containers")
+    .enablePositionalOptions();
   for (const setting of Object.values(agentSettings)) addSetting(command, setting);
   command.action(async (flags: Record<string, unknown>) => {
     await runAgent(readAgentConfig({ flags, env: process.env }), program.version() ?? "unknown");
+  });
+  addUninstall(command);
+}
+
+function addUninstall(agent: Command): void {
+  const command = agent
+    .command("uninstall")
+    .description("take Headroom off this node: containerd's configuration is as it was before; no file is left")
+    .option("--keep-handler", "keep the runtime handler, as a pass-through to runc", false);
+  addSetting(command, agentSettings.host);
+  command.action(async (flags: Record<string, unknown>) => {
+    const { host } = readSettings({ host: agentSettings.host }, { flags, env: process.env });
+    const options = { keepHandler: flags.keepHandler === true, say: (line: string) => console.log(line) };
+    await uninstallAgent(hostOf({ host }), options);
   });
 }
 
@@ -27,9 +45,24 @@ async function runAgent(config: AgentConfig, version: string): Promise<void> {
     format: resolveFormat(config.logFormat, isTerminal),
     colour: hasColour(process.stderr),
   });
-  const agent = await startAgent({ config, version, logger, handler: async () => ({ installed: true }) });
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
+  await prepareNode(config, logger);
+  const agent = await startAgent({ config, version, logger, handler: () => handlerStatus(hostOf(config)) });
+  await stopped;
   await agent.stop();
+}
+
+/** A node whose containerd can't be set up still has an agent: it tells why, and moves away from the node still work. */
+async function prepareNode(config: AgentConfig, logger: Logger): Promise<void> {
+  const host = hostOf(config);
+  installWrapper(host);
+  try {
+    if (config.installHandler) await installHandler(host, (message) => logger.info(message));
+    const { installed, message } = await handlerStatus(host);
+    if (!installed) logger.warn("runtime handler not installed", { why: message });
+  } catch (error) {
+    logger.error("runtime handler not installed", { why: error instanceof Error ? error.message : String(error) });
+  }
 }

@@ -1,6 +1,187 @@
-/** Whether containerd knows the runtime handler. */
+/**
+ * Puts the runtime handler into containerd's configuration, and takes it out again. Every edit is tried with
+ * `containerd config dump` first: it is kept only when it adds the handler and changes nothing else.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import { entriesOf, readIfThere } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import { STATE_DIRECTORY } from "../host/layout.ts";
+import {
+  type ConfigVersion,
+  handlerTables,
+  hasHandler,
+  importsOf,
+  onlyAddsHandler,
+  versionOf,
+  withBlock,
+  withoutBlock,
+} from "./config-text.ts";
+import { type Daemon, dumpConfig, findDaemon, restartDaemon } from "./daemon.ts";
+
+export const WRAPPER = join(STATE_DIRECTORY, "bin", "headroom-runc");
+const INSTALLED = join(STATE_DIRECTORY, "containerd", "installed.json");
+const DROP_IN = "headroom.toml";
+const WRAPPER_SOURCE = new URL("../runtime-wrapper/headroom-runc.sh", import.meta.url);
+
+/** Whether containerd, as it runs, knows the runtime handler. */
 export interface HandlerStatus {
   installed: boolean;
   /** Why not, and what to do. */
   message?: string;
+}
+
+/** The one file that was changed. `before` is its former content in base64; null: there was no such file. */
+const installedSchema = z.object({ path: z.string(), before: z.string().nullable(), after: z.string() });
+type Installed = z.infer<typeof installedSchema>;
+
+interface Edit {
+  path: string;
+  before: string | undefined;
+  after: string;
+}
+
+/** Puts the wrapper in its place. Done anew with every version of the agent; containers that start meanwhile find one of the two. */
+export function installWrapper(host: Host): void {
+  const file = host.path(WRAPPER);
+  const wanted = readFileSync(WRAPPER_SOURCE, "utf8");
+  if (readIfThere(file) === wanted) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.new`, wanted);
+  chmodSync(`${file}.new`, 0o755);
+  renameSync(`${file}.new`, file);
+}
+
+/** What containerd makes of its files, and whether it has been started since they were written. */
+export async function handlerStatus(host: Host): Promise<HandlerStatus> {
+  const daemon = findDaemon();
+  if (!daemon) return { installed: false, message: "no containerd runs on this node" };
+  const dump = await dumpConfig(host, daemon);
+  if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, daemon) };
+  const path = readInstalled(host)?.path ?? daemon.config;
+  const changedAtMs = existsSync(host.path(path)) ? statSync(host.path(path)).mtimeMs : 0;
+  if (daemon.startedAtMs + 1_000 > changedAtMs) return { installed: true };
+  return { installed: false, message: `containerd has not been restarted since ${path} was changed` };
+}
+
+function advice(dump: string, daemon: Daemon): string {
+  const tables = handlerTables(dump, versionOf(dump) === 3 ? 3 : 2, WRAPPER);
+  return `containerd's configuration lacks the runtime handler; add to ${daemon.config} and restart containerd:\n${tables}`;
+}
+
+/** Adds the handler and restarts containerd, unless it is there. Rejects, with everything as it was, when that can't be done. */
+export async function installHandler(host: Host, say: (message: string) => void): Promise<void> {
+  const daemon = findDaemon();
+  if (!daemon) throw new Error("no containerd runs on this node");
+  const before = await dumpConfig(host, daemon);
+  if (hasHandler(before, WRAPPER)) {
+    if (!(await handlerStatus(host)).installed) await restartDaemon(host, daemon);
+    return;
+  }
+  const edit = await firstGoodEdit(host, daemon, before);
+  if (!edit) throw new Error(`the handler cannot be added without changing other settings. ${advice(before, daemon)}`);
+  rememberInstalled(host, edit);
+  say(`runtime handler added to ${edit.path}; containerd is restarted`);
+  try {
+    await restartDaemon(host, daemon);
+  } catch (error) {
+    undo(host, edit);
+    rmSync(host.path(INSTALLED), { force: true });
+    await restartDaemon(host, findDaemon() ?? daemon);
+    throw error;
+  }
+}
+
+/** The first edit that stands containerd's own reading; it is in place then. */
+async function firstGoodEdit(host: Host, daemon: Daemon, before: string): Promise<Edit | undefined> {
+  for (const edit of possibleEdits(host, daemon, before)) {
+    apply(host, edit);
+    const after = await dumpConfig(host, daemon).catch(() => "");
+    if (hasHandler(after, WRAPPER) && onlyAddsHandler(before, after)) return edit;
+    undo(host, edit);
+  }
+  return undefined;
+}
+
+/** A file of our own where the configuration imports a folder; else a block at the end of the file, or of one it imports. */
+function possibleEdits(host: Host, daemon: Daemon, dump: string): Edit[] {
+  const main = readIfThere(host.path(daemon.config));
+  const patterns = importsOf(main ?? "").map((pattern) => resolve(dirname(daemon.config), pattern));
+  const folders = patterns.filter((pattern) => basename(pattern) === "*.toml").map((pattern) => dirname(pattern));
+  const version = main === undefined ? versionNumber(versionOf(dump)) : versionNumber(versionOf(main));
+  if (version === undefined) return [];
+  const head = `version = ${version}\n`;
+  const dropIns = folders
+    .filter((folder) => existsSync(host.path(folder)))
+    .map((folder): Edit => {
+      const path = join(folder, DROP_IN);
+      return {
+        path,
+        before: readIfThere(host.path(path)),
+        after: withBlock(head, handlerTables(dump, version, WRAPPER)),
+      };
+    });
+  const imported = folders.flatMap((folder) => entriesOf(host.path(folder)).map((name) => join(folder, name)));
+  const inline = [daemon.config, ...imported.filter((path) => path.endsWith(".toml"))].map((path): Edit => {
+    const text = readIfThere(host.path(path));
+    const own = versionNumber(versionOf(text ?? head)) ?? version;
+    return { path, before: text, after: withBlock(text ?? head, handlerTables(dump, own, WRAPPER)) };
+  });
+  return [...dropIns, ...inline];
+}
+
+function versionNumber(version: number): ConfigVersion | undefined {
+  return version === 2 || version === 3 ? version : undefined;
+}
+
+function apply(host: Host, edit: Edit): void {
+  mkdirSync(dirname(host.path(edit.path)), { recursive: true });
+  replaceFile(host.path(edit.path), edit.after);
+}
+
+function undo(host: Host, edit: Edit): void {
+  if (edit.before === undefined) rmSync(host.path(edit.path), { force: true });
+  else replaceFile(host.path(edit.path), edit.before);
+}
+
+/** Keeps the file's mode, and never leaves half of it. */
+function replaceFile(path: string, content: string): void {
+  const mode = existsSync(path) ? statSync(path).mode & 0o7777 : 0o644;
+  writeFileSync(`${path}.headroom`, content, { mode });
+  chmodSync(`${path}.headroom`, mode);
+  renameSync(`${path}.headroom`, path);
+}
+
+function rememberInstalled(host: Host, edit: Edit): void {
+  const before = edit.before === undefined ? null : Buffer.from(edit.before).toString("base64");
+  mkdirSync(dirname(host.path(INSTALLED)), { recursive: true, mode: 0o700 });
+  const installed: Installed = { path: edit.path, before, after: Buffer.from(edit.after).toString("base64") };
+  writeFileSync(host.path(INSTALLED), JSON.stringify(installed), { mode: 0o600 });
+}
+
+function readInstalled(host: Host): Installed | undefined {
+  const text = readIfThere(host.path(INSTALLED));
+  return text === undefined ? undefined : installedSchema.parse(JSON.parse(text));
+}
+
+/** Takes the handler out again: byte for byte what was there, or, where others changed the file since, without our block. */
+export async function removeHandler(host: Host, say: (message: string) => void): Promise<void> {
+  const installed = readInstalled(host);
+  if (!installed) return;
+  const path = host.path(installed.path);
+  const text = readIfThere(path);
+  if (text !== undefined) {
+    const untouched = text === Buffer.from(installed.after, "base64").toString("utf8");
+    if (untouched && installed.before === null) rmSync(path);
+    else
+      replaceFile(
+        path,
+        untouched ? Buffer.from(installed.before ?? "", "base64").toString("utf8") : withoutBlock(text),
+      );
+    say(`runtime handler removed from ${installed.path}; containerd is restarted`);
+    const daemon = findDaemon();
+    if (daemon) await restartDaemon(host, daemon);
+  }
+  rmSync(host.path(dirname(INSTALLED)), { recursive: true, force: true });
 }
