@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./top.ts")).addTopCommand,
   },
   {
+    name: "demo",
+    summary: "show the same workload without and with Headroom, on simulated nodes",
+    load: async () => (await import("./demo.ts")).addDemoCommand,
+  },
+  {
     name: "uninstall",
     summary: "remove Headroom's traces from nodes and cluster (run by the chart)",
     load: async () => (await import("./uninstall.ts")).addUninstallCommand,

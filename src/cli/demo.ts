@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { systemClock } from "../kube/clock.ts";
-import { runPhase } from "../sandbox/demo/phase.ts";
+import { type PhaseOutcome, prepare, runPhase } from "../sandbox/demo/phase.ts";
 import { reportLines } from "../sandbox/demo/report.ts";
 import { screenFor } from "../sandbox/demo/screen.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -27,34 +27,44 @@ export function addDemoCommand(program: Command): void {
 
 async function demo(flags: DemoFlags): Promise<void> {
   const interrupted = new AbortController();
-  process.once("SIGINT", () => interrupted.abort());
-  process.once("SIGTERM", () => interrupted.abort());
-  const palette = paletteFor(process.stdout);
-  const options = {
-    lengthMs: PHASE_MS,
-    clock: systemClock,
-    screen: screenFor(process.stdout, palette),
-    directory: mkdtempSync(join(tmpdir(), "headroom-demo-")),
-    signal: interrupted.signal,
-  };
-  const without = await runPhase({ ...options, title: "1/2  without Headroom", headroom: false });
-  await without.sandbox.close();
-  if (interrupted.signal.aborted) return;
-  const withHeadroom = await runPhase({ ...options, title: "2/2  with Headroom", headroom: true });
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
+  const { signal } = interrupted;
+  // The second sandbox gets ready while the first is shown.
+  const ready = prepare({ clock: systemClock, headroom: true, directory: newDirectory(), signal });
+  ready.catch(() => {}); // it is awaited below, after the first half
+  const without = await prepare({ clock: systemClock, headroom: false, directory: newDirectory(), signal });
+  const before = await show(without, "1/2  without Headroom", signal);
+  await without.close();
+  const sandbox = await ready;
   try {
-    const lines = reportLines(without.outcome, withHeadroom.outcome, palette);
-    process.stdout.write(`${lines.join("\n")}\n`);
-    if (flags.serve) await serve(withHeadroom.sandbox, interrupted.signal);
+    if (signal.aborted) return;
+    const after = await show(sandbox, "2/2  the same with Headroom", signal);
+    process.stdout.write(`${reportLines(before, after, paletteFor(process.stdout)).join("\n")}\n`);
+    if (flags.serve) await serve(sandbox, signal);
+    if (after.violations.length > 0) throw new CommandFailure("an invariant was broken, see above");
   } finally {
-    await withHeadroom.sandbox.close();
+    await sandbox.close();
   }
-  if (withHeadroom.outcome.violations.length > 0) throw new CommandFailure("an invariant was broken, see above");
+}
+
+const newDirectory = (): string => mkdtempSync(join(tmpdir(), "headroom-demo-"));
+
+function show(sandbox: Sandbox, title: string, signal: AbortSignal): Promise<PhaseOutcome> {
+  const screen = screenFor(process.stdout, paletteFor(process.stdout));
+  return runPhase(sandbox, { title, screen, clock: systemClock, lengthMs: PHASE_MS, signal });
 }
 
 async function serve(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
-  process.stdout.write(
-    `\nThe sandbox stays up until Ctrl-C:\n\n  export KUBECONFIG=${sandbox.kubeconfigFile}\n  kubectl get podmigrations,pods -o wide\n`,
-  );
+  const lines = [
+    "",
+    "The sandbox stays up until Ctrl-C:",
+    "",
+    `  export KUBECONFIG=${sandbox.kubeconfigFile}`,
+    "  kubectl get podmigrations",
+    "  kubectl get pods -o wide",
+    "",
+  ];
+  process.stdout.write(lines.join("\n"));
   if (signal.aborted) return;
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }

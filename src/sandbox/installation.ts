@@ -5,6 +5,7 @@ import { RUNTIME_CLASS } from "../api/v1alpha1/group.ts";
 import { isManifest } from "./api-server/custom-resources.ts";
 import type { ApiObject, Json } from "./api-server/json.ts";
 import type { SandboxApiServer } from "./api-server/server.ts";
+import { MEMORY_ANNOTATION } from "./nodes/memory-curve.ts";
 
 export const HEADROOM_NAMESPACE = "headroom-system";
 /** By these the controller finds the agents. */
@@ -48,6 +49,7 @@ export function agentPod(server: SandboxApiServer, node: string, port: number): 
     name: `headroom-agent-${node}`,
     namespace: HEADROOM_NAMESPACE,
     labels: AGENT_LABELS,
+    annotations: { [MEMORY_ANNOTATION]: "0s=20Mi" },
     ownerReferences: [{ apiVersion: "apps/v1", kind: "DaemonSet", name, uid, controller: true }],
   };
   const spec = {

@@ -17,6 +17,7 @@ export class Journal {
   readonly #startMs: number;
   readonly #now: () => number;
   readonly #phases = new Map<string, string>();
+  readonly #decided = new Set<string>();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -37,11 +38,13 @@ export class Journal {
 
   #change({ store, type, object }: Change): void {
     if (store !== MOVES || type === "DELETED") return;
+    const { uid } = object.metadata;
+    const decided = this.#decided.has(uid) ? undefined : decision(object);
+    if (decided) this.#decided.add(uid);
     const phase = stringAt(object, "status", "phase") ?? "Pending";
-    const before = this.#phases.get(object.metadata.uid);
-    if (phase === before) return;
-    this.#phases.set(object.metadata.uid, phase);
-    for (const { tone, text } of sentences(object, phase, before)) this.#add(tone, text);
+    const progressed = phase === this.#phases.get(uid) ? [] : progress(object, phase);
+    this.#phases.set(uid, phase);
+    for (const { tone, text } of [...(decided ?? []), ...progressed]) this.#add(tone, text);
   }
 
   #add(tone: Entry["tone"], text: string): void {
@@ -49,27 +52,23 @@ export class Journal {
   }
 }
 
-function sentences(move: ApiObject, phase: string, before: string | undefined): Omit<Entry, "atMs">[] {
-  const pod = stringAt(move, "spec", "podName") ?? "";
+/** Undefined as long as the controller has not written down why. */
+function decision(move: ApiObject): Omit<Entry, "atMs">[] | undefined {
   const cause = stringAt(move, "status", "cause", "message");
-  const decided = before === undefined || before === "Pending" ? decision(move, pod, cause, before === undefined) : [];
-  return [...decided, ...progress(move, phase, pod)];
-}
-
-function decision(move: ApiObject, pod: string, cause: string | undefined, first: boolean): Omit<Entry, "atMs">[] {
-  if (!first) return [];
-  const target = stringAt(move, "spec", "targetNode");
+  if (cause === undefined) return undefined;
+  const target = stringAt(move, "spec", "targetNode") ?? "another node";
   const refused = arrayAt(move, "status", "cause", "considered").slice(0, 2);
   return [
-    { tone: "plain", text: `decided: ${pod} goes to ${target ?? "another node"}${cause ? `: ${cause}` : ""}` },
-    ...refused.map((refusal) => ({ tone: "plain" as const, text: `  not ${considered(refusal)}` })),
+    { tone: "plain", text: `decided: ${stringAt(move, "spec", "podName")} goes to ${target}: ${cause}` },
+    ...refused.map((refusal) => ({ tone: "plain" as const, text: `  considered ${considered(refusal)}` })),
   ];
 }
 
 const considered = (refusal: Parameters<typeof stringAt>[0]): string =>
   `${stringAt(refusal, "pod") ?? stringAt(refusal, "node") ?? ""}: ${stringAt(refusal, "message") ?? ""}`;
 
-function progress(move: ApiObject, phase: string, pod: string): Omit<Entry, "atMs">[] {
+function progress(move: ApiObject, phase: string): Omit<Entry, "atMs">[] {
+  const pod = stringAt(move, "spec", "podName");
   const freezeMs = numberAt(move, "status", "freezeMilliseconds");
   const message = stringAt(move, "status", "message") ?? "";
   switch (phase) {

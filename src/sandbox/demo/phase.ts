@@ -12,15 +12,20 @@ import { Sandbox } from "../sandbox.ts";
 import { Journal } from "./journal.ts";
 import type { Screen } from "./screen.ts";
 import { type Frame, kubectlTable, nodeView } from "./view.ts";
-import { DEMO_NODES, POLICY, setLateNode, startWorkload } from "./workload.ts";
+import { DEMO_NODES, POLICY, setLateNode, startWorkload, workloadRuns } from "./workload.ts";
 
 export interface PhaseOptions {
   title: string;
-  headroom: boolean;
   /** Milliseconds. */
   lengthMs: number;
   clock: Clock;
   screen: Screen;
+  signal: AbortSignal;
+}
+
+export interface PrepareOptions {
+  clock: Clock;
+  headroom: boolean;
   /** Where the controller's log and the kubeconfig go. */
   directory: string;
   signal: AbortSignal;
@@ -35,35 +40,37 @@ export interface PhaseOutcome {
 
 const FRAME_MS = 200;
 
-/** Runs the phase; the sandbox is still up when it resolves. */
-export async function runPhase(options: PhaseOptions): Promise<{ sandbox: Sandbox; outcome: PhaseOutcome }> {
-  const { clock, headroom, directory } = options;
+/** A sandbox that is ready for its workload: with Headroom, the controller leads and has accepted the policy. */
+export async function prepare(options: PrepareOptions): Promise<Sandbox> {
+  const { clock, headroom, directory, signal } = options;
   const sandbox = await Sandbox.start({ clock, nodes: DEMO_NODES, headroom, directory });
+  setLateNode(sandbox.server, true);
+  if (!headroom) return sandbox;
   try {
-    await startScene(sandbox, options);
-    const journal = new Journal(clock.now);
-    const end = journal.follow(sandbox.server.store);
-    await show(sandbox, journal, options);
-    end();
-    const { cluster } = sandbox;
-    const { losses, freezes, violations } = cluster.witness;
-    return { sandbox, outcome: { kills: cluster.oomKills, losses, freezes, violations } };
+    await sandbox.startController();
+    sandbox.server.apply(POLICY);
+    await sandbox.policyReady("keep-headroom", signal);
+    return sandbox;
   } catch (error) {
     await sandbox.close();
     throw error;
   }
 }
 
-/** The controller leads before the workload starts, so that both phases begin alike. */
-async function startScene(sandbox: Sandbox, { headroom, clock, signal }: PhaseOptions): Promise<void> {
-  setLateNode(sandbox.server, true);
-  if (headroom) {
-    await sandbox.startController();
-    sandbox.server.apply(POLICY);
-    await sandbox.policyReady("keep-headroom", signal);
-  }
+/** Runs the phase; the sandbox is still up when it resolves. */
+export async function runPhase(sandbox: Sandbox, options: PhaseOptions): Promise<PhaseOutcome> {
+  await startScene(sandbox, options);
+  const journal = new Journal(options.clock.now);
+  const end = journal.follow(sandbox.server.store);
+  await show(sandbox, journal, options);
+  end();
+  const { oomKills, witness } = sandbox.cluster;
+  return { kills: oomKills, losses: witness.losses, freezes: witness.freezes, violations: witness.violations };
+}
+
+async function startScene(sandbox: Sandbox, { clock, signal }: PhaseOptions): Promise<void> {
   startWorkload(sandbox.server);
-  while (sandbox.cluster.witness.running().length < 3 && !signal.aborted) await sleep(clock, 50, signal);
+  while (!workloadRuns(sandbox) && !signal.aborted) await sleep(clock, 50, signal);
   setLateNode(sandbox.server, false);
 }
 

@@ -4,6 +4,7 @@ import type { JsonObject } from "../api-server/json.ts";
 import type { SandboxApiServer } from "../api-server/server.ts";
 import type { NodeSpec } from "../nodes/cluster.ts";
 import { MEMORY_ANNOTATION } from "../nodes/memory-curve.ts";
+import type { Sandbox } from "../sandbox.ts";
 
 const MI = 2 ** 20;
 
@@ -50,6 +51,10 @@ export const memberOf = (pod: string): string => MEMBERS.find(({ name }) => pod.
 
 export function startWorkload(server: SandboxApiServer): void {
   for (const member of MEMBERS) server.apply(manifest(member));
+}
+
+export function workloadRuns({ cluster }: Sandbox): boolean {
+  return cluster.witness.running().filter(({ pod }) => pod.startsWith("default/")).length === MEMBERS.length;
 }
 
 /** Nothing is placed on the late node until this is undone. */
