@@ -6,6 +6,7 @@ export interface Output {
   write(text: string): void;
   isTTY?: boolean | undefined;
   columns?: number | undefined;
+  rows?: number | undefined;
 }
 
 export interface Screen {
@@ -29,7 +30,10 @@ class LiveScreen implements Screen {
   }
 
   show(frame: Frame): void {
-    const lines = frameLines(frame, this.#palette, this.#output.columns ?? 100);
+    const lines = frameLines(frame, this.#palette, {
+      width: this.#output.columns || 100,
+      height: this.#output.rows || 40,
+    });
     const up = this.#height > 0 ? `\u001b[${this.#height}A` : "";
     // Each line is cleared to its end, then everything below.
     this.#output.write(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join("")}\u001b[0J`);

@@ -27,7 +27,7 @@ export interface Frame {
 }
 
 const BAR = 30;
-const JOURNAL_LINES = 12;
+const JOURNAL_LINES = 16;
 const GI = 2 ** 30;
 
 export function nodeView(node: SimulatedNode): NodeView {
@@ -47,18 +47,16 @@ export function nodeView(node: SimulatedNode): NodeView {
   };
 }
 
-export function frameLines(frame: Frame, palette: ChalkInstance, width: number): string[] {
-  const journal = frame.journal.slice(-JOURNAL_LINES).flatMap((entry) => entryLines(entry, palette, width));
-  return [
-    `${palette.bold(frame.title)}  ${palette.dim(seconds(frame.elapsedMs))}`,
-    "",
-    ...frame.nodes.map((node) => nodeLine(node, palette)),
-    "",
-    ...journal,
-    ...(frame.table.length > 0
-      ? ["", palette.dim("$ kubectl get podmigrations"), ...frame.table.map((line) => cut(line, width))]
-      : []),
-  ];
+/** At most so many lines as fit: of the journal the newest. */
+export function frameLines(frame: Frame, palette: ChalkInstance, size: { width: number; height: number }): string[] {
+  const { width, height } = size;
+  const head = [`${palette.bold(frame.title)}  ${palette.dim(seconds(frame.elapsedMs))}`, ""];
+  const nodes = [...frame.nodes.map((node) => nodeLine(node, palette)), ""];
+  const table = frame.table.map((line) => cut(line, width));
+  const tail = table.length > 0 ? ["", palette.dim("$ kubectl get podmigrations"), ...table] : [];
+  const room = Math.min(JOURNAL_LINES, Math.max(1, height - head.length - nodes.length - tail.length - 1));
+  const journal = frame.journal.flatMap((entry) => entryLines(entry, palette, width));
+  return [...head, ...nodes, ...journal.slice(-room), ...tail];
 }
 
 export function nodeLine(node: NodeView, palette: ChalkInstance): string {
