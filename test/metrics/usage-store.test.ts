@@ -81,6 +81,8 @@ describe("What is remembered of a node", () => {
     store.addNode("z1", "best", at(90), { workingSetBytes: 1 * GI });
     store.begin(request(90 + DEFAULT_LIMITS.retentionMs / 1000 + 1), at(0));
     expect(node(store)?.usedBytes).toBeUndefined();
+    store.addNode("z1", "best", at(90), { workingSetBytes: 1 * GI });
+    expect(node(store)?.usedBytes).toBeUndefined();
     store.addNode("other", "best", at(90), { workingSetBytes: 1 * GI });
     expect([...store.read(["best"]).nodes.keys()]).toEqual(["z1"]);
   });
@@ -108,6 +110,12 @@ describe("What is remembered of a pod", () => {
       suspect: false,
       rejections: [{ reason: "BeforeStart", count: 1 }],
     });
+  });
+
+  test("is missing, not suspect, while only its predecessor's samples are there", () => {
+    const store = begun(100, [pod("a", { startedAtMs: at(98) })]);
+    store.addContainer("a", "main", at(90), 3 * GI);
+    expect(podOf(store, "a")).toMatchObject({ usedBytes: undefined, suspect: false });
   });
 
   test("starts anew with a new UID", () => {

@@ -20,6 +20,8 @@ export interface FakeAnswer {
   contentType?: string;
   /** The connection is cut after the body. */
   cut?: boolean;
+  /** Empty lines follow the body, one every few milliseconds, until the client leaves. */
+  trickle?: boolean;
 }
 
 /** `points`: answer from them; `hang`: never answer; otherwise this very answer. */
@@ -98,7 +100,8 @@ export class FakeInfluxDB {
     if (this.behaviour === "hang") return;
     const answer = this.behaviour === "points" ? this.#answer(request, query) : this.behaviour;
     response.writeHead(answer.status ?? 200, { "content-type": answer.contentType ?? "text/csv; charset=utf-8" });
-    if (answer.cut) response.write(answer.body, () => response.destroy());
+    if (answer.trickle) trickle(response, answer.body);
+    else if (answer.cut) response.write(answer.body, () => response.destroy());
     else response.end(answer.body);
   }
 
@@ -110,6 +113,12 @@ export class FakeInfluxDB {
     if (!query.startsWith(`from(bucket: "${this.bucket}")`)) return problem(404, "could not find bucket");
     return { body: tablesOf(this.points.filter((point) => isAsked(point, query))) };
   }
+}
+
+function trickle(response: ServerResponse, body: string): void {
+  response.write(body);
+  const timer = setInterval(() => response.write("\r\n"), 5);
+  response.once("close", () => clearInterval(timer));
 }
 
 function typed(fields: Record<string, number>, type: "long" | "double"): Point["fields"] {

@@ -139,9 +139,9 @@ describe("Memory from InfluxDB", () => {
   });
 
   test("is the fuller figure where two agents measure one node at one moment", async () => {
-    influx.node(at(-5), "z1", { memory_available_bytes: 40 * GI, memory_working_set_bytes: 60 * GI }, "a");
-    influx.node(at(-5), "z1", { memory_available_bytes: 30 * GI, memory_working_set_bytes: 70 * GI }, "b");
-    expect(usedGi(await reading(source(), request(0)), "z1")).toBe(70);
+    influx.node(at(-5), "z1", { memory_available_bytes: 40 * GI, memory_working_set_bytes: 55 * GI }, "a");
+    influx.node(at(-5), "z1", { memory_available_bytes: 50 * GI, memory_working_set_bytes: 50 * GI }, "b");
+    expect(usedGi(await reading(source(), request(0)), "z1")).toBe(60);
   });
 
   test.each([
@@ -195,6 +195,16 @@ describe("An InfluxDB that fails", () => {
     influx.behaviour = "points";
     influx.node(at(-5), "z1", { memory_available_bytes: 60 * GI });
     expect(usedGi(await reading(asked, request(15)), "z1")).toBe(40);
+  });
+
+  test("that fails in the middle of a table is quoted", async () => {
+    influx.behaviour = { body: oneRow + fluxError };
+    expect(await source().collect(request(0))).toMatchObject({ error: { message: expect.stringContaining("boom") } });
+  });
+
+  test("that goes on for ever, a little at a time, is given up in time", async () => {
+    influx.behaviour = { body: oneRow, trickle: true };
+    expect(await source(100).collect(request(0))).toMatchObject({ ok: false, error: { reason: "Timeout" } });
   });
 
   test("that doesn't answer is given up in time", async () => {
