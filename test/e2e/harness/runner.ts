@@ -1,5 +1,5 @@
 /** Runs scenarios, each on a cluster of its own; a failed test gets its successors a new cluster. */
-import { type Cluster, down, up } from "../cluster/cluster.ts";
+import { type Cluster, down, saved, up } from "../cluster/cluster.ts";
 import type { Machine } from "../cluster/machine.ts";
 import type { Settings } from "../cluster/settings.ts";
 import { waitFor } from "../cluster/wait.ts";
@@ -22,6 +22,8 @@ export interface RunnerOptions {
   only?: string | undefined;
   /** Leaves the cluster of the last scenario up. */
   keep: boolean;
+  /** Uses the cluster that is up, with what is installed on it, and leaves it up. */
+  attach: boolean;
   print: (line: string) => void;
 }
 
@@ -45,7 +47,7 @@ export class Runner {
 
   async run(scenarios: readonly Scenario[]): Promise<void> {
     for (const scenario of scenarios) await this.#scenario(scenario);
-    if (!this.#options.keep) await this.#leave();
+    await this.#leave(this.#options.keep);
   }
 
   async #scenario(scenario: Scenario): Promise<void> {
@@ -93,28 +95,35 @@ export class Runner {
   }
 
   async #enter(scenario: Scenario): Promise<Stage> {
-    const { settings, print } = this.#options;
+    const { settings, print, attach } = this.#options;
     const quiet = (line: string): void => {
       if (line.startsWith("building")) print(`  ${line}`);
     };
     const kubelet = scenario.kubelet ?? {};
-    const cluster = await up(settings, { nodeMemoryMiB: scenario.nodeMemoryMiB, kubelet }, quiet);
+    const options = { nodeMemoryMiB: scenario.nodeMemoryMiB, kubelet };
+    const cluster = attach ? await running(settings) : await up(settings, options, quiet);
     const stage = { cluster, api: await Api.open(cluster.kubeconfig), witness: await Witness.open(settings) };
     this.#stage = stage; // so that a failure below is diagnosed and taken down
-    if (scenario.headroom) {
+    if (scenario.headroom && !attach) {
       await importOperatorImage(cluster, quiet);
       await installHeadroom(cluster, stage.api, scenario.headroom);
     }
     return stage;
   }
 
-  async #leave(): Promise<void> {
+  async #leave(keepCluster = this.#options.attach): Promise<void> {
     const stage = this.#stage;
     this.#stage = undefined;
     stage?.api.close();
     await stage?.witness.close();
-    await down(this.#options.settings, () => undefined);
+    if (!keepCluster) await down(this.#options.settings, () => undefined);
   }
+}
+
+async function running(settings: Settings): Promise<Cluster> {
+  const cluster = await saved(settings);
+  if (!cluster) throw new Error(`instance ${settings.instance} is not up`);
+  return cluster;
 }
 
 /** Resolves when pods may be created in it: when its service account is there. */
