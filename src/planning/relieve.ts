@@ -5,7 +5,7 @@ import type { Outcome, PlannedMove, Reason, Refusal } from "./decision.ts";
 import { ineligible } from "./eligibility/eligibility.ts";
 import type { MoveHistory } from "./eligibility/history.ts";
 import { compareText } from "./order.ts";
-import { bestTarget, type Targets, targetRefusals } from "./placement/choose-target.ts";
+import { bestTarget, hasTarget, type Targets, targetRefusals } from "./placement/choose-target.ts";
 import { asTarget, type FeasibilityContext, type OpenNode } from "./placement/feasibility.ts";
 import type { Policy } from "./policy.ts";
 import type { Candidate } from "./selection/selection.ts";
@@ -88,8 +88,8 @@ function eligiblePods(input: ReliefInput, refusals: Refusal[]): Candidate[] {
 const target = ({ targets, context, policy }: ReliefInput, { pod, bytes }: Candidate) =>
   bestTarget(pod, bytes, targets, context, policy.score);
 
-function withTarget(input: ReliefInput, candidates: readonly Candidate[]): Candidate[] {
-  return candidates.filter((candidate) => target(input, candidate) !== undefined);
+function withTarget({ targets, context }: ReliefInput, candidates: readonly Candidate[]): Candidate[] {
+  return candidates.filter(({ pod, bytes }) => hasTarget(pod, bytes, targets, context));
 }
 
 function refuseUnplaceable(

@@ -1,6 +1,6 @@
 /**
  * The cluster snapshot: all that a decision may look at, at one moment. Bytes, milliseconds since the epoch, seconds.
- * The written form (YAML/JSON) is parsed in ../api/v1alpha1/cluster-snapshot.ts.
+ * The controller builds it in ../controllers/migration-policy/build-snapshot.ts.
  */
 import type { Phase } from "../api/v1alpha1/pod-migration.ts";
 

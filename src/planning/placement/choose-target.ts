@@ -50,6 +50,13 @@ export function bestTarget(
   return best?.open;
 }
 
+/** Whether {@link bestTarget} would find one; stops at the first. */
+export function hasTarget(pod: PodSnapshot, bytes: number, targets: Targets, context: FeasibilityContext): boolean {
+  return targets.open.some(
+    (open) => open.node.snapshot.name !== pod.node && unfitFor(pod, bytes, open, context) === undefined,
+  );
+}
+
 /** Why the pod cannot go to any of them; at most `most` of them, the freest first. */
 export function targetRefusals(
   pod: PodSnapshot,
