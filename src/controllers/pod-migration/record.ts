@@ -32,6 +32,8 @@ function announce(deps: MoveDependencies, move: PodMigration): void {
   if (phase === undefined) return;
   const type = WARNING_PHASES.has(phase) ? "Warning" : "Normal";
   const words = `${reason ?? phase}: ${message ?? ""}`;
+  const { namespace, name } = move.metadata;
+  deps.logger.info("move", { move: `${namespace}/${name}`, phase, reason, message });
   deps.events.record(move, type, phase, words);
   if (FINAL_PHASES.has(phase) || phase === "Frozen" || phase === "Committed") {
     deps.events.record(podOf(move), type, `Move${phase}`, `${move.metadata.name}: ${words}`);
