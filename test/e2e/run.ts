@@ -5,6 +5,8 @@ import { hierarchies } from "./cluster/cgroups.ts";
 import { type Cluster, down, saved, up } from "./cluster/cluster.ts";
 import { influxOutput } from "./cluster/influxdb.ts";
 import { instanceFrom, type Settings, settingsFor } from "./cluster/settings.ts";
+import { Api } from "./harness/api.ts";
+import { importOperatorImage, installHeadroom } from "./harness/headroom.ts";
 import { Runner } from "./harness/runner.ts";
 import { scenarios } from "./scenarios/all.ts";
 
@@ -36,6 +38,7 @@ function memoryList(text: string): number[] {
 
 async function commandUp(options: { nodes: string; runtimeRequestTimeout?: string }): Promise<void> {
   const { runtimeRequestTimeout } = options;
+  takeDownWhenInterrupted();
   const kubelet = runtimeRequestTimeout ? { runtimeRequestTimeout } : {};
   const cluster = await up(settings, { nodeMemoryMiB: memoryList(options.nodes), kubelet }, say);
   for (const line of environmentOf(cluster)) console.log(line);
@@ -54,6 +57,7 @@ async function commandNode(name: string, command: string[]): Promise<void> {
 interface TestOptions {
   only?: string;
   keep?: boolean;
+  attach?: boolean;
 }
 
 /** Why the tests cannot run on this machine, if so. */
@@ -61,6 +65,16 @@ function obstacle(): string | undefined {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return "they need root on Linux";
   if (hierarchies().length === 0) return "they need cgroup v1";
   return undefined;
+}
+
+/** An interrupted run leaves nothing behind. */
+function takeDownWhenInterrupted(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      say(`${signal}: taking the cluster down`);
+      down(settings, say).finally(() => process.exit(130));
+    });
+  }
 }
 
 async function commandTest(names: string[], options: TestOptions): Promise<void> {
@@ -73,19 +87,13 @@ async function commandTest(names: string[], options: TestOptions): Promise<void>
     console.log(`THE END-TO-END TESTS WERE NOT RUN: ${reason}\n0 passed, 0 failed, ${skipped} skipped`);
     return;
   }
-  const runner = new Runner({ settings, only: options.only, keep: options.keep ?? false, print: console.log });
+  const { only, keep = false, attach = false } = options;
+  if (!attach) takeDownWhenInterrupted();
+  const runner = new Runner({ settings, only, keep: keep || attach, attach, print: console.log });
   await runner.run(chosen);
   const { passed, failed } = runner.counts;
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
-}
-
-/** An interrupted run leaves nothing behind. */
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    say(`${signal}: taking the cluster down`);
-    down(settings, say).finally(() => process.exit(130));
-  });
 }
 
 const program = new Command("test:e2e")
@@ -97,6 +105,7 @@ program
   .argument("[scenario...]")
   .option("--only <text>", "only tests whose name contains this")
   .option("--keep", "leave the last scenario's cluster up")
+  .option("--attach", "run on the cluster that is up, with what is installed there, and leave it up")
   .action(commandTest);
 program
   .command("up")
@@ -104,6 +113,18 @@ program
   .option("--nodes <MiB,…>", "memory of each worker node", "2048,2048")
   .option("--runtime-request-timeout <duration>", "the kubelets' limit for creating a container")
   .action(commandUp);
+program
+  .command("install")
+  .description(
+    "build the operator's image from this checkout and install it on the running cluster with Helm; again: upgrade it",
+  )
+  .argument("[values]", "chart values as JSON", "{}")
+  .action(async (values: string) => {
+    const cluster = await current();
+    await importOperatorImage(cluster, say);
+    const api = await Api.open(cluster.kubeconfig);
+    await installHeadroom(cluster, api, JSON.parse(values)).finally(() => api.close());
+  });
 program
   .command("down")
   .description("take the cluster down, also what a killed run left")

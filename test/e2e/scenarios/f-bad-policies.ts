@@ -50,7 +50,7 @@ async function moveRefused(context: Context): Promise<void> {
   assert(said.includes("spec.podName"), `the answer does not name spec.podName: ${said}`);
   await api.create(path, { ...object, spec: { podName: "nobody", targetNode: "n2" } });
   const change = api.patch(`${path}/bad`, { spec: { podName: "somebody" } });
-  assert((await refusal(change, "another podName")).includes("immutable"), "podName could be changed");
+  assert((await refusal(change, "another podName")).includes("podName cannot be changed"), "podName could be changed");
 }
 
 async function conditions(context: Context): Promise<void> {
