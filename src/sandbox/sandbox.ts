@@ -1,6 +1,7 @@
 /** A whole cluster in one process: the API, simulated nodes, and, if wanted, Headroom installed in it. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { NodeRuntime } from "../agent/node-runtime.ts";
 import { type Clock, sleep } from "../kube/clock.ts";
 import { AgentDaemonSet } from "./agent/agent-daemon-set.ts";
 import type { SimulatedAgent } from "./agent/simulated-agent.ts";
@@ -22,6 +23,8 @@ export interface SandboxParts {
   /** Bytes per second from node to node. */
   bandwidth?: number;
   api?: SandboxOptions;
+  /** Puts something around the nodes' runtimes. */
+  aroundRuntime?: (node: string, runtime: NodeRuntime) => NodeRuntime;
 }
 
 const BANDWIDTH = 1.2e9;
@@ -65,6 +68,7 @@ export class Sandbox {
       bandwidth: this.#parts.bandwidth ?? BANDWIDTH,
       stagingBudgetBytes: STAGING_BUDGET_BYTES,
       now: this.#parts.clock.now,
+      around: this.#parts.aroundRuntime,
     });
   }
 

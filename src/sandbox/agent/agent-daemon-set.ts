@@ -1,5 +1,6 @@
 /** The agents' DaemonSet: an agent on every node, as soon as the controller has published its authority. */
 import { join } from "node:path";
+import type { NodeRuntime } from "../../agent/node-runtime.ts";
 import { AUTHORITY_NAME } from "../../checkpointing/trust/authority-store.ts";
 import { TOKEN_AUDIENCE } from "../../checkpointing/trust/enrolment.ts";
 import { type ApiObject, stringAt } from "../api-server/json.ts";
@@ -19,6 +20,8 @@ export interface DaemonSetOptions {
   /** Bytes that all moves together may stage on a node. */
   stagingBudgetBytes: number;
   now: () => number;
+  /** Puts something around a node's runtime, e.g. to see its steps. */
+  around?: ((node: string, runtime: NodeRuntime) => NodeRuntime) | undefined;
 }
 
 export class AgentDaemonSet {
@@ -31,7 +34,10 @@ export class AgentDaemonSet {
     const { server, bandwidth, stagingBudgetBytes, directory, now } = options;
     this.#server = server;
     for (const node of options.nodes) {
-      const runtime = () => new SimulatedRuntime({ node, bandwidth, stagingBudgetBytes });
+      const runtime = (killed: AbortSignal) => {
+        const own = new SimulatedRuntime({ node, bandwidth, stagingBudgetBytes, killed });
+        return options.around?.(node.name, own) ?? own;
+      };
       const agent = new SimulatedAgent({ node: node.name, runtime, directory: join(directory, node.name), now });
       this.agents.set(node.name, agent);
     }

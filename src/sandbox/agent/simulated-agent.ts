@@ -5,14 +5,15 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EnrolledIdentity } from "../../agent/enrolled-identity.ts";
-import { MemoryMoveRecords } from "../../agent/move-records.ts";
+import { MemoryMoveRecords, type MoveRecords, type Role, type StoredRecord } from "../../agent/move-records.ts";
 import type { NodeRuntime } from "../../agent/node-runtime.ts";
 import { connectPeer } from "../../agent/peer.ts";
 import { type AgentLog, AgentServer } from "../../agent/server.ts";
 
 export interface AgentParts {
   node: string;
-  runtime: () => NodeRuntime;
+  /** A runtime for each incarnation; its signal is aborted when the agent is killed. */
+  runtime: (killed: AbortSignal) => NodeRuntime;
   /** The node's disk: key, certificate, and what a pod would have mounted. */
   directory: string;
   now: () => number;
@@ -26,6 +27,7 @@ export class SimulatedAgent {
   readonly #parts: AgentParts;
   readonly #records = new MemoryMoveRecords();
   #server: AgentServer | undefined;
+  #killed = new AbortController();
   /** 0 until the first start; the same port ever after. */
   #port = 0;
 
@@ -37,6 +39,11 @@ export class SimulatedAgent {
 
   get port(): number {
     return this.#port;
+  }
+
+  /** Moves that it still has on record. */
+  get moves(): StoredRecord[] {
+    return this.#records.list();
   }
 
   get running(): boolean {
@@ -58,7 +65,9 @@ export class SimulatedAgent {
       tokenFile: join(directory, "token"),
       now,
     });
-    const parts = { node, runtime: runtime(), records: this.#records, identity };
+    this.#killed = new AbortController();
+    const { signal } = this.#killed;
+    const parts = { node, runtime: runtime(signal), records: new MortalRecords(this.#records, signal), identity };
     const server = new AgentServer({ ...parts, connectPeer: connectPeer(identity), log: log ?? SILENT });
     await server.start({ host: "127.0.0.1", port: this.#port });
     this.#port = server.port;
@@ -69,6 +78,36 @@ export class SimulatedAgent {
   async kill(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
+    this.#killed.abort(new Error("the agent was killed"));
     await server?.stop();
+  }
+}
+
+/** The records on the node's disk, as one incarnation sees them: what is left of it after its death writes nothing. */
+class MortalRecords implements MoveRecords {
+  readonly #disk: MoveRecords;
+  readonly #killed: AbortSignal;
+
+  constructor(disk: MoveRecords, killed: AbortSignal) {
+    this.#disk = disk;
+    this.#killed = killed;
+  }
+
+  list(): StoredRecord[] {
+    return this.#disk.list();
+  }
+
+  get(moveUID: string, role: Role): StoredRecord | undefined {
+    return this.#disk.get(moveUID, role);
+  }
+
+  save(record: StoredRecord): void {
+    this.#killed.throwIfAborted();
+    this.#disk.save(record);
+  }
+
+  remove(moveUID: string, role: Role): void {
+    this.#killed.throwIfAborted();
+    this.#disk.remove(moveUID, role);
   }
 }

@@ -26,6 +26,8 @@ export interface RuntimeOptions {
   bandwidth: number;
   /** Bytes that all moves together may stage here. */
   stagingBudgetBytes: number;
+  /** The agent's death: what a step has not done by then, it does not do. */
+  killed: AbortSignal;
 }
 
 /** Milliseconds that the steps of a real move take beside its bytes. */
@@ -158,6 +160,7 @@ export class SimulatedRuntime implements NodeRuntime {
     await this.#pass(PAUSE_MS, signal);
     const image = process.image();
     await this.#pass((1000 * image.memoryBytes) / this.#options.bandwidth, signal);
+    this.#options.killed.throwIfAborted();
     await peer.put({ part: "images" }, Buffer.from(JSON.stringify(image)));
     const { memoryBytes } = image;
     const dumpMs = this.#node.clock.now() - frozenAtMs - PAUSE_MS;
@@ -207,7 +210,8 @@ export class SimulatedRuntime implements NodeRuntime {
   }
 
   /** Resolves when the kubelet's `create` of the target waits for its restore. */
-  #createWaits(registration: Registration, signal: AbortSignal): Promise<void> {
+  #createWaits(registration: Registration, step: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([step, this.#options.killed]);
     if (registration.waiting) return Promise.resolve();
     return new Promise((resolve, reject) => {
       registration.onWaiting = resolve;
@@ -215,7 +219,8 @@ export class SimulatedRuntime implements NodeRuntime {
     });
   }
 
-  #pass(milliseconds: number, signal: AbortSignal): Promise<void> {
+  #pass(milliseconds: number, step: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([step, this.#options.killed]);
     if (signal.aborted) return Promise.reject(ended());
     return new Promise((resolve, reject) => {
       const timer = this.#node.clock.after(milliseconds, resolve);
