@@ -104,7 +104,7 @@ program
   .description(`run scenarios, all or by name: ${scenarios.map(({ id, title }) => `${id} (${title})`).join(", ")}`)
   .argument("[scenario...]")
   .option("--only <text>", "only tests whose name contains this")
-  .option("--keep", "leave the last scenario's cluster up")
+  .option("--keep", "leave the last cluster up; stop at the first failed test")
   .option("--attach", "run on the cluster that is up, with what is installed there, and leave it up")
   .action(commandTest);
 program

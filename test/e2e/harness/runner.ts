@@ -20,7 +20,7 @@ export interface RunnerOptions {
   settings: Settings;
   /** Only tests whose name contains this. */
   only?: string | undefined;
-  /** Leaves the cluster of the last scenario up. */
+  /** Leaves the last cluster up: the last scenario's, or the first failed test's. */
   keep: boolean;
   /** Uses the cluster that is up, with what is installed on it, and leaves it up. */
   attach: boolean;
@@ -46,7 +46,10 @@ export class Runner {
   }
 
   async run(scenarios: readonly Scenario[]): Promise<void> {
-    for (const scenario of scenarios) await this.#scenario(scenario);
+    for (const scenario of scenarios) {
+      await this.#scenario(scenario);
+      if (this.counts.failed > 0 && this.#options.keep) break;
+    }
     await this.#leave(this.#options.keep);
   }
 
@@ -56,7 +59,10 @@ export class Runner {
     if (tests.length === 0) return;
     print(`(${scenario.id}) ${scenario.title}`);
     await this.#leave();
-    for (const test of tests) await this.#test(scenario, test);
+    for (const test of tests) {
+      await this.#test(scenario, test);
+      if (this.counts.failed > 0 && this.#options.keep) return; // left as it is, to be looked at
+    }
   }
 
   async #test(scenario: Scenario, test: Test): Promise<void> {
@@ -73,7 +79,7 @@ export class Runner {
       this.#options.print(`  FAIL ${test.name} (${seconds()} s)`);
       notes.push(error instanceof Error ? error.message : String(error));
       if (this.#stage) notes.push(`logs: ${await diagnose(this.#stage.cluster)}`);
-      await this.#leave();
+      await this.#leave(this.#options.keep);
     }
     for (const note of notes) this.#options.print(`       ${note.replaceAll("\n", "\n       ")}`);
   }
