@@ -14,7 +14,13 @@ export interface Scratch {
   /** The target's answer to `receive`, and what the source is to send. */
   sending?: Sending;
   /** The restore, called while the phase Restoring is being written. */
-  restore?: Promise<Restored>;
+  restore?: Promise<RestoreAnswer>;
+}
+
+export interface RestoreAnswer {
+  restored: Restored;
+  /** When the copy was known to be held. */
+  atMs: number;
 }
 
 export interface Sending {

@@ -154,6 +154,22 @@ describe("before the commit, the source goes on when", () => {
     expect(world.copyOfTarget).toBe("dead");
   });
 
+  it("the held copy dies while the controller is slow to commit", async () => {
+    const world = await World.with();
+    const write = world.kube.replaceStatus.bind(world.kube);
+    world.kube.replaceStatus = async (kind, object) => {
+      const answer = await write(kind, object);
+      if (world.phase !== "Restoring") return answer;
+      await new Promise((resolve) => setImmediate(resolve));
+      world.nodes.set(world.target?.metadata.uid ?? "", "dead");
+      world.clock.advance(1_000);
+      return answer;
+    };
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "RestoreFailed" });
+    expectSourceGoesOn(world);
+  });
+
   it.each(["dump", "restore"] as const)("%s never answers", async (step) => {
     const world = await World.with();
     Object.assign(world.nodes, { [step]: () => new Promise(() => {}) });

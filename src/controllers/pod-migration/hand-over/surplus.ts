@@ -15,10 +15,11 @@ export async function removeSurplus(run: MoveRun, pods: MovePods): Promise<void>
   const owned = items.filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid));
   const surplus = surplusAmong(owned, desired, { keep: pods.target, leaving: pods.source, sinceMs });
   for (const pod of surplus) {
-    await deletePod(run.deps.client, pod);
     const words = `pod ${pod.metadata.name} was made by its ${owner.kind} while ${pods.target.metadata.name} was being handed over, and is removed`;
     run.deps.events.record(run.move, "Warning", "ReplacementRemoved", words);
     run.deps.events.record(pod, "Warning", "ReplacementRemoved", words);
+    // Said first: should the controller die now, its successor finds the pod, but could not find out that there had been one.
+    await deletePod(run.deps.client, pod);
   }
 }
 

@@ -7,6 +7,7 @@ import { attempt, type DriverFailure, inWords } from "../driver-failure.ts";
 import { advance, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
 import { gateDelayMs, heldBackUntilDump } from "../pace.ts";
 import { readSource, readTarget, removeGate } from "../pods.ts";
+import { restoreTarget } from "../restore-target.ts";
 import { type MoveRun, moveId, type Sending, sourceOf, targetOf } from "../run.ts";
 import { openForSource } from "../sending.ts";
 import { timeText } from "../status.ts";
@@ -65,8 +66,7 @@ async function letGo(run: MoveRun): Promise<void> {
 
 /** The restore is called at once; the phase is written while it runs. */
 function dumped(run: MoveRun, answer: Dumped): Outcome {
-  const { node, podUID } = targetOf(run.move);
-  const restore = run.deps.driver.restore(node, moveId(run), { podUID });
+  const restore = restoreTarget(run);
   restore.catch(() => {}); // Restoring awaits it and deals with the failure; should that be skipped, nobody is left unheard
   run.scratch.restore = restore;
   return advance("Restoring", "Dumped", "the pages are on the target", figures(run, answer));

@@ -10,20 +10,29 @@ import { interruption } from "../interruption.ts";
 import { advance, type Outcome, rollBack, wait } from "../outcome.ts";
 import { readSource } from "../pods.ts";
 import { bareId } from "../preflight/pod-facts.ts";
-import { type Move, type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
+import { restoreTarget } from "../restore-target.ts";
+import { type Move, type MoveRun, sourceOf } from "../run.ts";
 import { watched } from "../watched.ts";
 
 const RETRY_MS = 500;
+/** An answer older than this is asked anew before the commit: the held copy may have died since. */
+const FRESH_MS = 250;
 
 export async function restoring(run: MoveRun): Promise<Outcome> {
-  const { node, podUID } = targetOf(run.move);
-  const restore = run.scratch.restore ?? run.deps.driver.restore(node, moveId(run), { podUID });
-  delete run.scratch.restore;
   const source = readSource(run);
   source.catch(() => {}); // awaited below unless the restore is given up
-  const restored = await watched(run, attempt(restore));
+  const restored = await watched(run, attempt(heldCopy(run)));
   if ("kind" in restored) return restored;
   return decide(run.move, restored, await source, run.deps.clock.now());
+}
+
+/** What is committed must be held now, not some time ago: writing the phase may have taken long. */
+async function heldCopy(run: MoveRun): Promise<Restored> {
+  const early = run.scratch.restore;
+  delete run.scratch.restore;
+  const answer = await (early ?? restoreTarget(run));
+  const fresh = run.deps.clock.now() - answer.atMs <= FRESH_MS;
+  return fresh ? answer.restored : (await restoreTarget(run)).restored;
 }
 
 /**

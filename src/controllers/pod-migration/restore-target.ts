@@ -1,0 +1,9 @@
+/** Has the target restored and held, and notes when it was known to be. */
+import { type MoveRun, moveId, type RestoreAnswer, targetOf } from "./run.ts";
+
+/** May be repeated: the agent then looks whether the copy is still held. */
+export async function restoreTarget(run: MoveRun): Promise<RestoreAnswer> {
+  const { node, podUID } = targetOf(run.move);
+  const restored = await run.deps.driver.restore(node, moveId(run), { podUID });
+  return { restored, atMs: run.deps.clock.now() };
+}
