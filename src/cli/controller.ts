@@ -61,7 +61,8 @@ async function runController(config: ControllerConfig): Promise<void> {
     unhealthy: () => undefined,
     notReady: () => operator.notReady,
   });
-  logger.info("controller started", { namespace: config.namespace, httpPort: probes.port });
+  const { influx, namespace } = config;
+  logger.info("controller started", { namespace, httpPort: probes.port, influxdb: influx?.url ?? "not configured" });
   await untilSignalled(operator, logger);
   await connections.close();
   await probes.close();

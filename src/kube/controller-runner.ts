@@ -31,9 +31,8 @@ export class ControllerRunner {
     this.#logger = options.logger.child({ controller: options.controller.name });
   }
 
-  /** Kinds whose changes it wants to hear of. */
-  get kinds(): ResourceKind<KubeObject>[] {
-    return this.#options.controller.watches.map((rule) => rule.kind);
+  get name(): string {
+    return this.#options.controller.name;
   }
 
   get depth(): number {

@@ -1,5 +1,7 @@
 /** What the operator says of itself to Prometheus. */
+
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { PHASES, type Phase, type PodMigration } from "../api/v1alpha1/pod-migration.ts";
 
 export class OperatorMetrics {
   readonly registry = new Registry();
@@ -56,6 +58,24 @@ export class OperatorMetrics {
       registers: [this.registry],
       collect() {
         for (const [controller, waiting] of Object.entries(depth())) this.set({ controller }, waiting);
+      },
+    });
+  }
+
+  /** @param moves asked whenever the metrics are read. */
+  watchMoves(moves: () => readonly PodMigration[]): void {
+    new Gauge({
+      name: "headroom_pod_migrations",
+      help: "PodMigrations on record, by phase.",
+      labelNames: ["phase"],
+      registers: [this.registry],
+      collect() {
+        const counts = new Map<Phase, number>(PHASES.map((phase) => [phase, 0]));
+        for (const { status } of moves()) {
+          const phase = status?.phase ?? "Pending";
+          counts.set(phase, (counts.get(phase) ?? 0) + 1);
+        }
+        for (const [phase, count] of counts) this.set({ phase }, count);
       },
     });
   }

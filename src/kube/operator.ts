@@ -102,6 +102,8 @@ export class HeadroomOperator extends Operator {
 
   /** Starts the watches and takes part in the election; resolves at once. */
   protected override async init(): Promise<void> {
+    this.#metrics.watchDepth(() => Object.fromEntries(this.#runners.map(({ name, depth }) => [name, depth])));
+    this.#metrics.watchMoves(() => this.#stores.shared.podMigrations.list());
     for (const { kind, store } of this.#stores.all()) {
       this.#watch(kind, store, (change) => {
         for (const runner of this.#runners) runner.changed(kind, change);

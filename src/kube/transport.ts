@@ -127,7 +127,7 @@ export class KubeConfigTransport implements Transport {
   /** One pool for as long as the certificates stay the same (exec plugins renew them). */
   #dispatcherFor(options: RequestOptions): Dispatcher {
     const tls = tlsOptions(options);
-    const key = JSON.stringify(tls);
+    const key = fingerprint(tls);
     if (this.#dispatcher?.key === key) return this.#dispatcher.dispatcher;
     // What still runs on the old connections may end there.
     void this.#dispatcher?.dispatcher.close();
@@ -152,6 +152,14 @@ function tlsOptions(options: RequestOptions): Record<string, unknown> {
   const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options;
   const all = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function fingerprint(tls: Record<string, unknown>): string {
+  const parts = Object.entries(tls).map(([name, value]) => [
+    name,
+    Buffer.isBuffer(value) ? value.toString("latin1") : value,
+  ]);
+  return parts.map((part) => part.join("=")).join("\n");
 }
 
 /** client-node refuses http:// servers unless TLS verification is off, which means nothing there. */

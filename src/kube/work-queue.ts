@@ -31,7 +31,7 @@ interface Entry {
   later: { atMs: number; timer: Timer } | undefined;
 }
 
-const DEFAULT_BACKOFF: BackoffLimits = { firstMs: 500, limitMs: 60_000 };
+const DEFAULT_BACKOFF: BackoffLimits = { firstMs: 200, limitMs: 60_000 };
 
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -54,16 +54,29 @@ export class WorkQueue {
     return this.#running;
   }
 
-  /** Handle this key as soon as possible, also when it is waiting after a failure. */
+  /**
+   * Handle this key as soon as possible. After a failure that is not at once: a handler that changes its object and
+   * then fails would otherwise call itself without end.
+   */
   add(key: string): void {
     if (this.#stopped) return;
     const entry = this.#entry(key);
-    this.#cancelLater(entry);
     if (entry.state === "running") entry.again = true;
     if (entry.state !== "idle") return;
+    if (entry.failures > 0) this.addAfter(key, this.#soonMs);
+    else this.#makeDue(key, entry);
+  }
+
+  #makeDue(key: string, entry: Entry): void {
+    this.#cancelLater(entry);
     entry.state = "due";
     this.#due.push(key);
     this.#pump();
+  }
+
+  /** How soon a key that has failed is handled again when something about it changes. */
+  get #soonMs(): number {
+    return 2 * (this.#options.backoff ?? DEFAULT_BACKOFF).firstMs;
   }
 
   /** Handle this key after so many milliseconds, or sooner when it is asked for sooner. */
@@ -76,7 +89,8 @@ export class WorkQueue {
     this.#cancelLater(entry);
     const timer = this.#options.clock.after(Math.max(0, milliseconds), () => {
       entry.later = undefined;
-      this.add(key);
+      if (entry.state === "running") entry.again = true;
+      if (entry.state === "idle") this.#makeDue(key, entry);
     });
     entry.later = { atMs, timer };
   }
@@ -148,8 +162,8 @@ export class WorkQueue {
     entry.state = "idle";
     const again = entry.again;
     entry.again = false;
+    if (againAfterMs !== undefined) this.addAfter(key, againAfterMs);
     if (again) this.add(key);
-    else if (againAfterMs !== undefined) this.addAfter(key, againAfterMs);
     this.#dropIfIdle(key, entry);
   }
 

@@ -114,12 +114,31 @@ describe("a work queue", () => {
     expect(handlers.started).toHaveLength(2);
   });
 
-  test("handles a failed key at once when something about it changes", async () => {
-    const { queue, handlers } = queueOf();
+  test("handles a failed key soon when something about it changes", async () => {
+    const { queue, clock, handlers } = queueOf();
     queue.add("key");
+    for (let i = 0; i < 6; i++) {
+      await handlers.fail("key");
+      await clock.advance(1_000);
+    }
     await handlers.fail("key");
     queue.add("key");
-    expect(handlers.started).toHaveLength(2);
+    await clock.advance(199);
+    expect(handlers.started).toHaveLength(7);
+    await clock.advance(1);
+    expect(handlers.started).toHaveLength(8);
+  });
+
+  test("a handler that changes its own object and then fails does not run in a tight loop", async () => {
+    const { queue, clock, handlers } = queueOf();
+    queue.add("key");
+    for (let ms = 0; ms < 10_000; ms += 100) {
+      queue.add("key");
+      await handlers.fail("key");
+      queue.add("key");
+      await clock.advance(100);
+    }
+    expect(handlers.started.length).toBeLessThanOrEqual(52);
   });
 
   test("forgets failures on demand", async () => {
@@ -198,7 +217,10 @@ describe("whatever happens to a work queue", () => {
         }
         const before = handlers.started.length;
         for (const key of ["a", "b", "c"]) queue.add(key);
-        while (handlers.running.size > 0) for (const key of [...handlers.running.keys()]) await handlers.end(key);
+        for (let round = 0; round < 3; round++) {
+          while (handlers.running.size > 0) for (const key of [...handlers.running.keys()]) await handlers.end(key);
+          await clock.advance(1_000);
+        }
         expect(handlers.started.slice(before)).toEqual(expect.arrayContaining(["a", "b", "c"]));
         expect(handlers.overlapped).toBe(false);
         expect(handlers.mostAtOnce).toBeLessThanOrEqual(concurrency);
