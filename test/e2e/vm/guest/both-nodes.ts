@@ -27,7 +27,7 @@ function runtimeOn(host: Host): HostRuntime {
     host,
     agentVersion: "test",
     nodeAddress: ADDRESS,
-    stagingBudgetBytes: undefined,
+    stagingBudget: { fraction: 0.5 },
     handler: async () => ({ installed: true }),
     dumpMs: PATIENCE_MS,
     restore: { createMs: PATIENCE_MS, restoreMs: PATIENCE_MS },

@@ -111,6 +111,7 @@ async function moved(): Promise<void> {
   const last = await assertStill("source");
   const { pid } = await move.restore();
   assert(isStopped(pid), "the restored process is not stopped");
+  assert(processesOf("target").includes(pid), "the restored process is not in its container's control group");
   assert((await assertStill("target")) === last, "the target has counted before its release");
   await move.release();
   await assertGoesOn("target");

@@ -51,8 +51,8 @@ export async function startContainer(id: string, podUID: string): Promise<void> 
 /** Whatever is left of it. */
 export async function removeContainer(id: string): Promise<void> {
   const all = ["--namespace", "k8s.io"];
-  await attempt("ctr", [...all, "task", "delete", "--force", id]);
-  await attempt("ctr", [...all, "container", "delete", id]);
+  await attempt("timeout", ["10", "ctr", ...all, "task", "delete", "--force", id]);
+  await attempt("timeout", ["10", "ctr", ...all, "container", "delete", id]);
   await attempt("ip", ["netns", "delete", id]);
 }
 
