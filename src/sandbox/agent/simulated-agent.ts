@@ -27,6 +27,7 @@ export class SimulatedAgent {
   readonly #parts: AgentParts;
   readonly #records = new MemoryMoveRecords();
   #server: AgentServer | undefined;
+  #identity: EnrolledIdentity | undefined;
   #killed = new AbortController();
   /** 0 until the first start; the same port ever after. */
   #port = 0;
@@ -44,6 +45,11 @@ export class SimulatedAgent {
   /** Moves that it still has on record. */
   get moves(): StoredRecord[] {
     return this.#records.list();
+  }
+
+  /** It has a certificate of the published authority. */
+  get enrolled(): boolean {
+    return this.#identity?.enrolled() ?? false;
   }
 
   get running(): boolean {
@@ -65,6 +71,7 @@ export class SimulatedAgent {
       tokenFile: join(directory, "token"),
       now,
     });
+    this.#identity = identity;
     this.#killed = new AbortController();
     const { signal } = this.#killed;
     const parts = { node, runtime: runtime(signal), records: new MortalRecords(this.#records, signal), identity };

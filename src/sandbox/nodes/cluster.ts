@@ -3,7 +3,7 @@ import type { Clock } from "../../kube/clock.ts";
 import { ApiError } from "../api-server/errors.ts";
 import type { ApiObject, Json } from "../api-server/json.ts";
 import type { SandboxApiServer } from "../api-server/server.ts";
-import { syncJob } from "./jobs.ts";
+import { releaseOrphans, syncJob } from "./jobs.ts";
 import { KUBELET_TIMING, type KubeletTiming, type OomKill, SimulatedKubelet } from "./kubelet.ts";
 import { SimulatedNode } from "./node.ts";
 import { syncDeployment, syncReplicaSet } from "./replica-sets.ts";
@@ -110,14 +110,18 @@ export class SimulatedCluster {
     return store.subscribe(({ store: name }) => {
       if (["pods", "replicasets.apps", "deployments.apps"].includes(name))
         this.#soon("replicas", 5, () => this.#syncReplicas());
-      if (["pods", "jobs.batch"].includes(name))
-        this.#soon("jobs", JOB_SYNC_MS, () => this.#syncAll("jobs.batch", syncJob));
+      if (["pods", "jobs.batch"].includes(name)) this.#soon("jobs", JOB_SYNC_MS, () => this.#syncJobs());
     });
   }
 
   #syncReplicas(): void {
     this.#syncAll("deployments.apps", syncDeployment);
     this.#syncAll("replicasets.apps", syncReplicaSet);
+  }
+
+  #syncJobs(): void {
+    this.#syncAll("jobs.batch", syncJob);
+    releaseOrphans(this.server.registry, this.server.types);
   }
 
   #syncAll(store: string, sync: typeof syncJob): void {

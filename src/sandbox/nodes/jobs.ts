@@ -3,7 +3,7 @@ import { ApiError } from "../api-server/errors.ts";
 import { type ApiObject, arrayAt, type JsonObject, numberAt, objectAt, stringAt } from "../api-server/json.ts";
 import type { Registry } from "../api-server/registry.ts";
 import type { ResourceType, ResourceTypes } from "../api-server/resource-types.ts";
-import { claimPods, createPod, isActive } from "./owners.ts";
+import { claimPods, controllerOf, createPod, isActive } from "./owners.ts";
 
 export const JOB_TRACKING = "batch.kubernetes.io/job-tracking";
 
@@ -23,6 +23,17 @@ export function syncJob(registry: Registry, types: ResourceTypes, job: ApiObject
   const wanted = over ? 0 : Math.min(numberAt(job, "spec", "parallelism") ?? 1, left);
   for (let missing = active; missing < wanted; missing++) createPod(registry, pods, job, [JOB_TRACKING]);
   report(registry, type, job, { active: Math.max(active, wanted), succeeded, failed }, over);
+}
+
+/** A tracked pod whose Job is gone, or that no Job owns, is tracked no more. */
+export function releaseOrphans(registry: Registry, types: ResourceTypes): void {
+  const pods = types.find("", "v1", "pods");
+  if (!pods) return;
+  for (const pod of registry.store.list("pods").filter(tracked)) {
+    const owner = controllerOf(pod);
+    const job = owner && registry.store.get("jobs.batch", pod.metadata.namespace, owner.name);
+    if (job?.metadata.uid !== owner?.uid || owner === undefined) release(registry, pods, pod);
+  }
 }
 
 const tracked = (pod: ApiObject): boolean => (pod.metadata.finalizers ?? []).includes(JOB_TRACKING);

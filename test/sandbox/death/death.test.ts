@@ -1,0 +1,49 @@
+/**
+ * The real controller, as processes, and real agents on simulated nodes: whoever is killed, wherever it is, there are never two
+ * copies of a process that run, and never none that is left. `npm test` takes samples; HEADROOM_ALL_BOUNDARIES=1 tries every
+ * boundary with every victim.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Owner, Scene, type VictimName } from "./scene.ts";
+
+const OWNERS: Owner[] = ["none", "Deployment", "Job"];
+const VICTIMS: VictimName[] = ["controller", "source agent", "target agent"];
+const ALL = process.env.HEADROOM_ALL_BOUNDARIES === "1";
+const SAMPLES = 1;
+const LIMIT_MS = ALL ? 1_800_000 : 120_000;
+
+let scene: Scene;
+
+beforeAll(async () => {
+  scene = await Scene.open();
+}, 90_000);
+afterAll(() => scene.close());
+
+/** Every boundary, or a few of them that lie in different places for each owner and victim. */
+function chosen(count: number, owner: Owner, victim: VictimName): number[] {
+  if (ALL) return Array.from({ length: count }, (_, i) => i);
+  const shift = (OWNERS.indexOf(owner) * VICTIMS.length + VICTIMS.indexOf(victim)) / (OWNERS.length * VICTIMS.length);
+  return Array.from({ length: SAMPLES }, (_, i) => Math.floor(((i + shift) / SAMPLES) * count));
+}
+
+describe.each(OWNERS)("a move of a pod of owner %s", (owner) => {
+  let boundaries = 0;
+
+  it("succeeds when nobody dies", async () => {
+    const { trace, phase, complaints } = await scene.move(owner);
+    expect({ phase, complaints }).toEqual({ phase: "Succeeded", complaints: [] });
+    boundaries = trace.length;
+    expect(boundaries).toBeGreaterThan(40);
+  }, 60_000);
+
+  it.each(VICTIMS)(
+    "leaves exactly one copy, that goes on, when the %s is killed at a boundary",
+    async (victim) => {
+      for (const killAt of chosen(boundaries, owner, victim)) {
+        const { trace, complaints } = await scene.move(owner, victim, killAt);
+        expect({ killed: `${victim} ${trace[killAt]} (${killAt})`, complaints }).toMatchObject({ complaints: [] });
+      }
+    },
+    LIMIT_MS,
+  );
+});
