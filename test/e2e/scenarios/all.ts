@@ -8,6 +8,7 @@ import { dryRun } from "./e-dry-run.ts";
 import { badPolicies } from "./f-bad-policies.ts";
 import { influxdb } from "./g-influxdb.ts";
 import { uninstall } from "./h-uninstall.ts";
+import { stockKernel } from "./i-stock-kernel.ts";
 import { moves } from "./moves.ts";
 import { smoke } from "./smoke.ts";
 
@@ -23,4 +24,5 @@ export const scenarios: readonly Scenario[] = [
   badPolicies,
   influxdb,
   uninstall,
+  stockKernel,
 ];

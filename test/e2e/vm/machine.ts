@@ -20,6 +20,12 @@ export interface GuestResult {
   seconds: number;
 }
 
+export interface GuestReport {
+  results: GuestResult[];
+  /** All that the guest's console showed. */
+  console: string;
+}
+
 export interface VirtualMachine {
   /** Holds kernel, initial file system, disk and QEMU, as ./build/vm.sh made them. */
   folder: string;
@@ -57,7 +63,7 @@ async function copyCheckout(tree: string): Promise<void> {
 }
 
 /** Boots it and resolves with what the guest reported, once it is off. Its console ends up in `work`/console.log. */
-export async function runMachine(machine: VirtualMachine): Promise<GuestResult[]> {
+export async function runMachine(machine: VirtualMachine): Promise<GuestReport> {
   const consoleLog = join(machine.work, "console.log");
   const { program, args, environment } = qemu(machine, consoleLog);
   const child = spawn(program, args, { stdio: "ignore", env: environment, timeout: BOOT_AND_CHECKS_SECONDS * 1000 });
@@ -67,7 +73,8 @@ export async function runMachine(machine: VirtualMachine): Promise<GuestResult[]
   });
   const said = await readFile(consoleLog, "utf8");
   // The guest writes what ./guest/main.ts says.
-  return [...said.matchAll(/^@result (\{.*\})\r?$/gm)].map(([, json = "{}"]) => JSON.parse(json) as GuestResult);
+  const lines = [...said.matchAll(/^@result (\{.*\})\r?$/gm)];
+  return { results: lines.map(([, json = "{}"]) => JSON.parse(json) as GuestResult), console: said };
 }
 
 function qemu(machine: VirtualMachine, consoleLog: string) {
