@@ -60,8 +60,8 @@ export class StepRunner {
     }
     this.#highestEpoch = request.epoch;
     const admission = admit(record, request.role, request.step, request.epoch);
-    if (!admission.ok) throw new AgentError(admission.reason, admission.message);
     if (record && request.epoch > record.epoch) this.#records.save({ ...record, epoch: request.epoch });
+    if (!admission.ok) throw new AgentError(admission.reason, admission.message);
   }
 
   async #giveWay(running: Running, request: StepRequest): Promise<void> {

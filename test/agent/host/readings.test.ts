@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { emptyDirsOf, upperDirectoryOf } from "../../../src/agent/host/containers.ts";
+import { errorsIn } from "../../../src/agent/host/criu-log.ts";
+import { pagesWritten } from "../../../src/agent/host/criu-stats.ts";
+import { cpuFlagsOf } from "../../../src/agent/host/features.ts";
+import { connectedSockets } from "../../../src/agent/host/tcp-table.ts";
+
+const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
+const row = (local: string, remote: string, state: string, inode: number) =>
+  `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0`;
+
+describe("connected TCP sockets", () => {
+  test("are told with both ends", () => {
+    const table = [HEAD, row("0100007F:1F90", "0201A8C0:0050", "01", 77)].join("\n");
+    expect(connectedSockets(table)).toEqual(["127.0.0.1:8080 -> 192.168.1.2:80"]);
+  });
+
+  test("of version 6, too", () => {
+    const table = [
+      HEAD,
+      row("00000000000000000000000001000000:1F90", "B80D0120000000000000000001000000:0050", "01", 77),
+    ].join("\n");
+    expect(connectedSockets(table)).toEqual(["[0:0:0:0:0:0:0:1]:8080 -> [2001:db8:0:0:0:0:0:1]:80"]);
+  });
+
+  test.each([
+    ["a listening one", "0A", 5, 0],
+    ["one that waits for stray packets, held by nobody", "06", 0, 0],
+    ["one that the kernel closes by itself", "05", 0, 0],
+    ["one half closed by the other side", "08", 5, 1],
+    ["one that is being closed", "04", 5, 1],
+  ])("%s: state %s", (_what, state, inode, count) => {
+    expect(connectedSockets([HEAD, row("0100007F:1F90", "0100007F:0050", state, inode)].join("\n"))).toHaveLength(
+      count,
+    );
+  });
+});
+
+describe("a mounted overlay", () => {
+  const mount = (at: string, options: string) =>
+    `96 78 0:56 / ${at} rw,relatime shared:66 - overlay overlay ${options}`;
+
+  test("names its writable layer", () => {
+    const info = [
+      mount("/run/a/rootfs", "rw,lowerdir=/l,upperdir=/snap/2/fs,workdir=/w"),
+      mount("/run/b/rootfs", "rw,upperdir=/no"),
+    ];
+    expect(upperDirectoryOf("/run/a/rootfs", info.join("\n"))).toBe("/snap/2/fs");
+  });
+
+  test("may have spaces in its paths", () => {
+    expect(upperDirectoryOf("/run/a b", mount("/run/a\\040b", "rw,upperdir=/s\\040p"))).toBe("/s p");
+  });
+
+  test("that isn't there has none", () => {
+    expect(upperDirectoryOf("/run/c", mount("/run/a", "rw,upperdir=/s"))).toBeUndefined();
+  });
+});
+
+test("emptyDirs are known by where mounts come from, whatever the kubelet's folder", () => {
+  const pod = "/data/kubelet/pods/u/volumes";
+  const found = emptyDirsOf([
+    { source: `${pod}/kubernetes.io~empty-dir/cache` },
+    { source: `${pod}/kubernetes.io~empty-dir/work/sub/path` },
+    { source: `${pod}/kubernetes.io~projected/token` },
+    { source: "tmpfs" },
+  ]);
+  expect([...found]).toEqual([
+    ["cache", `${pod}/kubernetes.io~empty-dir/cache`],
+    ["work", `${pod}/kubernetes.io~empty-dir/work`],
+  ]);
+});
+
+test("CPU flags are those of the first processor, sorted", () => {
+  expect(cpuFlagsOf("processor : 0\nflags\t\t: sse2 avx\nflags\t\t: other\n")).toEqual(["avx", "sse2"]);
+  expect(cpuFlagsOf("Features\t: fp asimd\n")).toEqual(["asimd", "fp"]);
+});
+
+test("CRIU's first errors are told without time and process", () => {
+  const log =
+    "(00.1) Warn  (x) y\n(00.286421) 9: Error (criu/files-reg.c:1815): File bin/counter has bad build-ID\n(00.29) Error (criu/a.c:1): b\n";
+  expect(errorsIn(log)).toBe("Error (criu/files-reg.c:1815): File bin/counter has bad build-ID; Error (criu/a.c:1): b");
+  expect(errorsIn(undefined)).toBe("");
+});
+
+test("pages written are read out of the dump's statistics", () => {
+  const dump = Buffer.from([0x08, 0x01, 0x28, 0x05, 0x38, 0xac, 0x02]); // freezing 1, scanned 5, written 300
+  const image = Buffer.concat([Buffer.alloc(12), Buffer.from([0x0a, dump.length]), dump]);
+  expect(pagesWritten(image)).toBe(300);
+  expect(pagesWritten(Buffer.alloc(3))).toBeUndefined();
+});

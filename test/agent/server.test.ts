@@ -1,0 +1,222 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { AgentClient } from "../../src/agent/agent-client.ts";
+import { FixedIdentity, type TlsCredentials } from "../../src/agent/identity.ts";
+import { MemoryMoveRecords } from "../../src/agent/move-records.ts";
+import { connectPeer } from "../../src/agent/peer.ts";
+import { AgentServer } from "../../src/agent/server.ts";
+import { AgentDriver } from "../../src/checkpointing/agent-driver.ts";
+import { type TestTrust, testTrust } from "../support/agent/certificates.ts";
+import { ScriptedRuntime } from "../support/agent/scripted-runtime.ts";
+
+const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
+const podUID = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
+const source = { podUID, containerID: "c1", containerName: "app" };
+const receiving = { sourceNode: "n1", stagingBytes: 100, emptyDirs: [] };
+
+let trust: TestTrust;
+let runtime: ScriptedRuntime;
+let records: MemoryMoveRecords;
+let server: AgentServer;
+let driver: AgentDriver;
+const clients: AgentClient[] = [];
+
+async function startServer(): Promise<void> {
+  const identity = new FixedIdentity(await trust.agent("n2"));
+  const log = { info: () => {}, warn: () => {} };
+  server = new AgentServer({ node: "n2", runtime, records, identity, connectPeer: connectPeer(identity), log });
+  await server.start({ host: "127.0.0.1", port: 0 });
+}
+
+beforeEach(async () => {
+  trust = await testTrust();
+  runtime = new ScriptedRuntime();
+  records = new MemoryMoveRecords();
+  await startServer();
+  driver = new AgentDriver({
+    locate: () => ({ address: "127.0.0.1", port: server.port }),
+    credentials: () => trust.controller,
+    tokenOf: () => "t".repeat(40),
+  });
+});
+
+afterEach(async () => {
+  await Promise.all([driver.close(), server.stop(), ...clients.splice(0).map((client) => client.close())]);
+});
+
+function clientAs(credentials: TlsCredentials, node = "n2"): AgentClient {
+  const client = new AgentClient({ node, address: "127.0.0.1", port: server.port }, credentials);
+  clients.push(client);
+  return client;
+}
+
+const at = (epoch: number) => ({ moveUID, epoch });
+const released = () => runtime.calls.filter((call) => call === "release").length;
+
+describe("who may ask for what", () => {
+  test("the controller is answered", async () => {
+    expect(await driver.features("n2")).toMatchObject({ criuVersion: "4.1" });
+    expect(await driver.inspect("n1", source).catch((error: unknown) => error)).toMatchObject({
+      reason: "Unreachable",
+    });
+    expect(await driver.inspect("n2", source)).toMatchObject({ running: true });
+  });
+
+  test("a peer agent may not command, even one of the authority", async () => {
+    const peer = clientAs(await trust.agent("n1"));
+    const body = { ...at(1), podUID, containerName: "app" };
+    const command = peer.call({ method: "POST", path: `/v1/moves/${moveUID}/target/register`, body, timeoutMs: 2_000 });
+    await expect(command).rejects.toMatchObject({ reason: "Forbidden" });
+    await expect(peer.call({ method: "GET", path: "/v1/moves", timeoutMs: 2_000 })).rejects.toMatchObject({
+      reason: "Forbidden",
+    });
+    expect(runtime.calls).not.toContain("register");
+  });
+
+  test("a certificate of another authority doesn't get through the handshake", async () => {
+    const stranger = { ...(await testTrust()).controller, authority: trust.authority.certificate };
+    const call = clientAs(stranger).call({ method: "GET", path: "/v1/features", timeoutMs: 2_000 });
+    await expect(call).rejects.toMatchObject({ name: "NoAnswer" });
+  });
+
+  test("an agent that isn't the node's is not believed", async () => {
+    const call = clientAs(trust.controller, "n9").call({ method: "GET", path: "/v1/features", timeoutMs: 2_000 });
+    await expect(call).rejects.toThrow(/not that of the agent of n9/);
+  });
+
+  test.each([
+    ["the source's agent with the token", "n1", "t".repeat(40), "ok"],
+    ["the source's agent with another token", "n1", "u".repeat(40), "Forbidden"],
+    ["another node's agent with the token", "n3", "t".repeat(40), "Forbidden"],
+  ])("files from %s: %s", async (_who, node, token, expected) => {
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    await driver.receive("n2", at(1), receiving);
+    const put = clientAs(await trust.agent(node)).call({
+      method: "PUT",
+      path: `/v1/moves/${moveUID}/target/files?part=empty-dir&name=data`,
+      stream: Buffer.from("a tar"),
+      headers: { authorization: `Bearer ${token}` },
+      timeoutMs: 2_000,
+    });
+    expect(
+      await put.then(
+        () => "ok",
+        (error: { reason: string }) => error.reason,
+      ),
+    ).toBe(expected);
+    expect(runtime.files.map(({ text }) => text)).toEqual(expected === "ok" ? ["a tar"] : []);
+  });
+
+  test("files for a move that isn't receiving are refused, and the controller may not bring any", async () => {
+    const path = `/v1/moves/${moveUID}/target/files?part=images`;
+    const put = (credentials: TlsCredentials) =>
+      clientAs(credentials).call({ method: "PUT", path, stream: Buffer.from("x"), timeoutMs: 2_000 });
+    await expect(put(await trust.agent("n1"))).rejects.toMatchObject({ reason: "Forbidden" });
+    await expect(put(trust.controller)).rejects.toMatchObject({ reason: "Forbidden" });
+  });
+});
+
+describe("commands", () => {
+  async function upToHeld(): Promise<void> {
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    await driver.receive("n2", at(1), receiving);
+    await driver.restore("n2", at(1), { podUID });
+  }
+
+  test("a move goes its way, and the list tells how far it is", async () => {
+    await upToHeld();
+    expect(await driver.moves("n2")).toMatchObject([
+      { moveUID, podUID, role: "target", state: "held", epoch: 1, createWaiting: true },
+    ]);
+    expect(await driver.release("n2", at(1))).toEqual({ releasedAtMs: 42 });
+    await driver.cleanup("n2", "target", at(1));
+    expect(await driver.moves("n2")).toEqual([]);
+  });
+
+  test("an older epoch is refused as soon as a newer one has been seen", async () => {
+    await upToHeld();
+    await expect(driver.cleanup("n2", "target", at(5))).rejects.toMatchObject({ reason: "WrongState" });
+    await expect(driver.release("n2", at(4))).rejects.toMatchObject({ reason: "StaleEpoch" });
+    expect(released()).toBe(0);
+  });
+
+  test("a repeated command is answered as before, and not carried out again", async () => {
+    await upToHeld();
+    const first = await driver.release("n2", at(1));
+    expect(await driver.release("n2", at(1))).toEqual(first);
+    expect(released()).toBe(1);
+  });
+
+  test("two at the same time are one", async () => {
+    await upToHeld();
+    const both = await Promise.all([driver.release("n2", at(1)), driver.release("n2", at(1))]);
+    expect(both[0]).toEqual(both[1]);
+    expect(released()).toBe(1);
+  });
+
+  test("after the agent has died, a finished command is still answered as before", async () => {
+    await upToHeld();
+    await driver.release("n2", at(1));
+    await server.stop();
+    await startServer();
+    expect(await driver.release("n2", at(1))).toEqual({ releasedAtMs: 42 });
+    expect(released()).toBe(1);
+    await expect(driver.abort("n2", at(1))).rejects.toMatchObject({ reason: "AlreadyReleased" });
+  });
+
+  test("a failed command is carried out again when it is repeated", async () => {
+    await upToHeld();
+    runtime.inside.set("release", () => Promise.reject(new Error("no")));
+    await expect(driver.release("n2", at(1))).rejects.toMatchObject({ reason: "Internal", message: "no" });
+    runtime.inside.delete("release");
+    expect(await driver.release("n2", at(1))).toEqual({ releasedAtMs: 42 });
+  });
+
+  test("abort ends a running restore first, and nothing can be released after it", async () => {
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    await driver.receive("n2", at(1), receiving);
+    let begun = () => {};
+    const running = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    runtime.inside.set("restore", (signal) => {
+      begun();
+      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("given up"))));
+    });
+    const restore = driver.restore("n2", at(1), { podUID }).catch((error: unknown) => error);
+    await running;
+    await driver.abort("n2", at(1));
+    expect(await restore).toMatchObject({ message: "given up" });
+    await expect(driver.release("n2", at(1))).rejects.toMatchObject({ reason: "WrongState" });
+    expect(runtime.calls.at(-1)).toBe("abort");
+  });
+
+  test("a source that was killed is not resumed, and one that was resumed is not killed", async () => {
+    const peer = { address: "127.0.0.1", pagePort: 1, agentPort: server.port, node: "n2", token: "t".repeat(40) };
+    await driver.dump("n2", at(1), source, { peer, emptyDirs: [], tcp: "Refuse" });
+    await driver.kill("n2", at(1), source);
+    await expect(driver.resume("n2", at(1), source)).rejects.toMatchObject({ reason: "WrongState" });
+    expect(runtime.calls).not.toContain("resume");
+  });
+
+  test("a body that doesn't fit is refused with the field's name", async () => {
+    const client = clientAs(trust.controller);
+    const body = { ...at(1), podUID };
+    const call = client.call({ method: "POST", path: `/v1/moves/${moveUID}/target/register`, body, timeoutMs: 2_000 });
+    await expect(call).rejects.toMatchObject({
+      reason: "BadRequest",
+      message: expect.stringContaining("containerName"),
+    });
+  });
+
+  test("path and body must name the same move", async () => {
+    const body = { moveUID: podUID, epoch: 1, podUID, containerName: "app" };
+    const path = `/v1/moves/${moveUID}/target/register`;
+    const call = clientAs(trust.controller).call({ method: "POST", path, body, timeoutMs: 2_000 });
+    await expect(call).rejects.toMatchObject({ reason: "BadRequest" });
+  });
+});
+
+test("a driver without an agent on the node says so", async () => {
+  const nowhere = new AgentDriver({ locate: () => undefined, credentials: () => trust.controller, tokenOf: () => "" });
+  await expect(nowhere.features("n7")).rejects.toMatchObject({ reason: "NoAgent", node: "n7", retryable: true });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import { admit, type State, type StepName } from "../../src/agent/steps.ts";
+
+const target = (state: State) => ({ epoch: 3, state });
+
+describe("a target", () => {
+  test.each<[StepName, State, string]>([
+    ["register", "registered", "ok"],
+    ["register", "aborted", "WrongState"],
+    ["receive", "registered", "ok"],
+    ["receive", "receiving", "ok"],
+    ["receive", "aborted", "WrongState"],
+    ["restore", "receiving", "ok"],
+    ["restore", "registered", "WrongState"],
+    ["restore", "aborted", "WrongState"],
+    ["restore", "held", "ok"],
+    ["release", "held", "ok"],
+    ["release", "released", "ok"],
+    ["release", "receiving", "WrongState"],
+    ["release", "aborted", "WrongState"],
+    ["abort", "held", "ok"],
+    ["abort", "restoring", "ok"],
+    ["abort", "released", "AlreadyReleased"],
+    ["restore", "released", "AlreadyReleased"],
+    ["cleanup", "released", "ok"],
+    ["cleanup", "aborted", "ok"],
+    ["cleanup", "held", "WrongState"],
+    ["cleanup", "receiving", "WrongState"],
+  ])("%s of one that is %s: %s", (step, state, expected) => {
+    const admission = admit(target(state), "target", step, 3);
+    expect(admission.ok ? "ok" : admission.reason).toBe(expected);
+  });
+
+  test("that is unknown may be registered, aborted and cleaned up, not released or restored", () => {
+    const admitted = (step: StepName) => admit(undefined, "target", step, 0).ok;
+    expect(["register", "abort", "cleanup"].map((step) => admitted(step as StepName))).toEqual([true, true, true]);
+    expect(["receive", "restore", "release"].map((step) => admitted(step as StepName))).toEqual([false, false, false]);
+  });
+});
+
+describe("a source", () => {
+  test.each<[StepName, State, string]>([
+    ["dump", "dumping", "ok"],
+    ["dump", "dumped", "ok"],
+    ["dump", "resumed", "WrongState"],
+    ["dump", "killed", "WrongState"],
+    ["resume", "dumping", "ok"],
+    ["resume", "dumped", "ok"],
+    ["resume", "killed", "WrongState"],
+    ["kill", "dumped", "ok"],
+    ["kill", "killed", "ok"],
+    ["kill", "dumping", "WrongState"],
+    ["kill", "resumed", "WrongState"],
+    ["cleanup", "resumed", "ok"],
+    ["cleanup", "killed", "ok"],
+    ["cleanup", "dumping", "WrongState"],
+    ["cleanup", "dumped", "WrongState"],
+  ])("%s of one that is %s: %s", (step, state, expected) => {
+    const admission = admit(target(state), "source", step, 3);
+    expect(admission.ok ? "ok" : admission.reason).toBe(expected);
+  });
+});
+
+test("a command of an older epoch is refused whatever the state", () => {
+  expect(admit(target("held"), "target", "release", 2)).toMatchObject({ ok: false, reason: "StaleEpoch" });
+  expect(admit(target("held"), "target", "release", 4).ok).toBe(true);
+});

@@ -1,0 +1,77 @@
+/** A NodeRuntime that notes what it is asked and answers as a test tells it to. */
+import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import type { FilePart, NodeRuntime } from "../../../src/agent/node-runtime.ts";
+import type { Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../../src/agent/protocol.ts";
+
+export class ScriptedRuntime implements NodeRuntime {
+  readonly calls: string[] = [];
+  readonly files: { moveUID: string; part: FilePart; text: string }[] = [];
+  /** Runs inside the step of this name. */
+  readonly inside = new Map<string, (signal?: AbortSignal) => Promise<void>>();
+
+  async #step<T>(name: string, answer: T, signal?: AbortSignal): Promise<T> {
+    this.calls.push(name);
+    await this.inside.get(name)?.(signal);
+    return answer;
+  }
+
+  features(): Promise<NodeFeatures> {
+    return this.#step("features", {
+      agentVersion: "0",
+      criuVersion: "4.1",
+      runcVersion: "1.1",
+      kernel: "6.12",
+      cgroupVersion: 2,
+      cpuFlags: ["sse2"],
+      lazyPages: true,
+      memDirtyTrack: true,
+      handlerInstalled: true,
+      stagingBudgetBytes: 1,
+      stagingFreeBytes: 1,
+    });
+  }
+  inspect(): Promise<SourceFacts> {
+    const facts = { running: true, memoryBytes: 1, filesBytes: 0, processes: 1, establishedTcp: [], obstacles: [] };
+    return this.#step("inspect", facts);
+  }
+  register(_command: unknown, signal: AbortSignal): Promise<void> {
+    return this.#step("register", undefined, signal);
+  }
+  createWaiting(): boolean {
+    return this.calls.includes("register");
+  }
+  receive(_command: unknown, signal: AbortSignal): Promise<{ address: string; pagePort: number }> {
+    return this.#step("receive", { address: "127.0.0.1", pagePort: 4000 }, signal);
+  }
+  async acceptFiles(moveUID: string, part: FilePart, body: Readable): Promise<void> {
+    this.files.push({ moveUID, part, text: (await buffer(body)).toString() });
+  }
+  restore(_command: unknown, signal: AbortSignal): Promise<Restored> {
+    return this.#step("restore", { containerID: "c", pid: 7, timings: { restore: 1 } }, signal);
+  }
+  release(_command: unknown, signal: AbortSignal): Promise<Released> {
+    return this.#step("release", { releasedAtMs: 42 }, signal);
+  }
+  abort(_command: unknown, signal: AbortSignal): Promise<void> {
+    return this.#step("abort", undefined, signal);
+  }
+  cleanupTarget(): Promise<void> {
+    return this.#step("cleanupTarget", undefined);
+  }
+  dump(_command: unknown, _peer: unknown, signal: AbortSignal): Promise<Dumped> {
+    return this.#step("dump", { frozenAtMs: 1, memoryBytes: 2, transferredBytes: 3, timings: {} }, signal);
+  }
+  resume(_command: unknown, signal: AbortSignal): Promise<void> {
+    return this.#step("resume", undefined, signal);
+  }
+  kill(_command: unknown, signal: AbortSignal): Promise<void> {
+    return this.#step("kill", undefined, signal);
+  }
+  cleanupSource(): Promise<void> {
+    return this.#step("cleanupSource", undefined);
+  }
+  recover(): Promise<void> {
+    return this.#step("recover", undefined);
+  }
+}
