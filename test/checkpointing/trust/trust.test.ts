@@ -246,7 +246,7 @@ describe("enrolment", () => {
     ["its token is for another audience", () => says(reviewOf({ audiences: ["api"] })), /token is not valid/],
     [
       "its token is another account's",
-      () => void (review = reviewOf({ username: "system:serviceaccount:default:me" })),
+      () => says(reviewOf({ username: "system:serviceaccount:default:me" })),
       /not system/,
     ],
     ["its token is another pod's", () => says(reviewOf({ name: "agent-2" })), /that of pod agent-2/],
