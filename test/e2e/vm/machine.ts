@@ -10,7 +10,7 @@ const REPOSITORY = new URL("../../../", import.meta.url).pathname;
 const RECIPE = "../../vm/build/vm.sh";
 const RECIPE_INPUTS = ["../../vm/build/initramfs-init"];
 const MEMORY_MIB = 2048;
-const BOOT_AND_CHECKS_SECONDS = 300;
+const BOOT_AND_CHECKS_SECONDS = 600;
 /** What the agent's node side imports. */
 const PACKAGES = ["zod"];
 
@@ -80,13 +80,14 @@ export async function runMachine(machine: VirtualMachine): Promise<GuestReport> 
 function qemu(machine: VirtualMachine, consoleLog: string) {
   const of = (name: string): string => join(machine.folder, name);
   const disk = (file: string, how: string): string[] => ["-drive", `file=${file},if=virtio,format=raw,${how}`];
+  const libraries = of("qemu/usr/lib/x86_64-linux-gnu");
   return {
     // Its own loader and libraries: it is from another release than this machine may be.
-    program: of("qemu/lib/ld-linux-x86-64.so.2"),
-    environment: { PATH: "/usr/bin:/bin", QEMU_MODULE_DIR: of("qemu/lib/qemu") },
+    program: of("qemu/usr/lib64/ld-linux-x86-64.so.2"),
+    environment: { PATH: "/usr/bin:/bin", QEMU_MODULE_DIR: join(libraries, "qemu") },
     args: [
-      ...["--library-path", of("qemu/lib"), of("qemu/bin/qemu-system-x86_64")],
-      ...["-L", of("qemu/share/qemu"), "-L", of("qemu/share/seabios")],
+      ...["--library-path", libraries, of("qemu/usr/bin/qemu-system-x86_64")],
+      ...["-L", of("qemu/usr/share/qemu"), "-L", of("qemu/usr/share/seabios")],
       // More processors, or newer ones, make the emulated kernel crash.
       ...["-accel", "tcg", "-cpu", "Nehalem", "-smp", "1", "-m", String(MEMORY_MIB)],
       ...["-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"],

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A virtual machine with Debian's stock cloud kernel over the test cluster's node file system, and QEMU to run it. About 2 min, 2 GB.
 # usage: vm.sh OUT_DIR NODE_ROOT    (NODE_ROOT is copied, never altered)
-#   OUT/qemu/      QEMU 10 from trixie with its libraries (older ones crash the kernel under emulation)
+#   OUT/qemu/      QEMU 10 of trixie with its libraries (older ones crash the kernel under emulation)
 #   OUT/root.img   the guest's root file system, ext4
 #   OUT/vmlinuz    OUT/initrd.gz
 set -euo pipefail
@@ -34,13 +34,9 @@ xz -dc "$(find "$tree/usr/lib/modules/$version" -name 'virtio_blk.ko.xz')" > "$i
 mkdir -p "$tree/payload"
 mkfs.ext4 -q -O ^has_journal -d "$tree" "$out/root.img" 2G
 
-# QEMU, in the same tree, and of that only what it needs to run.
-DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -y -qq --no-install-recommends qemu-system-x86
-mkdir -p "$out/qemu/bin" "$out/qemu/share"
-cp "$tree/usr/bin/qemu-system-x86_64" "$out/qemu/bin/"
-cp -aL "$tree/usr/share/qemu" "$tree/usr/share/seabios" "$out/qemu/share/" 2> /dev/null || [ -d "$out/qemu/share/seabios" ]
-mkdir "$out/qemu/lib"
-cp -aL "$tree"/lib64/ld-linux-x86-64.so.2 "$tree"/usr/lib/x86_64-linux-gnu/qemu "$out/qemu/lib/"
-chroot "$tree" ldd /usr/bin/qemu-system-x86_64 $(cd "$tree" && find usr/lib/x86_64-linux-gnu/qemu -name '*.so' -printf '/%p ') \
-  | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u | while read -r library; do cp -L "$tree$library" "$out/qemu/lib/"; done
-rm -rf "$tree"
+# QEMU with all its libraries, unpacked beside: none of it is installed, so the tree's own packages do not matter.
+: > "$tree/tmp/none-installed"
+chroot "$tree" apt-get install -y -qq --no-install-recommends --download-only -o Dir::State::status=/tmp/none-installed qemu-system-x86
+mkdir "$out/qemu"
+for package in "$tree"/var/cache/apt/archives/*.deb; do dpkg -x "$package" "$out/qemu"; done
+rm -rf "$tree" "$out"/qemu/usr/share/{doc,man,locale,i18n} "$out"/qemu/var
