@@ -89,7 +89,7 @@ async function commandTest(names: string[], options: TestOptions): Promise<void>
   }
   const { only, keep = false, attach = false } = options;
   if (!attach) takeDownWhenInterrupted();
-  const runner = new Runner({ settings, only, keep: keep || attach, attach, print: console.log });
+  const runner = new Runner({ settings, only, keep, attach, print: console.log });
   await runner.run(chosen);
   const { passed, failed } = runner.counts;
   console.log(`${passed} passed, ${failed} failed`);

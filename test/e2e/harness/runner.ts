@@ -50,7 +50,7 @@ export class Runner {
       await this.#scenario(scenario);
       if (this.counts.failed > 0 && this.#options.keep) break;
     }
-    await this.#leave(this.#options.keep);
+    await this.#leave(this.#options.keep || this.#options.attach);
   }
 
   async #scenario(scenario: Scenario): Promise<void> {
@@ -79,7 +79,7 @@ export class Runner {
       this.#options.print(`  FAIL ${test.name} (${seconds()} s)`);
       notes.push(error instanceof Error ? error.message : String(error));
       if (this.#stage) notes.push(`logs: ${await diagnose(this.#stage.cluster)}`);
-      await this.#leave(this.#options.keep);
+      await this.#leave(this.#options.keep || this.#options.attach);
     }
     for (const note of notes) this.#options.print(`       ${note.replaceAll("\n", "\n       ")}`);
   }

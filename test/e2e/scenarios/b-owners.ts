@@ -31,7 +31,7 @@ async function assertSuccession(context: Context, name: string, source: V1Pod, m
 
 async function ofDeployment(context: Context): Promise<void> {
   const name = context.workload("web");
-  const readinessProbe = { exec: { command: ["true"] }, initialDelaySeconds: 10, periodSeconds: 2 };
+  const readinessProbe = { exec: { command: ["sh", "-c", "exit 0"] }, initialDelaySeconds: 10, periodSeconds: 2 };
   const source = await startDeployment(context, { name, startMiB: 96, node: "n1", container: { readinessProbe } });
   const podName = source.metadata?.name ?? "";
   await waitFor(`pod ${podName} to be ready`, 40, async () => (await podsOf(context, name)).some(isReady));

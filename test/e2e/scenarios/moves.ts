@@ -139,14 +139,14 @@ async function tooBig(context: Context): Promise<void> {
     name,
     startMiB: 16,
     node: "n1",
-    container: { resources: { requests: { memory: "1200Mi" } } },
+    container: { resources: { requests: { memory: "2500Mi" } } },
   });
   const blocker = context.workload("blocker");
   await startPod(context, {
     name: blocker,
     startMiB: 8,
     node: "n2",
-    container: { resources: { requests: { memory: "900Mi" } } },
+    container: { resources: { requests: { memory: "1900Mi" } } },
   });
   await refuses(context, name, "RequestsDoNotFit", "refused-big");
 }
@@ -166,7 +166,7 @@ const tests: Test[] = [
 export const moves: Scenario = {
   id: "moves",
   title: "moves asked for by hand",
-  nodeMemoryMiB: [2048, 2048],
+  nodeMemoryMiB: [4096, 4096], // the staging budget is a quarter of it
   headroom: {},
   tests,
 };
