@@ -161,7 +161,7 @@ const objectContract: Contract = {
     const dependent = name();
     await api.post(configMaps, { metadata: { name: dependent, ownerReferences: [reference] } });
     await api.delete(`${configMaps}/${ownerName}`, { propagationPolicy: "Background" });
-    await expect.poll(async () => (await api.get(`${configMaps}/${dependent}`)).status, { timeout: 15_000 }).toBe(404);
+    await expect.poll(async () => (await api.get(`${configMaps}/${dependent}`)).status, { timeout: 45_000 }).toBe(404);
   },
   "a resource that is not there is NotFound, without a name": async ({ api }) => {
     const answer = await api.get("/apis/headroom.example/v1/nothings");
@@ -187,7 +187,7 @@ const objectContract: Contract = {
   },
   "a service account's token is reviewed for its audience alone": async ({ api, namespace }) => {
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`;
-    await expect.poll(async () => (await api.get(path.replace("/token", ""))).status, { timeout: 15_000 }).toBe(200);
+    await expect.poll(async () => (await api.get(path.replace("/token", ""))).status, { timeout: 45_000 }).toBe(200);
     const issued = await api.post(path, { spec: { audiences: ["headroom"], expirationSeconds: 600 } });
     const token = stringAt(issued.body, "status", "token") ?? "";
     const review = (spec: JsonObject) => api.post("/apis/authentication.k8s.io/v1/tokenreviews", { spec });
@@ -231,14 +231,14 @@ beforeAll(async () => {
   expect([201, 409]).toContain(
     (await api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", WIDGETS)).status,
   );
-  await vi.waitFor(async () => expect((await api.get(scene.widgets)).status).toBe(200), { timeout: 15_000 });
-});
+  await vi.waitFor(async () => expect((await api.get(scene.widgets)).status).toBe(200), { timeout: 45_000 });
+}, 60_000);
 
 afterAll(async () => {
   await scene.api.delete(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.${WIDGET_GROUP}`);
   await scene.api.delete(`/api/v1/namespaces/${scene.namespace}`);
   await scene.api.close();
-});
+}, 90_000);
 
 const contracts = {
   objects: objectContract,
@@ -248,6 +248,6 @@ const contracts = {
 };
 for (const [about, contract] of Object.entries(contracts)) {
   describe(about, () => {
-    for (const [sentence, run] of Object.entries(contract)) it(sentence, () => run(scene));
+    for (const [sentence, run] of Object.entries(contract)) it(sentence, () => run(scene), 90_000);
   });
 }

@@ -105,7 +105,7 @@ export class Api {
     const cluster = this.#config.getCurrentCluster();
     if (!cluster) throw new Error("the kubeconfig names no cluster");
     const url = new URL(path, cluster.server);
-    const options = { method, headers: headersOf(call), timeout: 15_000 };
+    const options = { method, headers: headersOf(call), timeout: 60_000 };
     await this.#config.applyToHTTPSOptions(options);
     const send = url.protocol === "https:" ? httpsRequest : httpRequest;
     return await new Promise((resolve, reject) => {

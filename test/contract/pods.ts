@@ -23,7 +23,7 @@ async function created(
   spec?: JsonObject,
 ): Promise<{ path: string; body: JsonObject }> {
   const account = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
-  await expect.poll(async () => (await api.get(account)).status, { timeout: 15_000 }).toBe(200);
+  await expect.poll(async () => (await api.get(account)).status, { timeout: 45_000 }).toBe(200);
   const { status, body } = await api.post(pods, pod(name(), spec));
   expect([status, body.message]).toEqual([201, undefined]);
   return { path: `${pods}/${stringAt(body, "metadata", "name")}`, body };
@@ -108,7 +108,7 @@ export const podContract: Contract = {
     const { name, namespace } = Object(body.metadata);
     const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name, namespace } };
     expect((await scene.api.post(`${path}/eviction`, eviction)).status).toBe(201);
-    await expect.poll(async () => (await scene.api.get(path)).status, { timeout: 15_000 }).toBe(404);
+    await expect.poll(async () => (await scene.api.get(path)).status, { timeout: 45_000 }).toBe(404);
   },
   "a pod's status is written through its subresource only": async (scene) => {
     const { path } = await created(scene);
