@@ -118,13 +118,13 @@ export class LeaderElection {
     this.#begin(epoch, startMs, written.metadata.resourceVersion);
   }
 
-  /** Nobody holds it, or its holder has not renewed it for its whole duration. */
+  /** Nobody holds it, a former term of ours does, or its holder has not renewed it for its whole duration. */
   #isFree(lease: Lease): boolean {
     const { holderIdentity, leaseTransitions, renewTime, leaseDurationSeconds } = lease.spec ?? {};
     const nowMs = this.#options.clock.now();
     const state = `${holderIdentity} ${leaseTransitions} ${renewTime}`;
     if (this.#observed?.state !== state) this.#observed = { state, sinceMs: nowMs };
-    if (!holderIdentity) return true;
+    if (!holderIdentity || holderIdentity === this.#options.identity) return true;
     const durationMs = Math.max(this.#durationMs, (leaseDurationSeconds ?? 0) * 1000);
     return nowMs - this.#observed.sinceMs >= durationMs;
   }
