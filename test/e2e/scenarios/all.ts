@@ -3,6 +3,7 @@ import type { Scenario } from "../harness/scenario.ts";
 import { pressure } from "./a-pressure.ts";
 import { owners } from "./b-owners.ts";
 import { restoreFails } from "./c-restore-fails.ts";
+import { contract } from "./contract.ts";
 import { interruptions, shortTimeout } from "./d-interruptions.ts";
 import { dryRun } from "./e-dry-run.ts";
 import { badPolicies } from "./f-bad-policies.ts";
@@ -14,6 +15,7 @@ import { smoke } from "./smoke.ts";
 
 export const scenarios: readonly Scenario[] = [
   smoke,
+  contract,
   moves,
   pressure,
   owners,
