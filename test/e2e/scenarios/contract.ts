@@ -36,7 +36,7 @@ async function keptByRealServer({ cluster, note }: Context): Promise<void> {
       .map(({ fullName, failureMessages }) => `${fullName}: ${failureMessages?.[0]?.slice(0, 300)}`);
     assert(failures.length === 0, failures.join("\n"));
     assert(outcome.code === 0 && report.numPassedTests > 0, outcome.stderr.slice(-1000));
-    note(`${report.numPassedTests} cases, ${report.numPendingTests} of them for the sandbox alone`);
+    note(`${report.numPassedTests} cases, and ${report.numPendingTests} more for the sandbox alone`);
   } finally {
     await rm(folder, { recursive: true });
   }
