@@ -253,6 +253,16 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       expect(calls()).toEqual([]);
     });
 
+    test("a rollback that comes with the word to restore wins", async () => {
+      const directory = registered();
+      const ended = start(shell, create());
+      await until(() => existsSync(move("waiting/c1")), "create to wait");
+      writeFileSync(join(directory, "aborted"), "");
+      await tell("restore");
+      expect(await ended).toMatchObject({ code: 1, said: expect.stringContaining("rolled back") });
+      expect(calls()).toEqual([]);
+    });
+
     test("after the release a restart is an ordinary create", async () => {
       const directory = registered();
       mkdirSync(join(directory, "claimed"));

@@ -13,7 +13,7 @@ import { type Container, emptyDirsOf, RUNC_ROOT, runningContainer, upperDirector
 import { errorsIn } from "./criu-log.ts";
 import { pagesWritten } from "./criu-stats.ts";
 import { outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
-import { sendFiles } from "./file-sending.ts";
+import { sendFailed, sendFiles } from "./file-sending.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { bundleImages } from "./image-bundle.ts";
@@ -47,10 +47,20 @@ export async function dump(
     : await freezeAndStart(host, command, container, peer, timings);
   const { result, close } = frozenAtMs;
   try {
-    return await finish(host, command, container, peer, signal, limits, { frozenAtMs: result, timings });
+    const finished = finish(host, command, container, peer, signal, limits, { frozenAtMs: result, timings });
+    return await Promise.race([finished, givenUp(signal)]);
   } finally {
     close();
   }
+}
+
+/** Rejects when the step is given up, whatever it waits for then. */
+function givenUp(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const reason = new AgentError("DumpFailed", "the dump was given up");
+    if (signal.aborted) reject(reason);
+    signal.addEventListener("abort", () => reject(reason), { once: true });
+  });
 }
 
 /** Name of the detached `runc checkpoint`. */
@@ -119,11 +129,7 @@ async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection
   } catch (cause) {
     pages.then((connection) => connection.close()).catch(() => undefined);
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new AgentError(
-      "SendFailed",
-      `the target at ${address} (pages: port ${pagePort}) cannot be reached: ${said}`,
-      { cause },
-    );
+    throw sendFailed(`the target at ${address} (pages: port ${pagePort}) cannot be reached: ${said}`, cause);
   }
 }
 
@@ -197,7 +203,7 @@ async function sendImages(peer: Peer, images: Buffer): Promise<void> {
   try {
     await peer.put({ part: "images" }, images);
   } catch (cause) {
-    throw new AgentError("SendFailed", `the target did not take the images: ${String(cause)}`, { cause });
+    throw sendFailed(`the target did not take the images: ${String(cause)}`, cause);
   }
 }
 

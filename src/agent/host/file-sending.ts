@@ -22,13 +22,14 @@ export async function sendFiles(host: Host, files: ContainerFiles, peer: Peer, s
     const sizes = await Promise.all([sendLayer(host, files, peer, signal), ...parts]);
     return sizes.reduce((sum, size) => sum + size, 0);
   } catch (cause) {
-    if (cause instanceof AgentError) throw cause;
-    throw new AgentError(
-      "SendFailed",
-      `the files could not be sent: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
+    throw sendFailed(`the files could not be sent: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }
+}
+
+/** Retryable unless the peer has refused: its agent may come back, and what was dumped is sent again then. */
+export function sendFailed(message: string, cause: unknown): AgentError {
+  const refused = cause instanceof AgentError && !cause.retryable;
+  return new AgentError("SendFailed", message, { cause, retryable: !refused });
 }
 
 async function sendLayer(host: Host, files: ContainerFiles, peer: Peer, signal: AbortSignal): Promise<number> {

@@ -120,7 +120,9 @@ while [ "$count" -gt 0 ]; do
     set -- "$@" "$argument"
   fi
 done
+# Whoever rolls back marks the pod first and looks for this process then: one of the two sees the other.
 echo "$$ $id" >"$work/restore.pid"
+[ -e "$target/aborted" ] && fail "the move of this pod was rolled back"
 CRIU_CONFIG_FILE=$work/criu.conf
 export CRIU_CONFIG_FILE
 "$RUNC" "$@"

@@ -1,0 +1,118 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "../../../src/agent/host/detached.ts";
+import type { Host } from "../../../src/agent/host/host.ts";
+import { targetMoveOf } from "../../../src/agent/host/layout.ts";
+import { connectPages } from "../../../src/agent/host/page-connection.ts";
+import { listenForPages, pageServerOf } from "../../../src/agent/host/page-server.ts";
+
+const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
+
+let root: string;
+let host: Host;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "host-"));
+  const path = `${join(root, "bin")}:${process.env.PATH}`;
+  const inside = (name: string) => (name.startsWith("/run/") ? join(root, name) : name);
+  host = {
+    path: inside,
+    command: ([file = "true", ...args]) => ({ file, args: args.map(inside) }),
+    environment: (extra = {}) => ({ PATH: path, ...extra }),
+  };
+  mkdirSync(join(root, "bin"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+describe("a detached program", () => {
+  const name = () => join(root, "program");
+  const run = (script: string, more = {}) =>
+    startDetached(host, { name: name(), argv: ["/bin/sh", "-c", script], groups: [], ...more });
+
+  test("leaves its exit code and its words in files", async () => {
+    await run("echo it went wrong >&2; exit 3");
+    expect(await waitForExit(host, name(), { ms: 5_000 })).toBe(3);
+    expect([wasStarted(host, name()), outputOf(host, name())]).toEqual([true, "it went wrong"]);
+  });
+
+  test("joins its groups before it starts", async () => {
+    const group = join(root, "cgroup.procs");
+    await run(`cat ${group}`, { groups: [join(root, "no", "such", "group"), group] });
+    await waitForExit(host, name(), { ms: 5_000 });
+    expect(outputOf(host, name())).toBe(readFileSync(`${name()}.pid`, "utf8").trim());
+  });
+
+  test("that was killed without a word counts as failed", async () => {
+    await run("sleep 60");
+    while (readFileSync(`${name()}.pid`, { encoding: "utf8", flag: "a+" }).trim() === "")
+      await new Promise(setImmediate);
+    expect(exitCodeOf(host, name())).toBeUndefined();
+    const pid = Number(readFileSync(`${name()}.pid`, "utf8"));
+    process.kill(-pid, "SIGKILL");
+    expect(await waitForExit(host, name(), { ms: 5_000 })).toBe(137);
+  });
+
+  test("that fails has its consequence before anybody learns of it; one that ends well hasn't", async () => {
+    const mark = join(root, "mark");
+    await run("exit 1", { onFailure: `echo killed >${mark}` });
+    await waitForExit(host, name(), { ms: 5_000 });
+    expect(readFileSync(mark, "utf8")).toBe("killed\n");
+    rmSync(mark);
+    await run("exit 0", { onFailure: `echo killed >${mark}` });
+    await waitForExit(host, name(), { ms: 5_000 });
+    expect(() => readFileSync(mark)).toThrow();
+  });
+
+  test("is not waited for longer than the limit, nor once the wait is given up", async () => {
+    await run("exec sleep 5");
+    await expect(waitForExit(host, name(), { ms: 10 })).rejects.toThrow(/has not ended/);
+    const signal = AbortSignal.abort();
+    await expect(waitForExit(host, name(), { ms: 5_000, signal })).rejects.toThrow();
+    process.kill(-Number(readFileSync(`${name()}.pid`, "utf8")), "SIGKILL");
+  });
+});
+
+describe("the page server", () => {
+  const received = () => join(root, "received");
+
+  beforeEach(() => {
+    mkdirSync(host.path(targetMoveOf(moveUID).directory), { recursive: true });
+    // In CRIU's place: blocks on what comes through the descriptor, says the arguments, answers.
+    writeFileSync(join(root, "bin", "criu"), `#!/bin/sh\necho "$@"; cat <&9 >${received()}; echo good bye >&9\n`, {
+      mode: 0o755,
+    });
+  });
+
+  async function listen(refused: string[]) {
+    const options = { moveUID, address: "127.0.0.1", port: 0, sourceAddress: "127.0.0.1", groups: [] };
+    return await listenForPages(host, options, (message) => refused.push(message));
+  }
+
+  test("hands the source's connection to CRIU, and takes no second one", async () => {
+    const { port } = await listen([]);
+    const client = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+    client.end("pages");
+    const answer = await new Promise<string>((resolve) => client.once("data", (chunk) => resolve(String(chunk))));
+    expect(answer).toBe("good bye\n");
+    expect(await waitForExit(host, pageServerOf(moveUID), { ms: 5_000 })).toBe(0);
+    expect(readFileSync(received(), "utf8")).toBe("pages");
+    expect(outputOf(host, pageServerOf(moveUID))).toContain("--ps-socket 9");
+    await expect(connectPages("127.0.0.1", port, 1_000)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  test("refuses a connection from anywhere else, and goes on waiting for the source", async () => {
+    const refused: string[] = [];
+    const { port, close } = await listen(refused);
+    const stranger = connect({ host: "127.0.0.1", port, localAddress: "127.0.0.2" });
+    await new Promise((resolve) => stranger.once("close", resolve));
+    expect(refused.join()).toMatch(/127\.0\.0\.2 .* refused/);
+    expect(wasStarted(host, pageServerOf(moveUID))).toBe(false);
+    const pages = await connectPages("127.0.0.1", port, 1_000);
+    pages.close();
+    expect(await waitForExit(host, pageServerOf(moveUID), { ms: 5_000 })).toBe(0);
+    close();
+  });
+});
