@@ -51,6 +51,8 @@ async function runController(config: ControllerConfig): Promise<void> {
     clock: systemClock,
     namespace: config.namespace,
     identity: `${config.podName ?? hostname()}_${randomUUID().slice(0, 8)}`,
+    // A container starts again in its pod only after its former process has ended.
+    hasEnded: (holder) => config.podName !== undefined && holder.startsWith(`${config.podName}_`),
     metrics,
   });
   const connections = registerControllers(operator, config);

@@ -15,6 +15,8 @@ export interface LeaderElectionOptions {
   lease: ObjectRef;
   /** Who we are; unique for each process, not only for each pod. */
   identity: string;
+  /** True of the identity of a process that is known to have ended: its lease is not waited for. */
+  hasEnded?(holder: string): boolean;
   clock: Clock;
   logger: Logger;
   /** Uniform in [0, 1). */
@@ -118,13 +120,14 @@ export class LeaderElection {
     this.#begin(epoch, startMs, written.metadata.resourceVersion);
   }
 
-  /** Nobody holds it, a former term of ours does, or its holder has not renewed it for its whole duration. */
+  /** Nobody holds it, a former term of ours or a dead process does, or it was not renewed for its whole duration. */
   #isFree(lease: Lease): boolean {
     const { holderIdentity, leaseTransitions, renewTime, leaseDurationSeconds } = lease.spec ?? {};
     const nowMs = this.#options.clock.now();
     const state = `${holderIdentity} ${leaseTransitions} ${renewTime}`;
     if (this.#observed?.state !== state) this.#observed = { state, sinceMs: nowMs };
     if (!holderIdentity || holderIdentity === this.#options.identity) return true;
+    if (this.#options.hasEnded?.(holderIdentity)) return true;
     const durationMs = Math.max(this.#durationMs, (leaseDurationSeconds ?? 0) * 1000);
     return nowMs - this.#observed.sinceMs >= durationMs;
   }

@@ -34,6 +34,8 @@ export interface HeadroomOperatorOptions {
   namespace: string;
   /** Unique for each process. */
   identity: string;
+  /** True of the identity of a process that is known to have ended: its lease is not waited for. */
+  hasEnded?(holder: string): boolean;
   metrics?: OperatorMetrics;
   leaseName?: string;
   /** How long reconciles under way may take to end when the operator stops, milliseconds. */
@@ -132,7 +134,7 @@ export class HeadroomOperator extends Operator {
   }
 
   async #elect(): Promise<void> {
-    const { clock, election, identity, leaseName, logger, namespace } = this.#options;
+    const { clock, election, hasEnded, identity, leaseName, logger, namespace } = this.#options;
     const leader = new LeaderElection({
       // A renewal must fail while there is still time for another one.
       client: new HttpKubeClient(this.#transport, { timeoutMs: 4_000 }),
@@ -141,6 +143,7 @@ export class HeadroomOperator extends Operator {
       clock,
       logger,
       ...election,
+      ...(hasEnded ? { hasEnded } : {}),
       lead: (term) => this.#lead(term),
     });
     await leader.run(this.#giveUpLease.signal);

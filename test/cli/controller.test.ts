@@ -136,6 +136,16 @@ describe("headroom controller", () => {
     expect(two).toBe(Number(one) + 1);
   });
 
+  test("one that was killed is followed at once by the next process of its pod", async () => {
+    const first = new Controller({ POD_NAME: "pod" });
+    await first.says("leading");
+    await first.exit("SIGKILL");
+    const again = new Controller({ POD_NAME: "pod" });
+    await again.says("leading");
+    const times = again.lines.map(({ time }) => Date.parse(String(time)));
+    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThan(5_000);
+  });
+
   test("never shows InfluxDB's token: not in its log, not in a status, not in an event", async () => {
     server.apply(POLICY);
     server.apply({ apiVersion: "v1", kind: "Node", metadata: { name: "z1" } });

@@ -35,11 +35,12 @@ class Candidate {
     for (const resolve of this.#hanging.splice(0)) resolve();
   }
 
-  constructor(identity: string) {
+  constructor(identity: string, hasEnded: (holder: string) => boolean = () => false) {
     this.election = new LeaderElection({
       client: this.#client(),
       lease: REF,
       identity,
+      hasEnded,
       clock,
       logger: silentLogger,
       random: () => 0,
@@ -171,6 +172,19 @@ describe("leader election", () => {
     await clock.advance(2_500);
     expect(a.leads).toBe(true);
     expect(a.terms[1]?.epoch).toBe((a.terms[0]?.epoch ?? 0) + 1);
+  });
+
+  test("the lease of a process that is known to have ended is not waited for", async () => {
+    const a = new Candidate("pod-1_a");
+    await clock.advance(10_000);
+    a.link = "hangs";
+    const [other, again] = [
+      new Candidate("pod-2_b"),
+      new Candidate("pod-1_c", (holder) => holder.startsWith("pod-1_")),
+    ];
+    await clock.advance(100);
+    expect([other.leads, again.leads]).toEqual([false, true]);
+    expect(again.terms[0]?.epoch).toBe((a.terms[0]?.epoch ?? 0) + 1);
   });
 
   test("somebody who takes the lease away ends the term at once", async () => {
