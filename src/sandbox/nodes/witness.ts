@@ -30,6 +30,9 @@ export class Witness {
   readonly freezes: Freeze[] = [];
   readonly starts: { instance: string; pod: string; node: string }[] = [];
 
+  /** Is told of every change as well, e.g. to hold it against what the API server says at that moment. */
+  listener: (change: ProcessChange) => void = () => {};
+
   /** To be called in the moment of every change. */
   readonly observe = (change: ProcessChange): void => {
     const { process, from, to } = change;
@@ -42,6 +45,7 @@ export class Witness {
     if (to === "running") this.#runs(change, copies);
     if (from === "running") this.#stopped.set(process.instance, { atMs: change.atMs, node: process.node });
     if (to === "dead" && copies.size === 0) this.#lost(change);
+    this.listener(change);
   };
 
   /** The process ended because its work is done: nothing is lost. */

@@ -2,6 +2,7 @@
  * The I/O boundaries of a move: before and after every request of the controller to the API server, and before and after every
  * step that an agent carries out. At one of them somebody is killed.
  */
+import { AgentError } from "../../../src/agent/agent-error.ts";
 import type { NodeRuntime } from "../../../src/agent/node-runtime.ts";
 import type { InterceptedRequest, Interception } from "../../../src/sandbox/api-server/server.ts";
 
@@ -19,6 +20,8 @@ export class Boundaries {
   #killAt = Number.POSITIVE_INFINITY;
   #victim: Victim | undefined;
   #counting = false;
+  /** Restores come about and are then said to have failed. */
+  restoreFails = false;
 
   /** Counts from now on; at boundary `killAt` (from 0) the victim dies. */
   begin(killAt = Number.POSITIVE_INFINITY, victim?: Victim): void {
@@ -51,6 +54,7 @@ export class Boundaries {
         return async (...given: unknown[]) => {
           this.#step(`before ${String(name)} on ${node}`, node);
           const answer: unknown = await method.apply(target, given);
+          if (name === "restore" && this.restoreFails) throw new AgentError("RestoreFailed", "as the test wants it");
           this.#step(`after ${String(name)} on ${node}`, node);
           return answer;
         };

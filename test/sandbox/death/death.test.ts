@@ -26,12 +26,24 @@ function chosen(count: number, owner: Owner, victim: VictimName): number[] {
   return Array.from({ length: SAMPLES }, (_, i) => Math.floor(((i + shift) / SAMPLES) * count));
 }
 
-describe.each(OWNERS)("a move of a pod of owner %s", (owner) => {
+interface Kind {
+  about: string;
+  owner: Owner;
+  restoreFails: boolean;
+  end: string;
+}
+
+const KINDS: Kind[] = [
+  ...OWNERS.map((owner) => ({ about: `of owner ${owner}`, owner, restoreFails: false, end: "Succeeded" })),
+  { about: "whose restore fails", owner: "Deployment", restoreFails: true, end: "RolledBack" },
+];
+
+describe.each(KINDS)("a move $about", ({ owner, restoreFails, end }) => {
   let boundaries = 0;
 
-  it("succeeds when nobody dies", async () => {
-    const { trace, phase, complaints } = await scene.move(owner);
-    expect({ phase, complaints }).toEqual({ phase: "Succeeded", complaints: [] });
+  it(`ends as ${end} when nobody dies`, async () => {
+    const { trace, phase, complaints } = await scene.move({ owner, restoreFails });
+    expect({ phase, complaints }).toEqual({ phase: end, complaints: [] });
     boundaries = trace.length;
     expect(boundaries).toBeGreaterThan(40);
   }, 60_000);
@@ -40,7 +52,7 @@ describe.each(OWNERS)("a move of a pod of owner %s", (owner) => {
     "leaves exactly one copy, that goes on, when the %s is killed at a boundary",
     async (victim) => {
       for (const killAt of chosen(boundaries, owner, victim)) {
-        const { trace, complaints } = await scene.move(owner, victim, killAt);
+        const { trace, complaints } = await scene.move({ owner, restoreFails, victim, killAt });
         expect({ killed: `${victim} ${trace[killAt]} (${killAt})`, complaints }).toMatchObject({ complaints: [] });
       }
     },

@@ -7,7 +7,7 @@ import { FINAL_PHASES, phaseSchema } from "../../../src/api/v1alpha1/pod-migrati
 import { systemClock } from "../../../src/kube/clock.ts";
 import { type ApiObject, type JsonObject, numberAt, objectAt, stringAt } from "../../../src/sandbox/api-server/json.ts";
 import { MEMORY_ANNOTATION } from "../../../src/sandbox/nodes/memory-curve.ts";
-import type { SimulatedProcess } from "../../../src/sandbox/nodes/process.ts";
+import type { ProcessChange, SimulatedProcess } from "../../../src/sandbox/nodes/process.ts";
 import { Sandbox } from "../../../src/sandbox/sandbox.ts";
 import { until } from "../../support/until.ts";
 import { Boundaries, type Victim } from "./boundaries.ts";
@@ -15,6 +15,14 @@ import { Controllers } from "./controllers.ts";
 
 export type Owner = "none" | "Deployment" | "Job";
 export type VictimName = "controller" | "source agent" | "target agent";
+
+export interface MoveOptions {
+  owner: Owner;
+  victim?: VictimName;
+  /** The boundary at which the victim dies; absent: nobody does. */
+  killAt?: number;
+  restoreFails?: boolean;
+}
 
 export interface Outcome {
   trace: string[];
@@ -32,6 +40,7 @@ export class Scene {
   readonly #controllers: Controllers;
   readonly #boundaries: Boundaries;
   readonly #directory: string;
+  readonly #untimely: string[] = [];
   #moves = 0;
 
   private constructor(sandbox: Sandbox, boundaries: Boundaries, directory: string) {
@@ -55,6 +64,7 @@ export class Scene {
       aroundRuntime: boundaries.around,
     });
     const scene = new Scene(sandbox, boundaries, directory);
+    sandbox.cluster.witness.listener = (change) => scene.#heed(change);
     await scene.#controllers.start();
     return scene;
   }
@@ -65,8 +75,21 @@ export class Scene {
     rmSync(this.#directory, { recursive: true });
   }
 
+  /** A copy runs only after the commit, a source runs on only after it was decided to roll back. */
+  #heed({ process, from, to }: ProcessChange): void {
+    const move = this.#sandbox.server.store.get("podmigrations.headroom.dev", "default", `w${this.#moves}`);
+    const phase = stringAt(move, "status", "phase") ?? "none";
+    const allowed = {
+      held: ["Committed", "Succeeded", "Failed"],
+      frozen: ["RollingBack", "RolledBack", "Failed", "Cancelled"],
+    };
+    if (to !== "running" || (from !== "held" && from !== "frozen") || allowed[from].includes(phase)) return;
+    this.#untimely.push(`${process.pod}, ${from} on ${process.node}, was let run in phase ${phase}`);
+  }
+
   /** Moves a new workload's pod; at boundary `killAt` the victim dies (absent: nobody). */
-  async move(owner: Owner, victim: VictimName = "controller", killAt?: number): Promise<Outcome> {
+  async move({ owner, victim = "controller", killAt, restoreFails = false }: MoveOptions): Promise<Outcome> {
+    this.#boundaries.restoreFails = restoreFails;
     const name = `w${++this.#moves}`;
     const pod = await this.#startWorkload(owner, name);
     const source = this.#processOf(pod);
@@ -165,6 +188,7 @@ export class Scene {
     const job = this.#sandbox.server.store.get("jobs.batch", "default", name);
     return [
       ...witness.violations.splice(0),
+      ...this.#untimely.splice(0),
       ...lost.map(({ node, pod }) => `the last copy of the process died: ${pod} on ${node}`),
       ...(running.length === 1
         ? []
