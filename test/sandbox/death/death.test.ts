@@ -51,10 +51,12 @@ describe.each(KINDS)("a move $about", ({ owner, restoreFails, end }) => {
   it.each(VICTIMS)(
     "leaves exactly one copy, that goes on, when the %s is killed at a boundary",
     async (victim) => {
+      const broken: { killed: string; complaints: string[] }[] = [];
       for (const killAt of chosen(boundaries, owner, victim)) {
         const { trace, complaints } = await scene.move({ owner, restoreFails, victim, killAt });
-        expect({ killed: `${victim} ${trace[killAt]} (${killAt})`, complaints }).toMatchObject({ complaints: [] });
+        if (complaints.length > 0) broken.push({ killed: `${victim} ${trace[killAt]} (${killAt})`, complaints });
       }
+      expect(broken).toEqual([]);
     },
     LIMIT_MS,
   );
