@@ -140,7 +140,8 @@ async function cleanNodes(options: UninstallOptions, sites: Sites, moved: Map<st
     sites.nodes.map(async (node) => {
       const { name } = node.metadata;
       const failure = isReady(node) ? await cleanNode(options, agents, name, moved.has(name)) : "it is not Ready";
-      options.say(failure === undefined ? `node ${name}: cleaned` : `node ${name}: NOT cleaned: ${failure}`);
+      const kept = moved.has(name) ? `; runtime handler ${RUNTIME_CLASS} kept, as a pass-through to runc` : "";
+      options.say(`node ${name}: ${failure === undefined ? "cleaned" : `NOT cleaned: ${failure}`}${kept}`);
     }),
   );
 }
@@ -180,12 +181,9 @@ async function removeClusterObjects(options: UninstallOptions, moved: Map<string
     await client.delete(RUNTIME_CLASSES, { name: RUNTIME_CLASS });
     return say(`no moved pod is alive: RuntimeClass ${RUNTIME_CLASS} removed`);
   }
-  for (const [node, pods] of moved) {
-    say(
-      `node ${node}: runtime handler ${RUNTIME_CLASS} kept, as a pass-through to runc: ${pods.map(nameOf).join(", ")}`,
-    );
-  }
-  say(`RuntimeClass ${RUNTIME_CLASS} kept. Once these pods are gone, install and uninstall again to remove the rest.`);
+  const alive = [...moved].flatMap(([node, pods]) => pods.map((pod) => `${nameOf(pod)} on ${node}`));
+  say(`RuntimeClass ${RUNTIME_CLASS} kept: moved pods are alive: ${alive.join(", ")}`);
+  say("Once they are gone, install and uninstall again to remove the rest.");
 }
 
 async function gone(options: UninstallOptions, kind: ResourceKind<Pod>, labelSelector: string): Promise<void> {

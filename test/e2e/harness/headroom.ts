@@ -1,7 +1,7 @@
 /** Headroom itself: installed with Helm from the repository's chart, in an image made from its Dockerfile. */
 import { join } from "node:path";
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
-import { run } from "../cluster/command.ts";
+import { attempt, run } from "../cluster/command.ts";
 import { influxOutput } from "../cluster/influxdb.ts";
 import { buildOperatorImage, OPERATOR_REPOSITORY, OPERATOR_TAG } from "../cluster/operator-image.ts";
 import { importImages } from "../cluster/test-images.ts";
@@ -68,9 +68,16 @@ export async function waitForHeadroom(cluster: Cluster, limitSeconds = 120): Pro
   }
 }
 
-/** Answers what Helm said: the chart's notes name what stays. */
+/** Answers what Helm said, with what the chart's hook said: that names what stays. */
 export async function uninstallHeadroom(cluster: Cluster): Promise<string> {
-  const said = await helm(cluster, ["uninstall", RELEASE, "--wait", "--timeout", "250s"]);
+  const args = ["--namespace", HEADROOM_NAMESPACE, "uninstall", RELEASE, "--wait", "--timeout", "250s"];
+  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
+  const { code, stdout, stderr } = await attempt(join(cluster.programs.tools, "helm"), args, {
+    timeoutSeconds: 300,
+    env,
+  });
+  const said = `${stderr}\n${stdout}`.replaceAll("\\n", "\n"); // Helm logs the hook's lines as one
+  if (code !== 0) throw new Error(`helm uninstall: ${said}`);
   await waitFor("Headroom's pods to be gone", 60, async () => {
     const pods = await kubectl(cluster, ["-n", HEADROOM_NAMESPACE, "get", "pods", "-o", "name"]);
     return pods.trim() === "";
