@@ -75,6 +75,9 @@ const printerColumn = (column: Json): PrinterColumn => ({
   priority: numberAt(column, "priority") ?? 0,
 });
 
+/** Keeps a deleted CRD until its objects are gone. */
+export const CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
+
 /** The CRD with what the API server adds: accepted names, and that it is established. */
 export function established(crd: JsonObject, time: string): JsonObject {
   const names = objectAt(crd, "spec", "names");
@@ -90,7 +93,8 @@ export function established(crd: JsonObject, time: string): JsonObject {
   const versions = arrayAt(crd, "spec", "versions");
   const storedVersions = versions.filter((v) => valueAt(v, "storage") === true).map((v) => stringAt(v, "name") ?? "");
   const spec = { conversion: { strategy: "None" }, ...objectAt(crd, "spec"), names: complete };
-  return { ...crd, spec, status: { conditions, acceptedNames: complete, storedVersions } };
+  const metadata = { ...objectAt(crd, "metadata"), finalizers: [CLEANUP_FINALIZER] };
+  return { ...crd, metadata, spec, status: { conditions, acceptedNames: complete, storedVersions } };
 }
 
 /** Keeps the resource types in step with a CRD that is about to be stored. */

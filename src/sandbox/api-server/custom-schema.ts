@@ -48,11 +48,14 @@ function forAjv(schema: Json): Json {
   return result;
 }
 
+/** After these the rules are not asked: they could not rely on what they read. */
+const BLOCKING = new Set(["required", "type", "maxLength", "maxItems", "maxProperties"]);
+
 /** What the schema has to say against an object, in the API server's words. */
-export function schemaErrors(custom: CustomSchema, object: JsonObject): FieldError[] {
-  if (custom.validate(object)) return [];
-  const errors = (custom.validate.errors ?? []).filter((error) => !["anyOf", "oneOf", "if"].includes(error.keyword));
-  return errors.map(fieldError);
+export function schemaErrors(custom: CustomSchema, object: JsonObject): { errors: FieldError[]; blocking: boolean } {
+  if (custom.validate(object)) return { errors: [], blocking: false };
+  const found = (custom.validate.errors ?? []).filter((error) => !["anyOf", "oneOf", "if"].includes(error.keyword));
+  return { errors: found.map(fieldError), blocking: found.some(({ keyword }) => BLOCKING.has(keyword)) };
 }
 
 const fieldPath = (pointer: string): string =>

@@ -1,6 +1,6 @@
 /** Events live once and are seen through two APIs: core/v1 (as stored) and events.k8s.io/v1, with other field names. */
-import { type ApiObject, isObject, type JsonObject } from "./json.ts";
-import type { ResourceType } from "./resource-types.ts";
+import type { ApiObject, JsonObject } from "./json.ts";
+import { apiVersionOf, type ResourceType } from "./resource-types.ts";
 
 /** events.k8s.io name → core name. */
 const RENAMED: readonly (readonly [string, string])[] = [
@@ -13,27 +13,24 @@ const RENAMED: readonly (readonly [string, string])[] = [
   ["deprecatedCount", "count"],
 ];
 
-const isNewEvent = (type: ResourceType): boolean => type.group === "events.k8s.io" && type.kind === "Event";
+const isEvent = (type: ResourceType): boolean => type.kind === "Event" && type.plural === "events" && !type.custom;
 
-/** The stored form of what a client sent. */
+/** What a client sent, with the names under which it is stored. */
 export function toStored(type: ResourceType, body: JsonObject): JsonObject {
-  return isNewEvent(type) ? renamed(body, RENAMED, "v1") : body;
+  return isEvent(type) && type.group !== "" ? renamed(body, RENAMED) : body;
 }
 
 /** What a client of this resource sees of a stored object. */
 export function fromStored(type: ResourceType, object: ApiObject): ApiObject {
-  if (!isNewEvent(type)) return object;
+  if (!isEvent(type)) return object;
   const back = RENAMED.map(([newer, core]) => [core, newer] as const);
+  const seen = type.group === "" ? object : renamed(object, back);
   // Renaming leaves kind and metadata as they are.
-  return renamed(object, back, "events.k8s.io/v1") as ApiObject;
+  return { ...seen, apiVersion: apiVersionOf(type) } as ApiObject;
 }
 
-function renamed(object: JsonObject, names: readonly (readonly [string, string])[], apiVersion: string): JsonObject {
-  const result: JsonObject = {
-    ...object,
-    ...(isObject(object.metadata) ? { metadata: object.metadata } : {}),
-    apiVersion,
-  };
+function renamed(object: JsonObject, names: readonly (readonly [string, string])[]): JsonObject {
+  const result: JsonObject = { ...object };
   for (const [from, to] of names) {
     if (result[from] === undefined) continue;
     result[to] = result[from];

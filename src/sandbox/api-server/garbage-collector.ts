@@ -1,5 +1,6 @@
 /** What kube-controller-manager does after a deletion: dependents go (or are orphaned), namespaces are emptied. */
 
+import { CLEANUP_FINALIZER } from "./custom-resources.ts";
 import { deleteObject } from "./deletion.ts";
 import { type ApiObject, type JsonObject, stringAt } from "./json.ts";
 import type { Change } from "./object-store.ts";
@@ -25,6 +26,7 @@ export class GarbageCollector {
     if (change.type === "ADDED") this.#bornOrphaned(change);
     if (change.type === "MODIFIED" && change.object.metadata.deletionTimestamp) this.#terminating(change);
     this.#checkNamespace(change);
+    this.#checkDefinitions();
   }
 
   #ownerGone(owner: ApiObject): void {
@@ -144,6 +146,23 @@ export class GarbageCollector {
     const namespaces = this.#types.find("", "v1", "namespaces");
     if (namespaces && contents.length === 0 && stringAt(namespace, "metadata", "name")) {
       this.#registry.patch({ type: namespaces, namespace: undefined, name }, (object) => ({ ...object, spec: {} }));
+    }
+  }
+
+  /** The objects of a deleted definition go first, by their own finalizers; then the definition does. */
+  #checkDefinitions(): void {
+    for (const definition of this.#registry.store.list("customresourcedefinitions.apiextensions.k8s.io")) {
+      if (!definition.metadata.deletionTimestamp) continue;
+      const types = this.#types.all().filter(({ group, plural }) => `${plural}.${group}` === definition.metadata.name);
+      const [type] = types;
+      const objects = this.#registry.store.list(definition.metadata.name);
+      for (const { metadata } of objects) {
+        if (metadata.deletionTimestamp || !type) continue;
+        const { namespace, name, uid } = metadata;
+        deleteObject(this.#registry, { type, namespace, name }, { uid });
+      }
+      const crds = this.#types.ofKind("apiextensions.k8s.io/v1", "CustomResourceDefinition");
+      if (objects.length === 0 && crds) this.#dropFinalizer(crds, definition, CLEANUP_FINALIZER);
     }
   }
 }

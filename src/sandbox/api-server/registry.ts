@@ -256,9 +256,9 @@ export class Registry {
 
   #customErrors(type: ResourceType, object: ApiObject, old: ApiObject | undefined): FieldError[] {
     if (!type.custom) return [];
-    const errors = [...(old ? [] : nameErrors(object)), ...schemaErrors(type.custom, object)];
-    // As in Kubernetes, rules are asked only about what has the right shape.
-    return errors.length > 0 ? errors : ruleErrors(type.custom.rules, object, old);
+    const { errors, blocking } = schemaErrors(type.custom, object);
+    const all = [...(old ? [] : nameErrors(object)), ...errors];
+    return blocking ? all : [...all, ...ruleErrors(type.custom.rules, object, old)];
   }
 }
 

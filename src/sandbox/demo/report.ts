@@ -18,7 +18,7 @@ export function reportLines(without: PhaseOutcome, withHeadroom: PhaseOutcome, p
     const line = `${what.padEnd(32)}${a.padStart(10)}${b.padStart(16)}`;
     return i === 0 ? palette.bold(line) : line;
   });
-  const verdict = `${avoided} kills avoided and ${seconds(saved)} of work saved, for ${frozen(withHeadroom)} of standing still.`;
+  const verdict = `${avoided} ${avoided === 1 ? "kill" : "kills"} avoided and ${seconds(saved)} of work saved, for ${frozen(withHeadroom)} of standing still.`;
   return [...lines, "", palette.bold(verdict), ...withHeadroom.violations.map((violation) => palette.red(violation))];
 }
 
