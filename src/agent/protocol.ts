@@ -114,7 +114,11 @@ export type Released = z.infer<typeof releasedSchema>;
 /** Target, only after RollingBack: confirms that the copy was never released and is gone. */
 export const abortedSchema = z.object({ neverReleased: z.literal(true), gone: z.literal(true) });
 
-/** Source, only after the commit (`kill`: frozen tasks die without running) or RollingBack (`resume`). */
+/**
+ * Source, only after RollingBack (`resume`), or after the commit and the pod's deletion in the API (`kill`): all frozen tasks but the
+ * container's init die without running. Init is left to its kubelet, which ends it when it has seen the deletion, and until then can't
+ * take its end for a crash. As long as init is there, `kill` answers a retryable `WrongState`, and is repeated.
+ */
 export const sourceCommandSchema = commandSchema.extend({ source: sourceSchema });
 
 export const moveRecordSchema = z.object({
@@ -139,6 +143,13 @@ export const moveRecordSchema = z.object({
   message: z.string().optional(),
   /** Target: the runtime's `create` for the registered container has been called and is being held. */
   createWaiting: z.boolean().optional(),
+  /**
+   * Source, while dumping or dumped: false when the container's init is not the process that was frozen, or is not frozen any more.
+   * Absent: the agent can't tell.
+   */
+  unchanged: z.boolean().optional(),
+  /** Source: the node that its dump was sent to (`peer.node`). A copy can only be there. */
+  peerNode: z.string().optional(),
 });
 export type MoveRecord = z.infer<typeof moveRecordSchema>;
 
