@@ -80,6 +80,21 @@ export function handlerTables(dump: string, version: ConfigVersion, binary: stri
   ].join("\n");
 }
 
+/**
+ * The tables of all runtimes that a dump holds, in the notation of a file of `version`. containerd forgets its built-in runtime
+ * when a file names any runtime at all: a file that named none has to name them all once it names the handler.
+ */
+export function runtimeTables(dump: string, version: ConfigVersion): string {
+  const own = versionOf(dump) === 3 ? 3 : 2;
+  const tables = [...tablesOf(dump)].filter(([name]) => name.startsWith(`${runtimes(own)}.`));
+  return tables
+    .map(
+      ([name, lines]) =>
+        `[${name.replace(runtimes(own), runtimes(version))}]\n${lines.map((line) => `  ${line}\n`).join("")}`,
+    )
+    .join("");
+}
+
 /** Does a dump hold the handler with this program? */
 export function hasHandler(dump: string, binary: string): boolean {
   const tables = tablesOf(dump);

@@ -14,6 +14,7 @@ import {
   hasHandler,
   importsOf,
   onlyAddsHandler,
+  runtimeTables,
   versionOf,
   withBlock,
   withoutBlock,
@@ -104,31 +105,39 @@ async function firstGoodEdit(host: Host, daemon: Daemon, before: string): Promis
   return undefined;
 }
 
-/** A file of our own where the configuration imports a folder; else a block at the end of the file, or of one it imports. */
+/**
+ * A file of our own where the configuration imports a folder; else a block at the end of the file, or of one it imports. Each
+ * with the handler alone, or with the runtimes that containerd has built in beside it.
+ */
 function possibleEdits(host: Host, daemon: Daemon, dump: string): Edit[] {
   const main = readIfThere(host.path(daemon.config));
-  const patterns = importsOf(main ?? "").map((pattern) => resolve(dirname(daemon.config), pattern));
-  const folders = patterns.filter((pattern) => basename(pattern) === "*.toml").map((pattern) => dirname(pattern));
-  const version = main === undefined ? versionNumber(versionOf(dump)) : versionNumber(versionOf(main));
+  const version = versionNumber(versionOf(main ?? dump));
   if (version === undefined) return [];
   const head = `version = ${version}\n`;
-  const dropIns = folders
-    .filter((folder) => existsSync(host.path(folder)))
-    .map((folder): Edit => {
-      const path = join(folder, DROP_IN);
-      return {
-        path,
-        before: readIfThere(host.path(path)),
-        after: withBlock(head, handlerTables(dump, version, WRAPPER)),
-      };
-    });
+  const folders = importedFolders(daemon, main ?? "").filter((folder) => existsSync(host.path(folder)));
   const imported = folders.flatMap((folder) => entriesOf(host.path(folder)).map((name) => join(folder, name)));
-  const inline = [daemon.config, ...imported.filter((path) => path.endsWith(".toml"))].map((path): Edit => {
-    const text = readIfThere(host.path(path));
-    const own = versionNumber(versionOf(text ?? head)) ?? version;
-    return { path, before: text, after: withBlock(text ?? head, handlerTables(dump, own, WRAPPER)) };
-  });
-  return [...dropIns, ...inline];
+  const files = [
+    ...folders.map((folder) => join(folder, DROP_IN)),
+    daemon.config,
+    ...imported.filter((path) => path.endsWith(".toml")),
+  ];
+  return files.flatMap((path) => editsOf(path, readIfThere(host.path(path)), dump, head));
+}
+
+function importedFolders(daemon: Daemon, text: string): string[] {
+  const patterns = importsOf(text).map((pattern) => resolve(dirname(daemon.config), pattern));
+  return patterns.filter((pattern) => basename(pattern) === "*.toml").map((pattern) => dirname(pattern));
+}
+
+function editsOf(path: string, before: string | undefined, dump: string, head: string): Edit[] {
+  const version = versionNumber(versionOf(before ?? head));
+  if (version === undefined) return [];
+  const handler = handlerTables(dump, version, WRAPPER);
+  return [handler, `${runtimeTables(dump, version)}${handler}`].map((tables) => ({
+    path,
+    before,
+    after: withBlock(before ?? head, tables),
+  }));
 }
 
 function versionNumber(version: number): ConfigVersion | undefined {

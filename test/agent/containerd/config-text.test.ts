@@ -5,6 +5,7 @@ import {
   hasHandler,
   importsOf,
   onlyAddsHandler,
+  runtimeTables,
   versionOf,
   withBlock,
   withoutBlock,
@@ -72,6 +73,15 @@ describe("the handler's tables", () => {
   [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.headroom.options]
     SystemdCgroup = true
     BinaryName = "${BINARY}"
+`);
+  });
+
+  test("may be accompanied by the runtimes that containerd has built in", () => {
+    expect(runtimeTables(DUMP_3, 2)).toBe(`[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun]
+  runtime_type = 'io.containerd.runc.v2'
+  sandboxer = 'podsandbox'
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.crun.options]
+  SystemdCgroup = true
 `);
   });
 
