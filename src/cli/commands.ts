@@ -21,6 +21,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./agent.ts")).addAgentCommand,
   },
   {
+    name: "plan",
+    summary: "show what would be moved where, and why not otherwise",
+    load: async () => (await import("./plan.ts")).addPlanCommand,
+  },
+  {
     name: "move",
     summary: "move a pod to another node, with its memory",
     load: async () => (await import("./move.ts")).addMoveCommand,

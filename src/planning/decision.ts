@@ -20,6 +20,10 @@ export interface PlannedMove extends Reason {
   /** The pod's memory. */
   bytes: number;
   policy: string;
+  /** When it is to start. */
+  startAtMs: number;
+  /** Predicted, from its start to its end. */
+  expectedSeconds: number;
 }
 
 /** What a policy found on a node. */
@@ -31,6 +35,8 @@ export interface NodeFinding extends Reason {
   freeBytes: number | undefined;
   /** What the node must free; 0: nothing. */
   pressureBytes: number;
+  /** When nothing is free any more if its memory goes on growing as it does; undefined: not foreseen. */
+  exhaustedAtMs?: number;
   outcome: Outcome;
 }
 

@@ -66,8 +66,10 @@ function find(policy: Policy, node: ClusterNode, shared: Shared): NodeFinding {
   const usedBytes = Math.min(use.usedBytes, capacityBytes);
   const freeBelowBytes = amountBytes(policy.freeBelow, capacityBytes);
   const nowMs = shared.cluster.nowMs;
-  const { pressureBytes, message } = policy.pressure({ name, capacityBytes, usedBytes, freeBelowBytes, nowMs });
+  const pressure = policy.pressure({ name, capacityBytes, usedBytes, freeBelowBytes, nowMs });
+  const { pressureBytes } = pressure;
   const reason = pressureBytes > 0 ? "Pressured" : "EnoughFree";
+  const message = use.estimated ? `${pressure.message} (estimated: its pods together)` : pressure.message;
   return { ...common, freeBytes: capacityBytes - usedBytes, pressureBytes, reason, message };
 }
 

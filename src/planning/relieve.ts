@@ -4,6 +4,7 @@ import type { ClusterNode } from "./cluster.ts";
 import type { Outcome, PlannedMove, Reason, Refusal } from "./decision.ts";
 import { ineligible } from "./eligibility/eligibility.ts";
 import type { MoveHistory } from "./eligibility/history.ts";
+import { predictedSeconds } from "./move-duration.ts";
 import { compareText } from "./order.ts";
 import { bestTarget, hasTarget, type Targets, targetRefusals } from "./placement/choose-target.ts";
 import { asTarget, type FeasibilityContext, type OpenNode } from "./placement/feasibility.ts";
@@ -184,6 +185,8 @@ function plannedMove(input: ReliefInput, { pod, bytes }: Candidate, open: OpenNo
     to,
     bytes,
     policy: input.policy.name,
+    startAtMs: input.context.view.cluster.nowMs,
+    expectedSeconds: predictedSeconds(bytes),
     reason: "NodeShortOfMemory",
     message: `${pod.node}: ${input.pressure}; ${pod.name} uses ${formatBytes(bytes)}, and ${to} keeps ${formatBytes(freeAfter)} free`,
   };

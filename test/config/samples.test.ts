@@ -7,13 +7,15 @@ import { podMigrationSpecSchema } from "../../src/api/v1alpha1/pod-migration.ts"
 import { toPolicy } from "../../src/planning/policy.ts";
 
 const folder = fileURLToPath(new URL("../../config/", import.meta.url));
-const documents = readdirSync(folder).flatMap((file) =>
-  loadAll(readFileSync(`${folder}${file}`, "utf8")).map((document) => {
-    // A sample is an object with these; what is not fails the tests.
-    const { kind, metadata, spec } = document as { kind: string; metadata: { name?: string }; spec: object };
-    return { file, kind, name: metadata.name, spec };
-  }),
-);
+const documents = readdirSync(folder)
+  .filter((file) => file.endsWith(".yaml"))
+  .flatMap((file) =>
+    loadAll(readFileSync(`${folder}${file}`, "utf8")).map((document) => {
+      // A sample is an object with these; what is not fails the tests.
+      const { kind, metadata, spec } = document as { kind: string; metadata: { name?: string }; spec: object };
+      return { file, kind, name: metadata.name, spec };
+    }),
+  );
 
 describe("the samples", () => {
   it.each(documents.filter(({ kind }) => kind === "MigrationPolicy"))(

@@ -1,5 +1,6 @@
 /** A report as text for people. */
 import { formatBytes } from "../../api/quantity.ts";
+import { table } from "../table.ts";
 import { freeFraction, type TopReport, type Use } from "./report.ts";
 
 /** Shown for what isn't known. */
@@ -43,11 +44,4 @@ function age({ sampledAt, state }: Use, time: string): string {
   if (sampledAt === undefined) return state;
   const ago = `${Math.max(0, Math.round((Date.parse(time) - Date.parse(sampledAt)) / 1000))}s ago`;
   return state === "Fresh" ? ago : `${ago} (${state})`;
-}
-
-/** Columns as wide as their widest cell, three blanks apart. */
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("   ");
-  return [header, ...rows].map((cells) => line(cells).trimEnd()).join("\n");
 }

@@ -1,0 +1,104 @@
+/** Snapshot and policies out of the text of files. Pure. What is wrong is told by file, path and what was expected. */
+import { loadAll } from "js-yaml";
+import { z } from "zod";
+import { type Problem, problemsOf, unknownFields } from "../../api/problems.ts";
+import { clusterSnapshotSchema } from "../../api/v1alpha1/cluster-snapshot.ts";
+import { nameSchema } from "../../api/v1alpha1/fields.ts";
+import { API_VERSION } from "../../api/v1alpha1/group.ts";
+import { migrationPolicySpecSchema } from "../../api/v1alpha1/migration-policy.ts";
+import { type Policy, toPolicy } from "../../planning/policy.ts";
+import type { ClusterSnapshot } from "../../planning/snapshot.ts";
+import { readSnapshot } from "../../planning/written-snapshot/read-snapshot.ts";
+
+export interface NamedText {
+  /** The file, for messages. */
+  name: string;
+  text: string;
+}
+
+/** Each line names the file and the field. */
+export type Read<T> = { ok: true; value: T } | { ok: false; lines: string[] };
+
+const refused = <T>(name: string, problems: readonly Problem[]): Read<T> => ({
+  ok: false,
+  lines: problems.map(({ path, message }) => [name, path, message].filter(Boolean).join(": ")),
+});
+
+/** JSON is YAML too. */
+function documentsOf({ name, text }: NamedText): Read<unknown[]> {
+  try {
+    return { ok: true, value: loadAll(text).filter((document) => document !== null && document !== undefined) };
+  } catch (error) {
+    const message = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    return refused(name, [{ path: "", message: `expected YAML or JSON; ${message}` }]);
+  }
+}
+
+export function readSnapshotText(source: NamedText): Read<ClusterSnapshot> {
+  const documents = documentsOf(source);
+  if (!documents.ok) return documents;
+  if (documents.value.length !== 1) {
+    const message = `expected one ClusterSnapshot, not ${documents.value.length} documents`;
+    return refused(source.name, [{ path: "", message }]);
+  }
+  const parsed = clusterSnapshotSchema.safeParse(documents.value[0]);
+  return parsed.success
+    ? { ok: true, value: readSnapshot(parsed.data) }
+    : refused(source.name, problemsOf(parsed.error));
+}
+
+const policySchema = z.object({
+  apiVersion: z.literal(API_VERSION),
+  kind: z.literal("MigrationPolicy"),
+  metadata: z.looseObject({ name: nameSchema.max(63) }),
+  spec: migrationPolicySpecSchema,
+  status: z.unknown().optional(),
+});
+
+/** All policies of all files; their names must differ, as in a cluster. */
+export function readPolicyTexts(sources: readonly NamedText[]): Read<Policy[]> {
+  const lines: string[] = [];
+  const policies: Policy[] = [];
+  for (const source of sources) {
+    const read = readPolicyText(source);
+    if (read.ok) policies.push(...read.value);
+    else lines.push(...read.lines);
+  }
+  const names = policies.map(({ name }) => name);
+  const twice = [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
+  lines.push(...twice.map((name) => `metadata.name: expected different names; ${name} is given more than once`));
+  return lines.length === 0 ? { ok: true, value: policies } : { ok: false, lines };
+}
+
+function readPolicyText(source: NamedText): Read<Policy[]> {
+  const documents = documentsOf(source);
+  if (!documents.ok) return documents;
+  const objects = documents.value.flatMap(itemsOf);
+  if (objects.length === 0)
+    return refused(source.name, [{ path: "", message: "expected at least one MigrationPolicy" }]);
+  const read = objects.map((object, index) => {
+    const name = objects.length === 1 ? source.name : `${source.name}, document ${index + 1}`;
+    return readPolicy(name, object);
+  });
+  const lines = read.flatMap((one) => (one.ok ? [] : one.lines));
+  return lines.length > 0
+    ? { ok: false, lines }
+    : { ok: true, value: read.flatMap((one) => (one.ok ? [one.value] : [])) };
+}
+
+/** A list, as kubectl prints several objects, is its items. */
+function itemsOf(document: unknown): unknown[] {
+  const isList = typeof document === "object" && document !== null && "kind" in document && "items" in document;
+  return isList && String(document.kind).endsWith("List") && Array.isArray(document.items)
+    ? document.items
+    : [document];
+}
+
+function readPolicy(name: string, object: unknown): Read<Policy> {
+  const parsed = policySchema.safeParse(object);
+  const spec = typeof object === "object" && object !== null && "spec" in object ? object.spec : undefined;
+  const unknown = unknownFields(migrationPolicySpecSchema, spec, ["spec"]);
+  const problems = [...(parsed.success ? [] : problemsOf(parsed.error)), ...unknown];
+  if (!parsed.success || problems.length > 0) return refused(name, problems);
+  return { ok: true, value: toPolicy(parsed.data.metadata.name, parsed.data.spec) };
+}
