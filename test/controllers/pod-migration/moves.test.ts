@@ -150,7 +150,7 @@ describe("before the commit, the source goes on when", () => {
     once(world, "Frozen", () => void world.kube.delete(PODS, { namespace: "default", name: "counter" }));
     await world.toTheEnd();
     expect(world.phase).toBe("RolledBack");
-    expect(world.nodes.accidents.filter((accident) => accident !== "no copy")).toEqual([]);
+    expect(world.nodes.accidents.at(-1)).toBe("0 running copies at the end");
     expect(world.copyOfTarget).toBe("dead");
   });
 
@@ -293,6 +293,18 @@ describe("after the commit the move goes through when", () => {
     expect(world.phase).toBe("Succeeded");
     expect(world.copyOfTarget).toBe("running");
   });
+
+  it.each(["Internal", "WrongState", "NotFound"] as const)(
+    "the target's agent answers the release with %s: only ReleaseFailed says that the copy is dead",
+    async (reason) => {
+      const world = await World.with();
+      world.nodes.failures.set("release", { reason, retryable: false, times: 3 });
+      await world.toTheEnd();
+      expect(world.phase).toBe("Succeeded");
+      expect(world.nodes.accidents).toEqual([]);
+      expect(world.copyOfTarget).toBe("running");
+    },
+  );
 
   it("the copy dies before its release: it starts anew, and the move says that it failed", async () => {
     const world = await World.with();

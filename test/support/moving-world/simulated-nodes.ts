@@ -87,6 +87,11 @@ export class SimulatedNodes implements CheckpointDriver {
     if (!states.some((one) => one === "running" || one === "frozen" || one === "held")) this.accidents.push("no copy");
   }
 
+  /** How many containers run with the workload's memory, or in place of it. */
+  get running(): number {
+    return [...this.#copies.values()].filter((state) => state === "running").length;
+  }
+
   /** A kubelet starts a container that no agent holds back: with its memory lost. */
   coldStart(podUID: string): void {
     this.accidents.push(`cold start of ${podUID}`);

@@ -38,6 +38,8 @@ export class World {
   epoch = 1;
   #sourceUID = "";
   #targetUID: string | undefined;
+  /** Then only a sweep brings it to an end. */
+  #tornOut = false;
   /** Called before each reconcile run. */
   beforeRun: (run: number) => void | Promise<void> = () => {};
 
@@ -130,6 +132,7 @@ export class World {
   }
 
   tearOut(): void {
+    this.#tornOut = true;
     this.kube.tearOut(POD_MIGRATIONS, MOVE);
   }
 
@@ -209,7 +212,12 @@ export class World {
     for (let run = 0; run < RUN_LIMIT; run++) {
       await this.beforeRun(run);
       if (!(await this.run(fate))) fate = fates.shift() ?? new Lifetime();
-      if (this.ended) return this.#pass(2_000);
+      if (!this.ended) continue;
+      this.#pass(2_000);
+      // Frozen or held at the end is as bad as dead: nobody is left to let it go.
+      if (this.nodes.running !== 1 && !this.#tornOut)
+        this.nodes.accidents.push(`${this.nodes.running} running copies at the end`);
+      return;
     }
     throw new Error(`the move does not end: ${this.phase}: ${this.move?.status?.message}`);
   }

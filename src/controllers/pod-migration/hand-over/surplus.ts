@@ -1,9 +1,17 @@
-/** Removes the pod that an owner made while the source was no longer its own and the target not yet. */
+/**
+ * Removes the pod that an owner made while the source was no longer its own and the target not yet. It is taken from its owner
+ * first: a Job would count a program that ends well when it is told to end as the work done, and stop the moved pod.
+ */
+import { GROUP } from "../../../api/v1alpha1/group.ts";
 import { JOBS, PODS, type Pod, REPLICA_SETS } from "../../../kube/resources.ts";
 import { deletePod } from "../pods.ts";
 import type { MoveRun } from "../run.ts";
 import { enteredAtMs } from "../status.ts";
+import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
+
+/** On a pod that was taken from its owner to be deleted: the move's UID. A successor of a controller that died in between finds it by this. */
+const SURPLUS_LABEL = `${GROUP}/surplus-of-move`;
 
 export async function removeSurplus(run: MoveRun, pods: MovePods): Promise<void> {
   const { owner } = run.move.status;
@@ -11,6 +19,7 @@ export async function removeSurplus(run: MoveRun, pods: MovePods): Promise<void>
   if (owner === undefined || sinceMs === undefined || pods.target === undefined) return;
   const { namespace } = run.move.metadata;
   const [desired, { items }] = await Promise.all([desiredPods(run), run.deps.client.list(PODS, { namespace })]);
+  for (const pod of items.filter((item) => isTaken(run, item))) await deletePod(run.deps.client, pod);
   if (desired === undefined) return;
   const owned = items.filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid));
   const surplus = surplusAmong(owned, desired, { keep: pods.target, leaving: pods.source, sinceMs });
@@ -19,8 +28,26 @@ export async function removeSurplus(run: MoveRun, pods: MovePods): Promise<void>
     run.deps.events.record(run.move, "Warning", "ReplacementRemoved", words);
     run.deps.events.record(pod, "Warning", "ReplacementRemoved", words);
     // Said first: should the controller die now, its successor finds the pod, but could not find out that there had been one.
+    await takeFromOwner(run, pod, owner.uid);
     await deletePod(run.deps.client, pod);
   }
+}
+
+function isTaken(run: MoveRun, { metadata }: Pod): boolean {
+  return metadata.labels?.[SURPLUS_LABEL] === run.move.metadata.uid && metadata.deletionTimestamp === undefined;
+}
+
+async function takeFromOwner(run: MoveRun, { metadata }: Pod, ownerUID: string): Promise<void> {
+  const none = Object.fromEntries(Object.keys(metadata.labels ?? {}).map((key) => [key, null]));
+  const ref = { namespace: metadata.namespace, name: metadata.name };
+  await run.deps.client.patch(PODS, ref, {
+    metadata: {
+      uid: metadata.uid,
+      labels: { ...none, [SURPLUS_LABEL]: run.move.metadata.uid },
+      ownerReferences: (metadata.ownerReferences ?? []).filter(({ uid }) => uid !== ownerUID),
+      finalizers: (metadata.finalizers ?? []).filter((finalizer) => finalizer !== JOB_TRACKING),
+    },
+  });
 }
 
 /** How many pods the owner wants to have at once; undefined when it is gone. */

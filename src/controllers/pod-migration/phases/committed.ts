@@ -38,7 +38,8 @@ async function release(run: MoveRun): Promise<Outcome> {
   const nowMs = run.deps.clock.now();
   if (result.ok) return released(run, true, "the copy runs", freezeMs(run.move, result.value.releasedAtMs, nowMs));
   const { failure } = result;
-  if (!failure.retryable) return released(run, false, `the copy could not be released: ${inWords(failure)}`);
+  // The agent's word that the copy is dead. After any other refusal it may be held, or run.
+  if (failure.reason === "ReleaseFailed") return released(run, false, inWords(failure));
   // Only a pod object that is gone says that nothing is left to release: a node that is cut off comes back.
   if ((await readTarget(run)) === undefined) return released(run, false, "the target pod is gone");
   return wait(RETRY_MS, `the copy is to be released: ${inWords(failure)}`);
