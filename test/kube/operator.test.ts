@@ -13,7 +13,7 @@ import { SandboxApiServer } from "../../src/sandbox/api-server/server.ts";
 import { installHeadroom } from "../../src/sandbox/installation.ts";
 import { until } from "../support/until.ts";
 
-const ELECTION = { durationMs: 1_000, renewWithinMs: 600, retryMs: 50 };
+const ELECTION = { durationMs: 6_000, renewWithinMs: 4_000, retryMs: 50 };
 
 let server: SandboxApiServer;
 let operators: HeadroomOperator[];
