@@ -26,7 +26,7 @@ interface Member {
 const MEMBERS: readonly Member[] = [
   { name: "simulation", kind: "Deployment", memory: "0s=300Mi, 14s=1000Mi" },
   { name: "training", kind: "Job", memory: "0s=250Mi, 16s=900Mi" },
-  { name: "index", kind: "Deployment", memory: "0s=200Mi, 14s=420Mi" },
+  { name: "index", kind: "Deployment", memory: "0s=200Mi, 14s=300Mi" },
 ];
 
 export const POLICY: JsonObject = {
