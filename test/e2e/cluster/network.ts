@@ -30,5 +30,10 @@ export async function removeNetwork(settings: Settings): Promise<void> {
   for (const name of namespaces.filter((name) => name.startsWith(`${settings.bridge}-`))) {
     await ip("netns", "delete", name);
   }
+  // A namespace goes when its last process does, which may take a while: its cable is cut from this side.
+  const links = (await ip("-o", "link", "show", "type", "veth")).matchAll(/^\d+: ([^:@]+)/gm);
+  for (const [, name] of links) {
+    if (name?.startsWith(`${settings.bridge}n`)) await attempt("ip", ["link", "delete", name]);
+  }
   await attempt("ip", ["link", "delete", settings.bridge]);
 }

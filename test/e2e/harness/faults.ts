@@ -14,8 +14,8 @@ export function cutOff(machine: Machine, address: string, tcpPort?: number): Pro
     ? [`ip daddr ${address} tcp dport ${tcpPort}`, `ip saddr ${address} tcp sport ${tcpPort}`]
     : [`ip daddr ${address}`, `ip saddr ${address}`];
   const chain = (hook: string): string =>
-    `chain ${hook} { type filter hook ${hook} priority -500; ${to} drop; ${from} drop; }`;
-  return nft(machine, `table ip ${TABLE} { ${["input", "output", "forward"].map(chain).join(" ")} }`);
+    `chain ${hook} {\ntype filter hook ${hook} priority -500\n${to} drop\n${from} drop\n}`;
+  return nft(machine, `table ip ${TABLE} {\n${["input", "output", "forward"].map(chain).join("\n")}\n}\n`);
 }
 
 export async function cutBetween(one: Machine, other: Machine): Promise<void> {

@@ -44,6 +44,7 @@ async function assertOneCopy(context: Context, name: string, limitSeconds = 180)
   const expected = ended.status?.phase === "Succeeded" ? "n2" : "n1";
   assertEqual(running[0]?.spec?.nodeName, expected, `the pod's node (the move is ${describeState(ended)})`);
   context.note(await describeMove(witness, name, ended));
+  if (ended.status?.phase !== "Succeeded") context.note(describeState(ended));
   return ended;
 }
 
@@ -153,7 +154,6 @@ async function killedBeforeCommit(context: Context): Promise<void> {
   assert(killed, "no restored container was seen before its release");
   const ended = await assertOneCopy(context, name);
   assertEqual(ended.status?.phase, "RolledBack", "the phase of the move");
-  context.note(describeState(ended));
 }
 
 async function killedAfterCommit(context: Context): Promise<void> {
