@@ -1,5 +1,5 @@
 /** `headroom demo`: the same workload without and with Headroom, on simulated nodes, in under a minute. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -25,36 +25,48 @@ export function addDemoCommand(program: Command): void {
     .action((flags: DemoFlags) => demo(flags));
 }
 
-async function demo(flags: DemoFlags): Promise<void> {
+async function demo({ serve }: DemoFlags): Promise<void> {
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
   const { signal } = interrupted;
   // The second sandbox gets ready while the first is shown.
   const ready = prepare({ clock: systemClock, headroom: true, directory: newDirectory(), signal });
   ready.catch(() => {}); // it is awaited below, after the first half
-  const without = await prepare({ clock: systemClock, headroom: false, directory: newDirectory(), signal });
-  const before = await show(without, "1/2  without Headroom", signal);
-  await without.close();
-  const sandbox = await ready;
   try {
+    const before = await withoutHeadroom(signal);
+    const sandbox = await ready;
     if (signal.aborted) return;
     const after = await show(sandbox, "2/2  the same with Headroom", signal);
     process.stdout.write(`${reportLines(before, after, paletteFor(process.stdout)).join("\n")}\n`);
-    if (flags.serve) await serve(sandbox, signal);
+    if (serve) await stayUp(sandbox, signal);
     if (after.violations.length > 0) throw new CommandFailure("an invariant was broken, see above");
   } finally {
-    await sandbox.close();
+    await end(await ready);
+  }
+}
+
+async function withoutHeadroom(signal: AbortSignal): Promise<PhaseOutcome> {
+  const sandbox = await prepare({ clock: systemClock, headroom: false, directory: newDirectory(), signal });
+  try {
+    return await show(sandbox, "1/2  without Headroom", signal);
+  } finally {
+    await end(sandbox);
   }
 }
 
 const newDirectory = (): string => mkdtempSync(join(tmpdir(), "headroom-demo-"));
+
+async function end(sandbox: Sandbox): Promise<void> {
+  await sandbox.close();
+  rmSync(sandbox.directory, { recursive: true, force: true });
+}
 
 function show(sandbox: Sandbox, title: string, signal: AbortSignal): Promise<PhaseOutcome> {
   const screen = screenFor(process.stdout, paletteFor(process.stdout));
   return runPhase(sandbox, { title, screen, clock: systemClock, lengthMs: PHASE_MS, signal });
 }
 
-async function serve(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
+async function stayUp(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
   const lines = [
     "",
     "The sandbox stays up until Ctrl-C:",

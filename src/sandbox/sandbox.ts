@@ -28,11 +28,13 @@ export interface SandboxParts {
 }
 
 const BANDWIDTH = 1.2e9;
+const READY_LIMIT_MS = 60_000;
 const STAGING_BUDGET_BYTES = 8 * 2 ** 30;
 
 export class Sandbox {
   readonly server: SandboxApiServer;
   readonly cluster: SimulatedCluster;
+  readonly directory: string;
   readonly kubeconfigFile: string;
   readonly #parts: SandboxParts;
   #controller: ControllerProcess | undefined;
@@ -43,6 +45,7 @@ export class Sandbox {
     this.#parts = parts;
     this.server = server;
     this.cluster = new SimulatedCluster({ server, clock, nodes, ...(timing ? { timing } : {}) });
+    this.directory = directory;
     this.kubeconfigFile = join(directory, "kubeconfig");
     writeFileSync(this.kubeconfigFile, server.kubeconfig(), { mode: 0o600 });
   }
@@ -79,19 +82,22 @@ export class Sandbox {
     return this.#controller;
   }
 
-  /** Resolves when the policy's condition Ready is True. Rejects when the controller has died. */
+  /** Resolves when the policy's condition Ready is True. Rejects when the controller has died, or after a minute. */
   async policyReady(name: string, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const policy = this.server.store.get("migrationpolicies.headroom.dev", undefined, name);
-      const ready = arrayAt(policy, "status", "conditions").find(
-        (condition) => stringAt(condition, "type") === "Ready",
-      );
-      if (stringAt(ready, "status") === "True") return;
-      if (this.#controller && !this.#controller.running) {
-        throw new Error(`the controller has ended; its log: ${this.#controller.logFile}`);
-      }
-      await sleep(this.#parts.clock, 50, signal);
+    const { clock } = this.#parts;
+    const untilMs = clock.now() + READY_LIMIT_MS;
+    while (!signal.aborted && !this.#isReady(name)) {
+      const log = this.#controller && `its log: ${this.#controller.logFile}`;
+      if (this.#controller?.running === false) throw new Error(`the controller has ended; ${log}`);
+      if (clock.now() > untilMs) throw new Error(`the controller has not become ready; ${log}`);
+      await sleep(clock, 50, signal);
     }
+  }
+
+  #isReady(name: string): boolean {
+    const policy = this.server.store.get("migrationpolicies.headroom.dev", undefined, name);
+    const conditions = arrayAt(policy, "status", "conditions");
+    return conditions.some((c) => stringAt(c, "type") === "Ready" && stringAt(c, "status") === "True");
   }
 
   async close(): Promise<void> {
