@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
-import { NODES, PODS } from "../../../src/kube/resources.ts";
+import { NODES, PODS, type Pod } from "../../../src/kube/resources.ts";
 import { Interlude, Lifetime } from "../../support/moving-world/mortal.ts";
 import { FACTS, GIB } from "../../support/moving-world/simulated-nodes.ts";
 import { type OwnerKind, World } from "../../support/moving-world/world.ts";
@@ -18,6 +18,30 @@ function once(world: World, phase: string, act: () => void): void {
     done = true;
     act();
   };
+}
+
+const SOURCE = { namespace: "default", name: "counter" };
+
+function nameOf(pod: Pod | undefined) {
+  return { namespace: "default", name: pod?.metadata.name ?? "?" };
+}
+
+/** The restore has long been answered when its phase is written: so it is asked anew whether the copy is held. */
+function slowToWriteRestoring(world: World, meanwhile: () => void = () => {}): void {
+  const write = world.kube.replaceStatus.bind(world.kube);
+  world.kube.replaceStatus = async (kind, object) => {
+    const answer = await write(kind, object);
+    if (world.phase !== "Restoring") return answer;
+    await new Promise((resolve) => setImmediate(resolve));
+    meanwhile();
+    world.clock.advance(1_000);
+    return answer;
+  };
+}
+
+/** What its kubelet reports of the source's container. */
+function changeContainer(world: World, part: object): void {
+  world.kube.change(PODS, SOURCE, (pod) => Object.assign(pod.status?.containerStatuses?.[0] ?? {}, part));
 }
 
 function expectSourceGoesOn(world: World): void {
@@ -156,15 +180,7 @@ describe("before the commit, the source goes on when", () => {
 
   it("the held copy dies while the controller is slow to commit", async () => {
     const world = await World.with();
-    const write = world.kube.replaceStatus.bind(world.kube);
-    world.kube.replaceStatus = async (kind, object) => {
-      const answer = await write(kind, object);
-      if (world.phase !== "Restoring") return answer;
-      await new Promise((resolve) => setImmediate(resolve));
-      world.nodes.set(world.target?.metadata.uid ?? "", "dead");
-      world.clock.advance(1_000);
-      return answer;
-    };
+    slowToWriteRestoring(world, () => world.nodes.set(world.target?.metadata.uid ?? "", "dead"));
     await world.toTheEnd();
     expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "RestoreFailed" });
     expectSourceGoesOn(world);
@@ -195,6 +211,67 @@ describe("before the commit, the source goes on when", () => {
     await end;
     expect(world.phase).toBe("Cancelled");
     expectSourceGoesOn(world);
+  });
+
+  it("the target pod is drained, evicted or deleted while it is held", async () => {
+    const world = await World.with();
+    once(world, "Restoring", () => void world.kube.delete(PODS, nameOf(world.target), { gracePeriodSeconds: 30 }));
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "TargetPodGone" });
+    expectSourceGoesOn(world);
+  });
+
+  it("the target pod fails while it is held", async () => {
+    const world = await World.with();
+    once(world, "Restoring", () =>
+      world.kube.change(PODS, nameOf(world.target), (pod) => Object.assign(pod.status ?? {}, { phase: "Failed" })),
+    );
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "TargetPodFailed" });
+    expectSourceGoesOn(world);
+  });
+
+  it.each<[what: string, reason: string, happen: (world: World) => void]>([
+    ["deleted", "PodTerminating", (world) => void world.kube.delete(PODS, SOURCE, { gracePeriodSeconds: 30 })],
+    ["restarted", "ContainerRestarted", (world) => changeContainer(world, { containerID: "containerd://another" })],
+    [
+      "reported as ended",
+      "ContainerRestarted",
+      (world) => changeContainer(world, { state: { terminated: { exitCode: 137 } } }),
+    ],
+    [
+      "found to run by its agent",
+      "ContainerRestarted",
+      (world) => world.nodes.set(world.source?.metadata.uid ?? "", "running"),
+    ],
+  ])("it is %s at the very end of the restore", async (_, reason, happen) => {
+    const world = await World.with();
+    slowToWriteRestoring(world);
+    let restores = 0;
+    const restore = world.nodes.restore.bind(world.nodes);
+    world.nodes.restore = async (...args) => {
+      const answer = await restore(...args);
+      if (++restores === 2) happen(world);
+      return answer;
+    };
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason });
+    expect(world.copyOfTarget).toBe("dead");
+  });
+
+  it("a silent agent of the source does not keep the copy from its commit", async () => {
+    const world = await World.with();
+    const { moves } = world.nodes;
+    once(world, "Restoring", () => {
+      world.nodes.moves = (node) => (node === "z1" ? new Promise(() => {}) : moves.call(world.nodes, node));
+    });
+    const end = world.toTheEnd();
+    for (let step = 0; step < 200 && !world.ended; step++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (world.phase === "Restoring") world.clock.advance(250);
+    }
+    await end;
+    expect(world.phase).toBe("Succeeded");
   });
 
   it("its kubelet has restarted it meanwhile", async () => {

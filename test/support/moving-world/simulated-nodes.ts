@@ -66,6 +66,8 @@ export class SimulatedNodes implements CheckpointDriver {
   facts: SourceFacts = FACTS;
   /** Pages that a complete dump has brought to the target; lost when the target gives them up. */
   #staged = false;
+  /** By move: where its pages go. */
+  readonly #peers = new Map<string, string>();
 
   constructor(names: string[], clock: () => number) {
     this.#clock = clock;
@@ -145,7 +147,8 @@ export class SimulatedNodes implements CheckpointDriver {
     return { address: "10.0.0.2", pagePort: 20_000, agentPort: 9808, token: "t".repeat(32) };
   }
 
-  async dump(node: string, move: MoveId, source: SourceContainer) {
+  async dump(node: string, move: MoveId, source: SourceContainer, options: { peer: { node: string } }) {
+    this.#peers.set(move.moveUID, options.peer.node);
     return this.#step(node, "source", "dump", move, source.podUID, () => {
       if (this.copy(source.podUID) === "dead") throw new AgentError("SourceGone", "the container is gone");
       const frozenAtMs = this.#clock();
@@ -200,7 +203,14 @@ export class SimulatedNodes implements CheckpointDriver {
   }
 
   async moves(node: string): Promise<MoveRecord[]> {
-    return this.#call(node, "moves", async () => this.recordsOf(node));
+    return this.#call(node, "moves", async () =>
+      this.recordsOf(node).map((record) => {
+        if (record.role === "target") return record;
+        const peerNode = this.#peers.get(record.moveUID);
+        const unchanged = this.copy(record.podUID) === "frozen";
+        return { ...record, unchanged, ...(peerNode === undefined ? {} : { peerNode }) };
+      }),
+    );
   }
 
   #node(name: string): SimulatedNode {

@@ -10,6 +10,14 @@ export function runningContainer(pod: Pod): SourceContainer | undefined {
   return { podUID: pod.metadata.uid, containerID: bareId(status.containerID), containerName: status.name };
 }
 
+/** Is this very container still the pod's, and running as far as its kubelet knows? */
+export function isPinned(pod: Pod, containerID: string): boolean {
+  const [status] = pod.status?.containerStatuses ?? [];
+  const ended = pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded";
+  if (ended || status?.state?.terminated !== undefined || status?.state?.waiting !== undefined) return false;
+  return status?.containerID === undefined || bareId(status.containerID) === containerID;
+}
+
 /** `containerd://abc` → `abc`. */
 export function bareId(containerID: string): string {
   return containerID.replace(/^[a-z-]+:\/\//, "");
