@@ -49,6 +49,7 @@ export class SimulatedCluster {
     const pods = types.find("", "v1", "pods");
     if (!pods) throw new Error("the API server knows no pods");
     for (const spec of options.nodes) this.#addNode(spec, options);
+    backends.podLog = (namespace, name) => this.#log(`${namespace}/${name}`);
     backends.nodeProxy = (node, path) => this.#proxy(node, path);
     this.#ends.push(new Scheduler(registry, pods, this.#clock).start(), this.#startControllers());
     for (const kubelet of this.#kubelets.values()) this.#ends.push(kubelet.start());
@@ -96,6 +97,12 @@ export class SimulatedCluster {
     if (!node) return undefined;
     if (path === "stats/summary") return summary(node);
     return path === "pods" ? podList(this.#kubelets.get(name)?.pods() ?? []) : undefined;
+  }
+
+  /** What a simulated process has to say: who it is, and how many seconds it has worked. */
+  #log(pod: string): string {
+    const process = this.witness.running().find((candidate) => candidate.pod === pod);
+    return process ? `instance ${process.instance.slice(0, 8)} n=${Math.floor(process.workMs / 1000)}\n` : "";
   }
 
   #tick(everyMs: number): void {
