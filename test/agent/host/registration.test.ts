@@ -1,0 +1,121 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Host } from "../../../src/agent/host/host.ts";
+import { registrationOf, targetMoveOf } from "../../../src/agent/host/layout.ts";
+import {
+  markAborted,
+  markReleased,
+  podsOnNode,
+  register,
+  registeredPods,
+  sweepAborted,
+} from "../../../src/agent/host/registration.ts";
+import { containersUnderHandler, uninstallAgent } from "../../../src/agent/uninstall.ts";
+
+const POD = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
+const MOVE = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
+
+let root: string;
+let host: Host;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "node-"));
+  host = {
+    path: (path) => join(root, path),
+    command: ([file = "true", ...args]) => ({ file, args }),
+    environment: () => ({ PATH: process.env.PATH }),
+  };
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function write(path: string, content: string): void {
+  mkdirSync(join(host.path(path), ".."), { recursive: true });
+  writeFileSync(host.path(path), content);
+}
+
+describe("a registration", () => {
+  test("names the move and the container, and makes room for the waiting create", () => {
+    register(host, MOVE, POD, "app");
+    expect(readFileSync(host.path(registrationOf(POD).move), "utf8")).toBe(`${MOVE}\n`);
+    expect(readFileSync(host.path(registrationOf(POD).container), "utf8")).toBe("app\n");
+    expect(existsSync(host.path(targetMoveOf(MOVE).waiting))).toBe(true);
+  });
+
+  test("may be repeated, but not for another move", () => {
+    register(host, MOVE, POD, "app");
+    expect(() => register(host, MOVE, POD, "app")).not.toThrow();
+    expect(() => register(host, POD, POD, "app")).toThrow(/another move/);
+  });
+
+  test("of a rolled-back pod stays until the pod is gone from the node, so that it is never started cold", () => {
+    register(host, MOVE, POD, "app");
+    markAborted(host, POD);
+    sweepAborted(host, new Set([POD]));
+    expect(registeredPods(host)).toEqual([POD]);
+    sweepAborted(host, new Set());
+    expect(registeredPods(host)).toEqual([]);
+  });
+
+  test("of a pod that waits, or was released, isn't swept", () => {
+    register(host, MOVE, POD, "app");
+    sweepAborted(host, new Set());
+    expect(registeredPods(host)).toEqual([POD]);
+    markReleased(host, POD);
+    sweepAborted(host, new Set());
+    expect(registeredPods(host)).toEqual([POD]);
+  });
+});
+
+test("a pod is on the node while the kubelet keeps its folder, or runc a container of it", () => {
+  mkdirSync(host.path("/var/lib/kubelet/pods/by-folder"), { recursive: true });
+  write("/run/containerd/runc/k8s.io/c1/state.json", "{}");
+  const config = { annotations: { "io.kubernetes.cri.sandbox-uid": "by-container" } };
+  write("/run/containerd/io.containerd.runtime.v2.task/k8s.io/c1/config.json", JSON.stringify(config));
+  expect([...podsOnNode(host)].sort()).toEqual(["by-container", "by-folder"]);
+});
+
+describe("uninstalling from a node", () => {
+  const said: string[] = [];
+  const uninstall = (keepHandler: boolean) => uninstallAgent(host, { keepHandler, say: (line) => said.push(line) });
+
+  beforeEach(() => {
+    said.length = 0;
+    register(host, MOVE, POD, "app");
+    write("/var/lib/headroom/bin/headroom-runc", "#!/bin/sh\n");
+    write("/var/lib/headroom/moves/x.json", "{}");
+    write("/run/headroom/agent/key.pem", "key");
+  });
+
+  function containerUnderHandler(id: string): void {
+    write(
+      `/run/containerd/io.containerd.runtime.v2.task/k8s.io/${id}/options.json`,
+      `{"binary_name":"/var/lib/headroom/bin/headroom-runc"}`,
+    );
+  }
+
+  test("leaves no file", async () => {
+    write("/run/containerd/io.containerd.runtime.v2.task/k8s.io/other/options.json", `{"binary_name":"/usr/bin/runc"}`);
+    await uninstall(false);
+    expect([existsSync(host.path("/var/lib/headroom")), existsSync(host.path("/run/headroom"))]).toEqual([
+      false,
+      false,
+    ]);
+  });
+
+  test("keeps the wrapper, with nothing registered, while a container under it lives, and names that", async () => {
+    containerUnderHandler("moved-1");
+    expect(containersUnderHandler(host)).toEqual(["moved-1"]);
+    await uninstall(false);
+    expect(existsSync(host.path("/var/lib/headroom/bin/headroom-runc"))).toBe(true);
+    expect([registeredPods(host), existsSync(host.path("/run/headroom"))]).toEqual([[], false]);
+    expect(said.join()).toMatch(/kept.*moved-1/);
+  });
+
+  test("keeps the wrapper when it is asked to", async () => {
+    await uninstall(true);
+    expect(existsSync(host.path("/var/lib/headroom/bin/headroom-runc"))).toBe(true);
+    expect(existsSync(host.path("/var/lib/headroom/moves"))).toBe(false);
+  });
+});
