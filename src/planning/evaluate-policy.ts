@@ -6,6 +6,7 @@ import type { MoveHistory } from "./eligibility/history.ts";
 import type { Ledger } from "./ledger.ts";
 import { compareText } from "./order.ts";
 import type { Ownership } from "./ownership.ts";
+import type { PacingLimits } from "./pacing/pacing.ts";
 import { sortTargets, type Targets } from "./placement/choose-target.ts";
 import type { FeasibilityContext } from "./placement/feasibility.ts";
 import type { Policy } from "./policy.ts";
@@ -66,11 +67,24 @@ function find(policy: Policy, node: ClusterNode, shared: Shared): NodeFinding {
   const usedBytes = Math.min(use.usedBytes, capacityBytes);
   const freeBelowBytes = amountBytes(policy.freeBelow, capacityBytes);
   const nowMs = shared.cluster.nowMs;
-  const pressure = policy.pressure({ name, capacityBytes, usedBytes, freeBelowBytes, nowMs });
+  const growth = () => shared.viewFor(policy).nodeGrowth(node);
+  const pressure = policy.pressure.judge({ name, capacityBytes, usedBytes, freeBelowBytes, nowMs, growth });
   const { pressureBytes } = pressure;
+  const freeBytes = capacityBytes - usedBytes;
+  const looked = pressureBytes > 0 || policy.pressure.aheadMinutes > 0;
+  const exhausted = looked ? exhaustion(freeBytes, growth().perMinute, nowMs) : {};
   const reason = pressureBytes > 0 ? "Pressured" : "EnoughFree";
   const message = use.estimated ? `${pressure.message} (estimated: its pods together)` : pressure.message;
-  return { ...common, freeBytes: capacityBytes - usedBytes, pressureBytes, reason, message };
+  return { ...common, freeBytes, pressureBytes, ...exhausted, reason, message };
+}
+
+/** Further ahead than this nobody can say. */
+const FARTHEST_MS = 366 * 24 * 3_600_000;
+
+/** When nothing is free any more, growing on like this. */
+function exhaustion(freeBytes: number, growthPerMinute: number, nowMs: number): { exhaustedAtMs?: number } {
+  const leftMs = growthPerMinute > 0 ? (freeBytes / growthPerMinute) * 60_000 : Number.POSITIVE_INFINITY;
+  return leftMs <= FARTHEST_MS ? { exhaustedAtMs: nowMs + Math.round(leftMs) } : {};
 }
 
 /** One verdict for each pressured node, in their order. */
@@ -85,19 +99,14 @@ function decide(
   const { cluster, moves } = shared;
   const answer = policy.pace({ nowMs: cluster.nowMs, moves: cluster.moves, planned: moves.length });
   if (!answer.ok) return pressured.map(({ finding }) => waiting(finding, answer));
-  const context = feasibilityContext(policy, shared);
+  const context = feasibilityContext(policy, shared, answer);
   const targets = sortTargets(
     watched.map(({ node }) => node),
     context,
   );
   shared.refusals.push(...targets.closed.map((closed) => ({ policy: policy.name, ...closed })));
-  let budget = policy.maxMovesPerEvaluation;
-  return pressured.map((one) => {
-    const before = moves.length;
-    const verdict = decideNode(policy, one, { targets, context, budget }, shared);
-    budget -= moves.length - before;
-    return verdict;
-  });
+  const allowed = moves.length + Math.min(policy.maxMovesPerEvaluation, answer.mostMoves ?? Number.POSITIVE_INFINITY);
+  return pressured.map((one) => decideNode(policy, one, { targets, context, budget: allowed - moves.length }, shared));
 }
 
 const NOT_DUE: Reason = { reason: "NotDue", message: "this policy is evaluated later" };
@@ -118,6 +127,11 @@ function decideNode(
   if (leavingBytes >= finding.pressureBytes) {
     return waiting(finding, { reason: "ReliefUnderWay", message: "moves under way will relieve it" });
   }
+  const { outgoingPods } = shared.ledger.at(finding.name);
+  const { mostPerNode = Number.POSITIVE_INFINITY } = room.context;
+  if (outgoingPods >= mostPerNode) {
+    return waiting(finding, { reason: "MovesPerNode", message: `${outgoingPods} moves from it are under way` });
+  }
   const { moves, refusals, ...verdict } = relieve({
     policy,
     node,
@@ -126,18 +140,22 @@ function decideNode(
     pressure: finding.message,
     history: shared.history,
     ...room,
+    freeBytes: finding.freeBytes ?? 0,
+    budget: Math.min(room.budget, mostPerNode - outgoingPods),
   });
   shared.moves.push(...moves);
   shared.refusals.push(...refusals);
   return verdict;
 }
 
-function feasibilityContext(policy: Policy, shared: Shared): FeasibilityContext {
+function feasibilityContext(policy: Policy, shared: Shared, { mostPerNode }: PacingLimits): FeasibilityContext {
   return {
     view: shared.viewFor(policy),
     ledger: shared.ledger,
     freeBelow: policy.freeBelow,
     margin: policy.margin,
+    aheadMinutes: policy.pressure.aheadMinutes,
+    ...(mostPerNode === undefined ? {} : { mostPerNode }),
     isGated: (node) => shared.gates.isGated(node, policy),
   };
 }

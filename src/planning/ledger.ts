@@ -1,15 +1,20 @@
 /** What moves under way and moves planned in this evaluation take from targets and give back to sources. */
 import type { Cluster } from "./cluster.ts";
+import { growthPerMinute } from "./growth.ts";
 import { isUnderWay } from "./pacing/pacing.ts";
-import type { MoveSnapshot } from "./snapshot.ts";
+import type { Figure, MoveSnapshot } from "./snapshot.ts";
 
 interface Account {
   /** Memory that is still to come. */
   incomingBytes: number;
   incomingRequestBytes: number;
+  /** Also the number of moves to the node. */
   incomingPods: number;
+  incomingGrowthBytesPerMinute: number;
   /** Memory that is still to go. */
   outgoingBytes: number;
+  /** Moves from the node. */
+  outgoingPods: number;
   /** Part of what can be staged on the node. */
   stagingBytes: number;
 }
@@ -19,6 +24,7 @@ export interface Reservation {
   to: string;
   bytes: number;
   requestBytes: number;
+  growthBytesPerMinute: number | undefined;
 }
 
 export interface Ledger {
@@ -30,7 +36,9 @@ const EMPTY: Readonly<Account> = {
   incomingBytes: 0,
   incomingRequestBytes: 0,
   incomingPods: 0,
+  incomingGrowthBytesPerMinute: 0,
   outgoingBytes: 0,
+  outgoingPods: 0,
   stagingBytes: 0,
 };
 
@@ -47,12 +55,13 @@ export function openLedger(cluster: Cluster, except?: string): Ledger {
   };
   const ledger: Ledger = {
     at: (node) => accounts.get(node) ?? EMPTY,
-    reserve({ from, to, bytes, requestBytes }) {
-      account(from).outgoingBytes += bytes;
+    reserve({ from, to, bytes, requestBytes, growthBytesPerMinute = 0 }) {
+      leave(account(from), bytes);
       const target = account(to);
       target.incomingBytes += bytes;
       target.incomingRequestBytes += requestBytes;
       target.incomingPods += 1;
+      target.incomingGrowthBytesPerMinute += Math.max(0, growthBytesPerMinute);
       target.stagingBytes += bytes;
     },
   };
@@ -68,23 +77,41 @@ function moveBytes(cluster: Cluster, move: MoveSnapshot): number {
   return Math.max(0, ...[move.memoryBytes, ...usesOf(cluster, move.podUID)].filter(Number.isFinite));
 }
 
-/** What any source says that the pod uses. */
-function usesOf(cluster: Cluster, uid: string | undefined): number[] {
-  if (uid === undefined) return [];
+/** What any source says of the pod. */
+function figuresOf(cluster: Cluster, uid: string): Figure[] {
   const figures = Object.values(cluster.snapshot.sources ?? {}).map(({ pods }) => pods.get(uid));
-  return [cluster.pod(uid), ...figures].flatMap((figure) => figure?.usedBytes ?? []);
+  return [cluster.pod(uid), ...figures].filter((figure) => figure !== undefined);
+}
+
+function usesOf(cluster: Cluster, uid: string | undefined): number[] {
+  return uid === undefined ? [] : figuresOf(cluster, uid).flatMap((figure) => figure.usedBytes ?? []);
+}
+
+/** The greatest that any source shows. */
+function moveGrowth(cluster: Cluster, uid: string | undefined): number {
+  const known = uid === undefined ? [] : figuresOf(cluster, uid).flatMap((figure) => growthPerMinute(figure) ?? []);
+  return Math.max(0, ...known);
 }
 
 function enter(cluster: Cluster, move: MoveSnapshot, ledger: Ledger, account: (node: string) => Account): void {
   const bytes = moveBytes(cluster, move);
   const pod = move.podUID === undefined ? undefined : cluster.pod(move.podUID);
   if (isUnderWay(move)) {
-    if (move.to === undefined) account(move.from).outgoingBytes += bytes;
-    else ledger.reserve({ from: move.from, to: move.to, bytes, requestBytes: pod?.requestBytes ?? 0 });
+    if (move.to === undefined) leave(account(move.from), bytes);
+    else {
+      const growthBytesPerMinute = moveGrowth(cluster, move.podUID);
+      const requestBytes = pod?.requestBytes ?? 0;
+      ledger.reserve({ from: move.from, to: move.to, bytes, requestBytes, growthBytesPerMinute });
+    }
   } else if (move.phase === "Succeeded") {
     if (move.to !== undefined && unseen(cluster, move.to, move)) account(move.to).incomingBytes += bytes;
     if (unseen(cluster, move.from, move)) account(move.from).outgoingBytes += bytes;
   }
+}
+
+function leave(account: Account, bytes: number): void {
+  account.outgoingBytes += bytes;
+  account.outgoingPods += 1;
 }
 
 /** The node was last measured before the move's end: its figure doesn't show the move yet. */

@@ -9,7 +9,7 @@ import type { PacingFunction } from "./pacing/pacing.ts";
 import { PACING_STRATEGIES } from "./pacing/strategies.ts";
 import type { PlacementFunction } from "./placement/placement.ts";
 import { PLACEMENT_STRATEGIES } from "./placement/strategies.ts";
-import type { PressureFunction } from "./pressure/pressure.ts";
+import type { PressureRule } from "./pressure/pressure.ts";
 import { PRESSURE_STRATEGIES } from "./pressure/strategies.ts";
 import type { SelectionFunction } from "./selection/selection.ts";
 import { SELECTION_STRATEGIES } from "./selection/strategies.ts";
@@ -33,7 +33,7 @@ export interface Policy {
   watchesNode(node: NodeSnapshot): boolean;
   freeBelow: Amount;
   margin: Amount;
-  pressure: PressureFunction;
+  pressure: PressureRule;
   eligibility: EligibilityLimits;
   select: SelectionFunction;
   score: PlacementFunction;

@@ -20,6 +20,8 @@ export interface ReliefInput {
   /** What is still to be freed; positive. */
   amountBytes: number;
   pressure: string;
+  /** Free on the node now. */
+  freeBytes: number;
   targets: Targets;
   context: FeasibilityContext;
   history: MoveHistory;
@@ -44,6 +46,10 @@ export function relieve(input: ReliefInput): Relief {
   }
   const placeable = withTarget(input, eligible);
   refuseUnplaceable(input, eligible, placeable, refusals);
+  if (placeable.length === 0 && withTarget(unpaced(input), eligible).length > 0) {
+    const message = "as many moves to the nodes with room are under way as may be at once";
+    return none(input, refusals, "Waiting", "MovesPerNode", message);
+  }
   if (placeable.length === 0) {
     return none(input, refusals, "NodesFull", "NodesFull", "no other node has room for any of its pods");
   }
@@ -51,7 +57,13 @@ export function relieve(input: ReliefInput): Relief {
     const message = `this policy starts at most ${input.policy.maxMovesPerEvaluation} in one evaluation`;
     return none(input, refusals, "Waiting", "MovesPerEvaluation", message);
   }
-  return place(input, placeable, refusals);
+  return place(input, eligible, placeable, refusals);
+}
+
+/** As if any number of moves to a node were admitted. */
+function unpaced(input: ReliefInput): ReliefInput {
+  const { mostPerNode: _, ...context } = input.context;
+  return { ...input, context };
 }
 
 function none(input: ReliefInput, refusals: Refusal[], outcome: Outcome, reason: string, message: string): Relief {
@@ -80,8 +92,9 @@ function eligiblePods(input: ReliefInput, refusals: Refusal[]): Candidate[] {
     const nowMs = context.view.cluster.nowMs;
     const reason = ineligible({ pod, use, limits: policy.eligibility, history, nowMs });
     if (reason !== undefined) refusals.push(refusal(input, pod, reason));
-    else if (use.ok && use.usedBytes > 0) eligible.push({ pod, bytes: use.usedBytes });
-    else refusals.push(refusal(input, pod, { reason: "NoMemory", message: "it uses no memory" }));
+    else if (use.ok && use.usedBytes > 0) {
+      eligible.push({ pod, bytes: use.usedBytes, growthBytesPerMinute: context.view.podGrowth(pod) });
+    } else refusals.push(refusal(input, pod, { reason: "NoMemory", message: "it uses no memory" }));
   }
   return eligible.sort(compareCandidates);
 }
@@ -112,7 +125,12 @@ function refuseUnplaceable(
  * Every round places at least the first pod selected, for each candidate has a target; the others may lose theirs to it, and
  * are then left out of the next round's selection.
  */
-function place(input: ReliefInput, placeable: Candidate[], refusals: Refusal[]): Relief {
+function place(
+  input: ReliefInput,
+  eligible: readonly Candidate[],
+  placeable: Candidate[],
+  refusals: Refusal[],
+): Relief {
   const moves: PlannedMove[] = [];
   let left = placeable;
   let missing = input.amountBytes;
@@ -134,11 +152,17 @@ function place(input: ReliefInput, placeable: Candidate[], refusals: Refusal[]):
     refusals,
   );
   refusals.push(...left.map(({ pod }) => refusal(input, pod, notSelected(moves.length))));
-  if (moves.length === 0) {
-    const message = "its pods that may be moved are all bigger than that";
-    return none(input, refusals, "NothingToDo", "NothingSelected", message);
-  }
+  if (moves.length === 0) return noneSelected(input, eligible, refusals);
   return { outcome: "Moves", moves, refusals, reason: "PodsSelected", message: `${input.pressure}; ${summary(moves)}` };
+}
+
+/** When the pods that would be chosen are just those without a target, it is room that is missing. */
+function noneSelected(input: ReliefInput, eligible: readonly Candidate[], refusals: Refusal[]): Relief {
+  if (input.policy.select(eligible, input.amountBytes, input).length > 0) {
+    return none(input, refusals, "NodesFull", "NodesFull", "no other node has room for the pods that should move");
+  }
+  const message = "the selection strategy chooses none of its pods that may be moved";
+  return none(input, refusals, "NothingToDo", "NothingSelected", message);
 }
 
 const isMoved = (moves: readonly PlannedMove[], { pod }: Candidate) => moves.some((move) => move.podUID === pod.uid);
@@ -161,14 +185,14 @@ function placeSelected(
   budget: number,
 ): Placed[] {
   const placed: Placed[] = [];
-  for (const candidate of input.policy.select(candidates, missing)) {
+  for (const candidate of input.policy.select(candidates, missing, input)) {
     if (placed.length >= budget) break;
     const open = target(input, candidate);
     if (open === undefined) continue;
-    const { pod, bytes } = candidate;
+    const { pod, bytes, growthBytesPerMinute } = candidate;
     const [from, to] = [pod.node, open.node.snapshot.name];
     placed.push({ candidate, move: plannedMove(input, candidate, open) });
-    input.context.ledger.reserve({ from, to, bytes, requestBytes: pod.requestBytes });
+    input.context.ledger.reserve({ from, to, bytes, requestBytes: pod.requestBytes, growthBytesPerMinute });
   }
   return placed;
 }

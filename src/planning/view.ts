@@ -1,6 +1,8 @@
 /** The cluster as one policy sees it: figures of its metrics source, judged by its staleAfter. Nothing is computed twice. */
 import { type Cluster, type ClusterNode, nodeFigure, podFigure } from "./cluster.ts";
 import { type Judged, judge } from "./figures.ts";
+import { growthPerMinute } from "./growth.ts";
+import type { NodeGrowth } from "./pressure/pressure.ts";
 import type { PodSnapshot } from "./snapshot.ts";
 
 export interface FigureOptions {
@@ -13,6 +15,9 @@ export interface View {
   /** What the whole node uses; the sum of its pods when it has no figure of its own. */
   nodeUse(node: ClusterNode): Judged;
   podUse(pod: PodSnapshot): Judged;
+  /** Bytes per minute; undefined: not known, or its figure cannot be relied on. At most the node's capacity in a minute. */
+  podGrowth(pod: PodSnapshot): number | undefined;
+  nodeGrowth(node: ClusterNode): NodeGrowth;
 }
 
 const implausible = (message: string): Judged => ({ ok: false, reason: "MetricsImplausible", message });
@@ -41,15 +46,42 @@ export function viewCluster(cluster: Cluster, { source, staleAfterSeconds }: Fig
     return judge(figure, { ...context, capacityBytes, what });
   }
 
+  function podGrowth(pod: PodSnapshot): number | undefined {
+    const figure = podFigure(cluster, pod, source);
+    if (figure === undefined || !podUse(pod).ok) return undefined;
+    return bounded(growthPerMinute(figure), cluster.node(pod.node));
+  }
+
+  const grown = new Map<ClusterNode, NodeGrowth>();
   return {
     cluster,
     podUse,
+    podGrowth,
+    nodeGrowth(node) {
+      const figure = nodeFigure(cluster, node.snapshot, source);
+      const known =
+        grown.get(node) ?? sumGrowth(node.pods.map(podGrowth), bounded(figure && growthPerMinute(figure), node));
+      grown.set(node, known);
+      return known;
+    },
     nodeUse(node) {
       const known = judged.get(node) ?? judgeNode(node);
       judged.set(node, known);
       return known;
     },
   };
+}
+
+/** Nothing grows by more than its node in a minute: what says so is a jump, and counts as that much. */
+function bounded(growth: number | undefined, node: ClusterNode | undefined): number | undefined {
+  const most = node?.snapshot.capacityBytes ?? 0;
+  return growth === undefined || !Number.isFinite(most) ? undefined : Math.min(growth, Math.max(0, most));
+}
+
+/** Shrinking pods do not cancel growing ones; `own`: of the node's own figure, which shows pods without figures too. */
+function sumGrowth(pods: readonly (number | undefined)[], own: number | undefined): NodeGrowth {
+  const sum = pods.reduce<number>((total, growth) => total + Math.max(0, growth ?? 0), 0);
+  return { perMinute: Math.max(sum, own ?? 0), unknownPods: pods.filter((growth) => growth === undefined).length };
 }
 
 /**

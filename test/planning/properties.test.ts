@@ -31,6 +31,7 @@ const podArb = (name: string): fc.Arbitrary<PodSnapshot> =>
       app: fc.constantFrom("a", "b"),
       requestBytes: fc.constantFrom(0, 20),
       migrations: fc.integer({ min: 0, max: 3 }),
+      growthBytesPerMinute: fc.constantFrom(0, 0, 1, -2, 5),
       optedOut: fc.constantFrom(false, false, true),
       phase: fc.constantFrom("Running" as const, "Running" as const, "Pending" as const),
     })
@@ -70,16 +71,19 @@ const policiesArb = fc
   .record({
     freeBelow: fc.constantFrom("10%", "30%", "50%"),
     margin: fc.constantFrom("0%", "5%"),
-    strategy: fc.constantFrom("Max" as const, "Optimal" as const),
+    strategy: fc.constantFrom("Max" as const, "Optimal" as const, "BigEnough" as const, "Slope" as const),
+    pressure: fc.constantFrom("Threshold" as const, "Slope" as const),
+    placement: fc.constantFrom("MostFree" as const, "BestFit" as const, "LeastLoaded" as const),
+    pacing: fc.constantFrom("Blocking" as const, "Concurrent" as const),
     most: fc.integer({ min: 1, max: 10 }),
     gate: fc.boolean(),
   })
-  .map(({ freeBelow, margin, strategy, most, gate }) => {
+  .map(({ freeBelow, margin, strategy, pressure, placement, pacing, most, gate }) => {
     const spec = {
-      pressure: { freeBelow },
-      placement: { margin },
-      selection: { strategy },
-      pacing: { maxMovesPerEvaluation: most },
+      pressure: { strategy: pressure, freeBelow },
+      placement: { strategy: placement, margin },
+      selection: strategy === "Slope" ? { strategy, slope: { growthAbove: "0Ki" } } : { strategy },
+      pacing: { strategy: pacing, maxMovesPerEvaluation: most },
       ...(gate ? { schedulingGate: {} } : {}),
     };
     return [policy({ ...spec, podSelector: { matchLabels: { app: "a" } } }, "a"), policy(spec, "b")];

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { admitted, parseDuration } from "../../api/quantity.ts";
 import { durationBetween } from "../../api/v1alpha1/fields.ts";
+import { expectedFinishMs } from "../move-duration.ts";
 import { strategy } from "../strategy.ts";
 import { isUnderWay, type PacingAnswer, type PacingFunction } from "./pacing.ts";
 
@@ -25,7 +26,11 @@ export const blocking = strategy<PacingFunction>()({
     return ({ nowMs, moves, planned }) => {
       if (planned > 0) return wait("MoveUnderWay", "another policy starts a move in this evaluation");
       const current = moves.find(isUnderWay);
-      if (current) return wait("MoveUnderWay", `the move of ${current.namespace}/${current.pod} is under way`);
+      if (current) {
+        const leftSeconds = Math.ceil((expectedFinishMs(moves.filter(isUnderWay), nowMs) - nowMs) / 1000);
+        const end = Number.isFinite(leftSeconds) && leftSeconds > 0 ? `, expected to end in about ${leftSeconds}s` : "";
+        return wait("MoveUnderWay", `the move of ${current.namespace}/${current.pod} is under way${end}`);
+      }
       const lastMs = moves.reduce((last, move) => Math.max(last, move.finishedAtMs ?? -Infinity), -Infinity);
       const leftMs = Math.min(lastMs, nowMs) + pauseMs - nowMs;
       if (leftMs <= 0) return { ok: true };

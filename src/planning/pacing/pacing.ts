@@ -11,8 +11,16 @@ export interface PacingInput {
   planned: number;
 }
 
-export type PacingAnswer = { ok: true } | ({ ok: false } & Reason);
-/** Whether this policy may start moves in this evaluation. */
+/** What may start now. Absent limits: none. */
+export interface PacingLimits {
+  /** So many moves of this policy. */
+  mostMoves?: number;
+  /** So many moves at once from a node, and as many to a node; those under way count. */
+  mostPerNode?: number;
+}
+
+export type PacingAnswer = ({ ok: true } & PacingLimits) | ({ ok: false } & Reason);
+/** Whether this policy may start moves in this evaluation, and how many. */
 export type PacingFunction = (input: PacingInput) => PacingAnswer;
 
 export function isUnderWay(move: MoveSnapshot): boolean {

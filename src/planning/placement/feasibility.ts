@@ -16,6 +16,10 @@ export interface FeasibilityContext {
   margin: Amount;
   /** What a move stages on its target beside the pod's memory; absent: as much as that. */
   copyBytes?: number;
+  /** The room must still be there after so long, with the growth of what runs there, what comes and the pod. Absent: 0. */
+  aheadMinutes?: number;
+  /** Moves to a node at once; absent: any number. */
+  mostPerNode?: number;
   /** The scheduling gate keeps new pods off this node. */
   isGated(node: string): boolean;
 }
@@ -89,14 +93,26 @@ const requestsFit: PodCheck = (pod, _, { node }, { ledger }) => {
 };
 
 /** Free after the move must be at least freeBelow + margin: a target must not be the next to be short. */
-const roomToSpare: PodCheck = (_pod, bytes, open, { ledger, freeBelow, margin }) => {
+const roomToSpare: PodCheck = (pod, bytes, open, context) => {
+  const { ledger, freeBelow, margin } = context;
   const { name, capacityBytes } = open.node.snapshot;
   const freeBytes = capacityBytes - open.usedBytes - ledger.at(name).incomingBytes;
-  const keepBytes = amountBytes(freeBelow, capacityBytes) + amountBytes(margin, capacityBytes);
+  const growthBytes = growthAhead(pod, open.node, context);
+  const keepBytes = amountBytes(freeBelow, capacityBytes) + amountBytes(margin, capacityBytes) + growthBytes;
   if (freeBytes - bytes >= keepBytes) return undefined;
   const [free, keep] = [formatBytes(Math.max(0, freeBytes)), formatBytes(keepBytes)];
   return { reason: "NotEnoughRoom", message: `${free} is free, and ${keep} must remain beside ${formatBytes(bytes)}` };
 };
+
+function growthAhead(
+  pod: PodSnapshot,
+  node: ClusterNode,
+  { view, ledger, aheadMinutes = 0 }: FeasibilityContext,
+): number {
+  if (aheadMinutes === 0) return 0;
+  const arriving = ledger.at(node.snapshot.name).incomingGrowthBytesPerMinute + Math.max(0, view.podGrowth(pod) ?? 0);
+  return aheadMinutes * (view.nodeGrowth(node).perMinute + arriving);
+}
 
 /** Until the restore ends, the copy that was sent and the restored memory are both there. */
 const roomForCopy: PodCheck = (_pod, bytes, { node, usedBytes }, { ledger, copyBytes = bytes }) => {
@@ -109,7 +125,20 @@ const roomForCopy: PodCheck = (_pod, bytes, { node, usedBytes }, { ledger, copyB
   return { reason: "NoRoomForCopy", message: `the pod's ${both} do not fit` };
 };
 
-const POD_CHECKS: readonly PodCheck[] = [toleratesTaints, nodeSelected, podSlot, requestsFit, roomToSpare, roomForCopy];
+const paced: PodCheck = (_pod, _, { node }, { ledger, mostPerNode }) =>
+  mostPerNode !== undefined && ledger.at(node.snapshot.name).incomingPods >= mostPerNode
+    ? { reason: "MovesPerNode", message: `${mostPerNode} moves to the node are under way` }
+    : undefined;
+
+const POD_CHECKS: readonly PodCheck[] = [
+  toleratesTaints,
+  nodeSelected,
+  podSlot,
+  requestsFit,
+  roomToSpare,
+  roomForCopy,
+  paced,
+];
 
 /** What speaks against this open node as the target of this pod. */
 export function unfitFor(
@@ -127,6 +156,14 @@ export function unfitFor(
 
 /** The node as a placement strategy sees it, reservations taken off. */
 export function asTarget({ node, usedBytes }: OpenNode, ledger: Ledger): Target {
-  const { name, capacityBytes } = node.snapshot;
-  return { name, capacityBytes, freeBytes: capacityBytes - usedBytes - ledger.at(name).incomingBytes };
+  const { name, capacityBytes, allocatableBytes } = node.snapshot;
+  const { incomingBytes, incomingRequestBytes } = ledger.at(name);
+  const freeBytes = capacityBytes - usedBytes - incomingBytes;
+  return {
+    name,
+    capacityBytes,
+    freeBytes,
+    allocatableBytes,
+    requestedBytes: node.requestedBytes + incomingRequestBytes,
+  };
 }

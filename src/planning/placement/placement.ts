@@ -6,6 +6,9 @@ export interface Target {
   capacityBytes: number;
   /** Capacity minus what is used and what is reserved. */
   freeBytes: number;
+  allocatableBytes: number;
+  /** By its pods and by those that are coming. */
+  requestedBytes: number;
 }
 
 /** How good a feasible target is for a pod of this size: the highest score wins, the first by name among equals. */

@@ -1,4 +1,6 @@
 /** All placement strategies; the first is the default. */
+import { bestFit } from "./best-fit.ts";
+import { leastLoaded } from "./least-loaded.ts";
 import { mostFree } from "./most-free.ts";
 
-export const PLACEMENT_STRATEGIES = [mostFree] as const;
+export const PLACEMENT_STRATEGIES = [mostFree, bestFit, leastLoaded] as const;

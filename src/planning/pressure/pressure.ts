@@ -1,5 +1,12 @@
 /** Pressure: a node that is or will be short of memory, and by how many bytes. */
 
+export interface NodeGrowth {
+  /** Bytes per minute; never negative. */
+  perMinute: number;
+  /** Pods whose growth is not known. */
+  unknownPods: number;
+}
+
 export interface PressureInput {
   name: string;
   capacityBytes: number;
@@ -8,6 +15,8 @@ export interface PressureInput {
   /** The policy's freeBelow on this node. */
   freeBelowBytes: number;
   nowMs: number;
+  /** Worked out when asked for. */
+  growth(): NodeGrowth;
 }
 
 export interface Pressure {
@@ -16,4 +25,8 @@ export interface Pressure {
   message: string;
 }
 
-export type PressureFunction = (node: PressureInput) => Pressure;
+export interface PressureRule {
+  judge(node: PressureInput): Pressure;
+  /** How far the strategy looks ahead; a target must keep its room for so long. 0: not at all. */
+  aheadMinutes: number;
+}
