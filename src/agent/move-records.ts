@@ -10,7 +10,7 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { moveRecordSchema } from "./protocol.ts";
 
@@ -19,6 +19,8 @@ export const storedRecordSchema = moveRecordSchema.extend({
   tokenHash: z.string().optional(),
   /** The only peer that may send files. */
   sourceNode: z.string().optional(),
+  /** Source: the container that the move began with, as the runtime names it. */
+  containerID: z.string().optional(),
   /** Answers of the steps that are done, by step name. */
   results: z.record(z.string(), z.unknown()),
 });
@@ -101,4 +103,15 @@ export function writeDurably(path: string, content: string): void {
     closeSync(descriptor);
   }
   renameSync(temporary, path);
+  syncDirectory(dirname(path));
+}
+
+/** Without it a crash may bring the old name back. */
+function syncDirectory(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }

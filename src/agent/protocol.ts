@@ -42,8 +42,15 @@ export const featuresSchema = z.object({
 });
 export type NodeFeatures = z.infer<typeof featuresSchema>;
 
+/** Part of paths on the node: never more than a name. A mirror pod's is a hash without dashes. */
+const podUIDSchema = z.string().regex(/^[0-9a-zA-Z-]{1,64}$/);
+
 /** Names a source container; `containerID` without `containerd://`. */
-export const sourceSchema = z.object({ podUID: z.string(), containerID: z.string(), containerName: z.string() });
+export const sourceSchema = z.object({
+  podUID: podUIDSchema,
+  containerID: z.string().regex(/^[0-9a-zA-Z_.-]*$/),
+  containerName: z.string(),
+});
 
 /** What only the node knows of a running container. */
 export const sourceFactsSchema = z.object({
@@ -62,7 +69,7 @@ export type SourceFacts = z.infer<typeof sourceFactsSchema>;
 
 /** Target: from now on this pod's container is restored or fails, never cold-started (before the commit). */
 export const registerSchema = commandSchema.extend({
-  podUID: z.string(),
+  podUID: podUIDSchema,
   containerName: z.string(),
 });
 
@@ -99,7 +106,7 @@ export const dumpedSchema = z.object({
 export type Dumped = z.infer<typeof dumpedSchema>;
 
 /** Target: let the waiting `create` restore, and answer when every task is held before its first instruction. */
-export const restoreSchema = commandSchema.extend({ podUID: z.string() });
+export const restoreSchema = commandSchema.extend({ podUID: podUIDSchema });
 export const restoredSchema = z.object({
   containerID: z.string(),
   pid: z.int(),

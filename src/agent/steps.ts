@@ -39,7 +39,13 @@ const SOURCE_RULES: Record<Exclude<SourceStep, "cleanup">, StepRule> = {
     after: "resumed",
     supersedes: true,
   },
-  kill: { from: ["none", "dumped", "killed"], during: "killed", after: "killed", supersedes: true },
+  // A record may be behind what was committed: after a power loss the last state is not always on disk.
+  kill: {
+    from: ["none", "dumping", "dumped", "failed", "killed"],
+    during: "killed",
+    after: "killed",
+    supersedes: true,
+  },
 };
 
 /** Cleaning up before the outcome is decided would lose the only copy or let a second one start. */

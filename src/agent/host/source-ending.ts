@@ -1,12 +1,16 @@
 /** How a source ends: it goes on from where it was, or its frozen tasks die without running. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { AgentError } from "../agent-error.ts";
 import type { SourceCommand } from "../node-runtime.ts";
 import { endMoveGroup, killProcess, thaw } from "./cgroups.ts";
 import { findContainer, pidsOf } from "./containers.ts";
+import { isAlive } from "./detached.ts";
 import { isMissing } from "./files.ts";
 import type { Host } from "./host.ts";
 
-const KILL_LIMIT_MS = 10_000;
+/** After this the caller is told, and asks again. */
+const KUBELET_WAIT_MS = 5_000;
+const POLL_MS = 20;
 
 /** Ends a dump that may still run, then thaws. A container that is gone needs no thawing. */
 export async function resumeSource(host: Host, command: SourceCommand): Promise<void> {
@@ -21,21 +25,21 @@ export async function resumeSource(host: Host, command: SourceCommand): Promise<
 }
 
 /**
- * SIGKILL is pending on every task before any is thawed, so none comes back to its own code. Resolves when all are gone.
+ * Kills every frozen task but init: none comes back to its own code, however and whenever it is thawed. Init is left to the
+ * kubelet, which ends it once it has seen the pod's deletion (runc thaws for SIGKILL) and until then would take its end
+ * for a crash and start the container anew. Resolves when init is gone.
  */
 export async function killSource(host: Host, command: SourceCommand): Promise<void> {
   await endMoveGroup(host, command.moveUID);
-  const container = findContainer(host, command.source.containerID);
-  if (!container) return;
-  const deadline = Date.now() + KILL_LIMIT_MS;
-  for (let pids = pidsOf(host, container); pids.length > 0; pids = pidsOf(host, container)) {
-    for (const pid of pids) killProcess(pid);
-    try {
-      thaw(host, container.freezer);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
+  const deadline = Date.now() + KUBELET_WAIT_MS;
+  for (;;) {
+    const container = findContainer(host, command.source.containerID);
+    if (!container || !isAlive(container.pid)) return;
+    for (const pid of pidsOf(host, container)) if (pid !== container.pid) killProcess(pid);
+    if (Date.now() > deadline) {
+      const message = "the frozen source waits for its kubelet to see the pod's deletion";
+      throw new AgentError("WrongState", message, { retryable: true });
     }
-    if (Date.now() > deadline) throw new Error(`processes ${pids.join(", ")} do not die`);
-    await sleep(2);
+    await sleep(POLL_MS);
   }
 }

@@ -48,6 +48,11 @@ export async function startContainer(id: string, podUID: string): Promise<void> 
   await ctr("run", "--detach", ...runtime, ...annotated, ...network, IMAGE, id, ...program);
 }
 
+/** As a kubelet ends a container whose pod has been deleted: SIGTERM, then SIGKILL to its init. */
+export async function stopContainer(id: string): Promise<void> {
+  for (const signal of ["SIGTERM", "SIGKILL"]) await ctr("task", "kill", "--signal", signal, id);
+}
+
 /** Whatever is left of it. */
 export async function removeContainer(id: string): Promise<void> {
   const all = ["--namespace", "k8s.io"];
