@@ -152,6 +152,10 @@ export class SimulatedRuntime implements NodeRuntime {
     if (registration?.moveUID === moveUID) this.#node.bar(registration);
   }
 
+  sourceUnchanged(_moveUID: string, containerID: string): boolean {
+    return this.#node.containers.get(containerID)?.process.state === "frozen";
+  }
+
   async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {
     const { process } = this.#sourceOf(command.source);
     await peer.open();

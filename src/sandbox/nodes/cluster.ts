@@ -1,7 +1,7 @@
 /** The simulated cluster: nodes with kubelets, a scheduler and the workload controllers, around the in-memory API. */
 import type { Clock } from "../../kube/clock.ts";
 import { ApiError } from "../api-server/errors.ts";
-import type { ApiObject, Json } from "../api-server/json.ts";
+import type { Json } from "../api-server/json.ts";
 import type { SandboxApiServer } from "../api-server/server.ts";
 import { releaseOrphans, syncJob } from "./jobs.ts";
 import { KUBELET_TIMING, type KubeletTiming, type OomKill, SimulatedKubelet } from "./kubelet.ts";
@@ -184,7 +184,3 @@ function nodeObject(spec: NodeSpec, time: string) {
     },
   };
 }
-
-/** Pods that are neither ended nor being deleted, by namespace. */
-export const livePods = (cluster: SimulatedCluster, namespace: string): ApiObject[] =>
-  cluster.server.store.list("pods", namespace).filter((pod) => !pod.metadata.deletionTimestamp);
