@@ -29,6 +29,8 @@ export function verdictOn(move: PodMigration | undefined, records: FoundRecord[]
 
 export type LeftoverStep =
   | { do: "abort" | "cleanup-target" | "cleanup-source"; record: FoundRecord }
+  /** Its pod is deleted; once that is gone, the node is cleaned. */
+  | { do: "remove-target"; record: FoundRecord }
   /** The source goes on. */
   | { do: "resume"; record: FoundRecord }
   /** Its pod is deleted if it isn't, and its frozen tasks are ended. */
@@ -42,10 +44,13 @@ export function stepsFor(verdict: Verdict, records: FoundRecord[], moveOnRecord:
   if (verdict === "busy" || verdict === "unknown") return [];
   const sources = records.filter((record) => record.role === "source");
   const targets = records.filter((record) => record.role === "target");
-  if (verdict === "committed") return [...sources.flatMap(ending), ...targets.map(cleaningTarget)];
-  const undoing = targets.flatMap((record): LeftoverStep[] => [{ do: "abort", record }, cleaningTarget(record)]);
+  if (verdict === "committed") {
+    return [...sources.flatMap(ending), ...targets.map((record): LeftoverStep => ({ do: "cleanup-target", record }))];
+  }
+  const aborting = targets.map((record): LeftoverStep => ({ do: "abort", record }));
+  const removing = targets.map((record): LeftoverStep => ({ do: "remove-target", record }));
   const resuming = sources.flatMap(resumption);
-  return moveOnRecord ? [...resuming, ...undoing] : [...undoing, ...resuming];
+  return moveOnRecord ? [...resuming, ...aborting, ...removing] : [...aborting, ...resuming, ...removing];
 }
 
 function ending(record: FoundRecord): LeftoverStep[] {
@@ -56,8 +61,4 @@ function ending(record: FoundRecord): LeftoverStep[] {
 function resumption(record: FoundRecord): LeftoverStep[] {
   const cleanup: LeftoverStep = { do: "cleanup-source", record };
   return record.state === "killed" ? [cleanup] : [{ do: "resume", record }, cleanup];
-}
-
-function cleaningTarget(record: FoundRecord): LeftoverStep {
-  return { do: "cleanup-target", record };
 }

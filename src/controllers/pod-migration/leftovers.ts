@@ -73,10 +73,22 @@ async function takeSteps(sweep: Sweep, steps: LeftoverStep[]): Promise<void> {
 async function take({ deps, id, move }: Sweep, { do: step, record }: LeftoverStep): Promise<boolean> {
   const { node } = record;
   if (step === "abort") await deps.driver.abort(node, id);
+  if (step === "remove-target") return removeTarget(deps, id, record);
   if (step === "cleanup-target") await deps.driver.cleanup(node, "target", id);
   if (step === "cleanup-source") await deps.driver.cleanup(node, "source", id);
   if (step === "resume") await resume(deps, id, record, move);
   return step === "end-source" ? endSource(deps, id, record, move) : true;
+}
+
+/** The bar against a cold start goes with the record: so only when no kubelet can know the pod as one to be started. */
+async function removeTarget(deps: SweepDependencies, id: MoveId, record: FoundRecord): Promise<boolean> {
+  const pod = await podOf(deps, record.podUID);
+  if (pod) {
+    await deletePod(deps.client, pod);
+    return false;
+  }
+  await deps.driver.cleanup(record.node, "target", id);
+  return true;
 }
 
 async function resume(deps: SweepDependencies, id: MoveId, record: FoundRecord, move: PodMigration | undefined) {

@@ -52,11 +52,11 @@ describe("what is done about them", () => {
   });
 
   it("ends the target before the source is resumed when no move says that it never was released", () => {
-    expect(steps("undone", both, false)).toEqual(["abort", "cleanup-target", "resume", "cleanup-source"]);
+    expect(steps("undone", both, false)).toEqual(["abort", "resume", "cleanup-source", "remove-target"]);
   });
 
   it("does not let a target that is cut off keep the source of a rolled-back move frozen", () => {
-    expect(steps("undone", both, true)).toEqual(["resume", "cleanup-source", "abort", "cleanup-target"]);
+    expect(steps("undone", both, true)).toEqual(["resume", "cleanup-source", "abort", "remove-target"]);
   });
 
   it("ends the source of a commit", () => {

@@ -314,6 +314,41 @@ describe("before the commit, the source goes on when", () => {
   });
 });
 
+describe("a target pod that its kubelet has heard of, and whose deletion it hears late", () => {
+  /** Cancelled after the gate's removal; the kubelet is cut off before it has begun to start the pod. */
+  async function cancelled(): Promise<World> {
+    const world = await World.with();
+    world.kubelets.busy.add("z2");
+    world.beforeRun = (run) => {
+      if (run < 10) return;
+      if (run === 10) world.kubelets.cutOff.add("z2");
+      world.kubelets.busy.delete("z2");
+      world.editMove(({ spec }) => Object.assign(spec, { cancel: true }));
+    };
+    await world.toTheEnd();
+    return world;
+  }
+
+  it("is never started cold", async () => {
+    const world = await cancelled();
+    expect(world.phase).toBe("Cancelled");
+    await world.sweep();
+    world.kubelets.tick();
+    expectSourceGoesOn(world);
+  });
+
+  it("is cleared up when its kubelet has heard of it", async () => {
+    const world = await cancelled();
+    world.kubelets.cutOff.delete("z2");
+    world.kubelets.tick();
+    await world.sweep();
+    world.kubelets.tick();
+    expectSourceGoesOn(world);
+    expect(world.kube.all(PODS)).toHaveLength(1);
+    expect(world.records).toEqual([]);
+  });
+});
+
 describe("after the commit the move goes through when", () => {
   it("the source's node is cut off right after the dump", async () => {
     const world = await World.with();
@@ -429,8 +464,8 @@ describe("a PodMigration torn out of the API", () => {
     };
     await world.toTheEnd(new Interlude(0, () => {}));
     await world.sweep();
-    await world.sweep();
     world.kubelets.tick();
+    await world.sweep();
     expectSourceGoesOn(world);
     expect(world.records).toEqual([]);
     expect(world.kube.all(PODS)).toHaveLength(1);

@@ -15,8 +15,12 @@ export class SimulatedKubelets {
   readonly #nodes: SimulatedNodes;
   readonly #nowMs: () => number;
   readonly options: KubeletOptions = { unschedulable: false, readyDelayMs: 0 };
-  /** Nodes whose kubelet sees nothing new and reports nothing. */
+  /** Nodes whose kubelet sees nothing new and reports nothing: it goes by what it last heard. */
   readonly cutOff = new Set<string>();
+  /** Nodes whose kubelet hears of its pods and doesn't get round to starting them. */
+  readonly busy = new Set<string>();
+  /** Pods that a kubelet knows, as it last heard of them. */
+  readonly #known = new Map<string, Pod>();
   readonly #seenDeleted = new Set<string>();
   readonly #runningSinceMs = new Map<string, number>();
 
@@ -39,9 +43,19 @@ export class SimulatedKubelets {
   tick(): void {
     for (const pod of this.#kube.all(PODS)) {
       if (pod.spec.nodeName === undefined) this.#schedule(pod);
-      else if (this.cutOff.has(pod.spec.nodeName)) this.#syncOffline(pod, pod.spec.nodeName);
-      else this.#sync(pod, pod.spec.nodeName);
+      else if (!this.cutOff.has(pod.spec.nodeName)) this.#sync(pod, pod.spec.nodeName);
     }
+    for (const [uid, pod] of this.#known) {
+      const node = pod.spec.nodeName ?? "";
+      if (this.cutOff.has(node)) this.#syncOffline(pod, node);
+      else if (this.#kube.peek(PODS, pod.metadata)?.metadata.uid !== uid) this.#forget(uid);
+    }
+  }
+
+  /** The API has the pod no more: what is left of it ends. */
+  #forget(uid: string): void {
+    this.#known.delete(uid);
+    if (this.#nodes.copy(uid) !== undefined) this.#nodes.set(uid, "dead");
   }
 
   #schedule(pod: Pod): void {
@@ -57,17 +71,21 @@ export class SimulatedKubelets {
   #sync(pod: Pod, node: string): void {
     const uid = pod.metadata.uid ?? "";
     const copy = this.#nodes.copy(uid);
+    this.#known.set(uid, structuredClone(pod));
     if (pod.metadata.deletionTimestamp !== undefined) this.#end(pod, uid);
+    else if (this.busy.has(node)) return;
     else if (pod.status?.phase === "Failed") return;
     else if (copy === undefined || copy === "waiting") this.#start(pod, node, uid);
     else if (copy === "dead") this.#restart(pod, node, uid);
     else this.#report(pod, uid, copy === "frozen" ? "frozen" : "up");
   }
 
-  /** A kubelet that hears nothing goes by what it last heard, and starts again what has died. */
+  /** A kubelet that hears nothing starts what should run, and starts again what has died. */
   #syncOffline(pod: Pod, node: string): void {
     const uid = pod.metadata.uid ?? "";
-    if (!this.#seenDeleted.has(uid) && this.#nodes.copy(uid) === "dead") this.#restart(pod, node, uid);
+    if (this.#seenDeleted.has(uid)) return;
+    if (this.#nodes.copy(uid) === "dead") this.#restart(pod, node, uid);
+    else if (this.#nodes.copy(uid) === undefined) this.#start(pod, node, uid);
   }
 
   /** A registered target waits in its create; anything else starts. */

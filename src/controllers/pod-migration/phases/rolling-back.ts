@@ -6,7 +6,7 @@ import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-fa
 import { WITHDRAWN } from "../interruption.ts";
 import { advance, type Outcome, wait } from "../outcome.ts";
 import { deletePod, readSource, readTarget } from "../pods.ts";
-import { type MoveRun, moveId, sourceOf } from "../run.ts";
+import { type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
 import { enteredAtMs } from "../status.ts";
 
 const RETRY_MS = 500;
@@ -53,19 +53,28 @@ async function silentAndGone(run: MoveRun, failure: DriverFailure): Promise<Pend
   return `the source is to be resumed: ${inWords(failure)}`;
 }
 
+/**
+ * The pod is deleted and its `create` barred at once. The bar may only go once the pod is gone from the API: until then its kubelet
+ * may know of the pod and not of its deletion, and would start it cold.
+ */
 async function removeTarget(run: MoveRun): Promise<Pending> {
-  const [aborted, pod] = await Promise.all([abortTarget(run), readTarget(run)]);
+  const [aborted, there] = await Promise.all([abortTarget(run), deleteTarget(run)]);
+  if (aborted !== undefined || run.move.status.targetPodUID === undefined) return aborted;
+  if (there && (await readTarget(run)) !== undefined) return "the target pod is to be ended by its kubelet";
+  const { node } = targetOf(run.move);
+  return leftToDo(await attempt(run.deps.driver.cleanup(node, "target", moveId(run))));
+}
+
+async function deleteTarget(run: MoveRun): Promise<boolean> {
+  const pod = await readTarget(run);
   if (pod) await deletePod(run.deps.client, pod);
-  return aborted;
+  return pod !== undefined;
 }
 
 async function abortTarget(run: MoveRun): Promise<Pending> {
-  const { targetNode, targetPodUID } = run.move.status;
   // Without a recorded UID it was never registered, and never left its scheduling gate.
-  if (targetNode === undefined || targetPodUID === undefined) return undefined;
-  const aborted = await attempt(run.deps.driver.abort(targetNode, moveId(run)));
-  if (!aborted.ok) return leftToDo(aborted);
-  return leftToDo(await attempt(run.deps.driver.cleanup(targetNode, "target", moveId(run))));
+  if (run.move.status.targetPodUID === undefined) return undefined;
+  return leftToDo(await attempt(run.deps.driver.abort(targetOf(run.move).node, moveId(run))));
 }
 
 function leftToDo(result: Attempt<unknown>): Pending {
