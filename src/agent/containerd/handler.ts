@@ -174,6 +174,11 @@ function readInstalled(host: Host): Installed | undefined {
   return text === undefined ? undefined : installedSchema.parse(JSON.parse(text));
 }
 
+/** An agent before this one has added the handler. */
+export function handlerWasInstalled(host: Host): boolean {
+  return existsSync(host.path(INSTALLED));
+}
+
 /** Takes the handler out again: byte for byte what was there, or, where others changed the file since, without our block. */
 export async function removeHandler(host: Host, say: (message: string) => void): Promise<void> {
   const installed = readInstalled(host);
