@@ -48,8 +48,21 @@ export class AgentCommands {
     return this.#parts.records.list().map((record) => {
       const shown = moveRecordSchema.parse(record);
       const waiting = record.role === "target" && this.#parts.runtime.createWaiting(record.moveUID);
-      return waiting ? { ...shown, createWaiting: true } : shown;
+      if (waiting) return { ...shown, createWaiting: true };
+      const unchanged = this.#unchanged(record);
+      return unchanged === undefined ? shown : { ...shown, unchanged };
     });
+  }
+
+  /** One move's unreadable state on the node doesn't hide the others. */
+  #unchanged({ role, state, moveUID, containerID }: StoredRecord): boolean | undefined {
+    if (role !== "source" || containerID === undefined || !["dumping", "dumped", "failed"].includes(state))
+      return undefined;
+    try {
+      return this.#parts.runtime.sourceUnchanged(moveUID, containerID);
+    } catch {
+      return undefined;
+    }
   }
 
   async recover(): Promise<void> {
@@ -132,7 +145,8 @@ export class AgentCommands {
       const command = parse(dumpSchema, body);
       const peer = this.#parts.connectPeer(command.moveUID, command.peer);
       const run = (signal: AbortSignal) => runtime.dump(command, peer, signal).finally(() => peer.close());
-      return { ...ids(command), podUID: command.source.podUID, run };
+      const remember = { peerNode: command.peer.node, containerID: command.source.containerID };
+      return { ...ids(command), podUID: command.source.podUID, remember, run };
     }
     if (step === "cleanup") {
       const command = parse(commandSchema, body);

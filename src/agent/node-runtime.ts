@@ -80,6 +80,11 @@ export interface NodeRuntime {
   /** Removes all that the move left. A pod that was never released stays barred from a cold start while it is on the node. */
   cleanupTarget(command: Command & { podUID: string }): Promise<void>;
 
+  /**
+   * Source, from a dump's beginning to the move's end: false when the container's init is not the process that was frozen,
+   * or is not frozen any more; undefined when nothing has been frozen yet.
+   */
+  sourceUnchanged(moveUID: string, containerID: string): boolean | undefined;
   dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped>;
   resume(command: SourceCommand, signal: AbortSignal): Promise<void>;
   /** The frozen tasks die without running. */

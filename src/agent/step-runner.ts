@@ -14,7 +14,7 @@ export interface StepRequest {
   step: StepName;
   podUID: string;
   /** Written into the record before the step runs. */
-  remember?: Pick<StoredRecord, "tokenHash" | "sourceNode">;
+  remember?: Pick<StoredRecord, "tokenHash" | "sourceNode" | "peerNode" | "containerID">;
   run: (signal: AbortSignal) => Promise<unknown>;
 }
 
@@ -114,6 +114,8 @@ interface Change {
   result?: unknown;
   tokenHash?: string | undefined;
   sourceNode?: string | undefined;
+  peerNode?: string | undefined;
+  containerID?: string | undefined;
 }
 
 function emptyRecord(request: StepRequest): StoredRecord {

@@ -198,6 +198,21 @@ describe("commands", () => {
     expect(runtime.calls).not.toContain("resume");
   });
 
+  test("a source's record tells where its dump went, and whether it is still as it was frozen", async () => {
+    const peer = { address: "127.0.0.1", pagePort: 1, agentPort: server.port, node: "n2", token: "t".repeat(40) };
+    await driver.dump("n2", at(1), source, { peer, emptyDirs: [], tcp: "Refuse" });
+    const told = async () => (await driver.moves("n2")).map(({ peerNode, unchanged }) => ({ peerNode, unchanged }));
+    expect(await told()).toEqual([{ peerNode: "n2", unchanged: undefined }]);
+    runtime.unchanged.set("c1", true);
+    expect(await told()).toEqual([{ peerNode: "n2", unchanged: true }]);
+    runtime.unchanged.set("c1", false);
+    await server.stop();
+    await startServer();
+    expect(await told()).toEqual([{ peerNode: "n2", unchanged: false }]);
+    await driver.resume("n2", at(1), source);
+    expect(await told()).toEqual([{ peerNode: "n2", unchanged: undefined }]);
+  });
+
   test("a body that doesn't fit is refused with the field's name", async () => {
     const client = clientAs(trust.controller);
     const body = { ...at(1), podUID };

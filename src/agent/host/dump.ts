@@ -4,7 +4,6 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { AgentError } from "../agent-error.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
@@ -20,10 +19,10 @@ import { bundleImages } from "./image-bundle.ts";
 import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
 import { connectionsOf, memoryOf } from "./source-facts.ts";
+import { type Frozen, frozenSchema } from "./source-watch.ts";
 
 const PAGE_BYTES = 4096;
 const CONNECT_TIMEOUT_MS = 5_000;
-const frozenSchema = z.object({ frozenAtMs: z.number() });
 
 export interface DumpLimits {
   /** Longest time that CRIU may take, milliseconds. */
@@ -65,7 +64,7 @@ function givenUp(signal: AbortSignal): Promise<never> {
 
 /** Name of the detached `runc checkpoint`. */
 function programOf(command: DumpCommand): string {
-  return join(sourceMoveOf(command.moveUID).directory, "dump");
+  return sourceMoveOf(command.moveUID).program;
 }
 
 /** An agent before this one froze the container and started CRIU, which holds the connection itself. */
@@ -86,7 +85,8 @@ async function freezeAndStart(
   const pages = await connect(command, peer);
   try {
     const frozenAtMs = Date.now();
-    writeFileSync(host.path(sourceMoveOf(command.moveUID).frozen), JSON.stringify({ frozenAtMs }));
+    const frozen: Frozen = { frozenAtMs, pid: container.pid };
+    writeFileSync(host.path(sourceMoveOf(command.moveUID).frozen), JSON.stringify(frozen));
     if (!isFrozen(host, container.freezer)) await freeze(host, container.freezer);
     timings.pause = Date.now() - frozenAtMs;
     await startCheckpoint(host, command, container, groups, pages);

@@ -41,6 +41,7 @@ import {
 } from "./restore.ts";
 import { killSource, resumeSource } from "./source-ending.ts";
 import { gatherFacts } from "./source-facts.ts";
+import { sourceUnchanged } from "./source-watch.ts";
 import { availableBytes, isMounted, mountStaging, removeStaging, stagedBytes } from "./staging.ts";
 import { waitForCreate, waitingCreates } from "./waiting-create.ts";
 import { layerManifestSchema, removeDeleted } from "./writable-layer.ts";
@@ -148,6 +149,10 @@ export class HostRuntime implements NodeRuntime {
     if (isReleased(this.#host, podUID)) unregister(this.#host, podUID);
     else markAborted(this.#host, podUID);
     this.sweep();
+  }
+
+  sourceUnchanged(moveUID: string, containerID: string): boolean | undefined {
+    return sourceUnchanged(this.#host, moveUID, containerID);
   }
 
   async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {

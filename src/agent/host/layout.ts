@@ -58,5 +58,7 @@ export function sourceMoveOf(moveUID: string) {
     criuConfig: join(directory, "criu.conf"),
     dumped: join(directory, "dumped.json"),
     frozen: join(directory, "frozen.json"),
+    /** Name of the detached `runc checkpoint`. */
+    program: join(directory, "dump"),
   };
 }

@@ -59,6 +59,11 @@ export class ScriptedRuntime implements NodeRuntime {
   cleanupTarget(): Promise<void> {
     return this.#step("cleanupTarget", undefined);
   }
+  /** Of a container by its name; absent: cannot tell. */
+  readonly unchanged = new Map<string, boolean>();
+  sourceUnchanged(_moveUID: string, containerID: string): boolean | undefined {
+    return this.unchanged.get(containerID);
+  }
   dump(_command: unknown, _peer: unknown, signal: AbortSignal): Promise<Dumped> {
     return this.#step("dump", { frozenAtMs: 1, memoryBytes: 2, transferredBytes: 3, timings: {} }, signal);
   }

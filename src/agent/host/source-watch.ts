@@ -1,0 +1,28 @@
+/** Is a source still what was frozen? Its kubelet may have restarted it, or the out-of-memory killer ended it, meanwhile. */
+import { z } from "zod";
+import { isFrozen } from "./cgroups.ts";
+import { findContainer } from "./containers.ts";
+import { isAlive, wasStarted } from "./detached.ts";
+import { isMissing, readIfThere } from "./files.ts";
+import type { Host } from "./host.ts";
+import { sourceMoveOf } from "./layout.ts";
+
+/** Written just before the freeze. `pid`: the container's init, as the host numbers it. */
+export const frozenSchema = z.object({ frozenAtMs: z.number(), pid: z.int().optional() });
+export type Frozen = z.infer<typeof frozenSchema>;
+
+/** Undefined: the dump has not come as far as having frozen it. */
+export function sourceUnchanged(host: Host, moveUID: string, containerID: string): boolean | undefined {
+  const move = sourceMoveOf(moveUID);
+  const container = findContainer(host, containerID);
+  if (!container || !isAlive(container.pid)) return false;
+  const text = readIfThere(host.path(move.frozen));
+  const pid = text === undefined ? undefined : frozenSchema.parse(JSON.parse(text)).pid;
+  if (pid !== undefined && pid !== container.pid) return false;
+  try {
+    if (isFrozen(host, container.freezer)) return true;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  return wasStarted(host, move.program) ? false : undefined;
+}

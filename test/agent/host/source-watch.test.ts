@@ -1,0 +1,63 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Host } from "../../../src/agent/host/host.ts";
+import { sourceMoveOf } from "../../../src/agent/host/layout.ts";
+import { sourceUnchanged } from "../../../src/agent/host/source-watch.ts";
+
+const MOVE = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
+const GROUP = "/sys/fs/cgroup/freezer/pod/c1";
+/** No Linux numbers a process so high. */
+const NO_SUCH_PID = 2 ** 22 + 1;
+
+let root: string;
+let host: Host;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "node-"));
+  host = { path: (path) => join(root, path), command: () => ({ file: "true", args: [] }), environment: () => ({}) };
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function write(path: string, content: string): void {
+  mkdirSync(dirname(host.path(path)), { recursive: true });
+  writeFileSync(host.path(path), content);
+}
+
+function container(pid: number, freezer: "FROZEN" | "THAWED" | "gone"): void {
+  const paths = { freezer: GROUP, devices: GROUP, memory: GROUP };
+  const state = { init_process_pid: pid, cgroup_paths: paths, config: { rootfs: "/r", mounts: [] } };
+  write("/run/containerd/runc/k8s.io/c1/state.json", JSON.stringify(state));
+  if (freezer !== "gone") write(`${GROUP}/freezer.state`, `${freezer}\n`);
+}
+
+function frozen(pid: number): void {
+  write(sourceMoveOf(MOVE).frozen, JSON.stringify({ frozenAtMs: 1, pid }));
+  write(`${sourceMoveOf(MOVE).program}.pid`, "1");
+}
+
+describe("a frozen source", () => {
+  test("is unchanged while its init is the one that was frozen, and still is", () => {
+    container(process.pid, "FROZEN");
+    frozen(process.pid);
+    expect(sourceUnchanged(host, MOVE, "c1")).toBe(true);
+  });
+
+  test.each([
+    ["it was thawed", () => container(process.pid, "THAWED"), process.pid],
+    ["its freezer is gone", () => container(process.pid, "gone"), process.pid],
+    ["its init is another process", () => container(process.pid, "FROZEN"), process.ppid],
+    ["its init has ended", () => container(NO_SUCH_PID, "FROZEN"), NO_SUCH_PID],
+    ["the runtime knows it no more", () => undefined, process.pid],
+  ])("is not when %s", (_what, make, pid) => {
+    make();
+    frozen(pid);
+    expect(sourceUnchanged(host, MOVE, "c1")).toBe(false);
+  });
+
+  test("that a dump has not frozen yet is not called changed", () => {
+    container(process.pid, "THAWED");
+    expect(sourceUnchanged(host, MOVE, "c1")).toBeUndefined();
+  });
+});
