@@ -148,7 +148,6 @@ export class HostRuntime implements NodeRuntime {
     if (podUID === "") return;
     if (isReleased(this.#host, podUID)) unregister(this.#host, podUID);
     else markAborted(this.#host, podUID);
-    this.sweep();
   }
 
   sourceUnchanged(moveUID: string, containerID: string): boolean | undefined {
@@ -184,9 +183,9 @@ export class HostRuntime implements NodeRuntime {
     }
   }
 
-  /** Lifts the bar from pods that were rolled back and are gone. */
+  /** Lifts the bar from pods that were rolled back long ago and are gone. */
   sweep(): void {
-    sweepAborted(this.#host, podsOnNode(this.#host));
+    sweepAborted(this.#host, podsOnNode(this.#host), Date.now());
   }
 
   #probe(): Promise<FixedFeatures> {

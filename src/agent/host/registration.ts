@@ -1,5 +1,5 @@
 /** A pod's registration as a target, on the node's disk: what the runtime wrapper goes by. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { writeDurably } from "../move-records.ts";
@@ -45,13 +45,17 @@ export function unregister(host: Host, podUID: string): void {
   rmSync(host.path(registrationOf(podUID).directory), { recursive: true, force: true });
 }
 
+/** A kubelet may have heard of a pod without anything on the node telling so yet, nor of its deletion. */
+const BARRED_MS = 600_000;
+
 /**
- * Removes registrations of rolled-back pods that the kubelet has forgotten; as long as it knows a pod, it might start it
- * cold. `knownPods` are the UIDs of pods that still have containers here.
+ * Removes registrations of pods that were rolled back long ago and that the kubelet has forgotten; as long as it knows a
+ * pod, it might start it cold. `knownPods` are the UIDs of pods that still have containers here; `nowMs` as the disk counts.
  */
-export function sweepAborted(host: Host, knownPods: ReadonlySet<string>): void {
+export function sweepAborted(host: Host, knownPods: ReadonlySet<string>, nowMs: number): void {
   for (const podUID of registeredPods(host)) {
-    if (existsSync(host.path(registrationOf(podUID).aborted)) && !knownPods.has(podUID)) unregister(host, podUID);
+    const marked = statSync(host.path(registrationOf(podUID).aborted), { throwIfNoEntry: false });
+    if (marked && !knownPods.has(podUID) && nowMs - marked.mtimeMs > BARRED_MS) unregister(host, podUID);
   }
 }
 

@@ -49,21 +49,23 @@ describe("a registration", () => {
     expect(() => register(host, POD, POD, "app")).toThrow(/another move/);
   });
 
-  test("of a rolled-back pod stays until the pod is gone from the node, so that it is never started cold", () => {
+  test.each([
+    ["the pod is still on the node", [POD], 11, [POD]],
+    ["the kubelet may have heard of the pod, and shows nothing of it yet", [], 9, [POD]],
+    ["the pod has long been gone", [], 11, []],
+  ])("of a rolled-back pod, so that it is never started cold: %s", (_what, onNode, minutes, left) => {
     register(host, MOVE, POD, "app");
     markAborted(host, POD);
-    sweepAborted(host, new Set([POD]));
-    expect(registeredPods(host)).toEqual([POD]);
-    sweepAborted(host, new Set());
-    expect(registeredPods(host)).toEqual([]);
+    sweepAborted(host, new Set(onNode), Date.now() + minutes * 60_000);
+    expect(registeredPods(host)).toEqual(left);
   });
 
   test("of a pod that waits, or was released, isn't swept", () => {
     register(host, MOVE, POD, "app");
-    sweepAborted(host, new Set());
+    sweepAborted(host, new Set(), Date.now() + 3_600_000);
     expect(registeredPods(host)).toEqual([POD]);
     markReleased(host, POD);
-    sweepAborted(host, new Set());
+    sweepAborted(host, new Set(), Date.now() + 3_600_000);
     expect(registeredPods(host)).toEqual([POD]);
   });
 });
