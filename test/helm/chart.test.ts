@@ -93,17 +93,17 @@ describe.skipIf(!helmIsThere)("the controller", () => {
     expect(pod().containers[0]?.env?.some(({ name }) => name.startsWith("INFLUXDB"))).toBe(false);
   });
 
-  it("reaches the kubelets only when the Summary source is wanted", () => {
+  it("reaches the kubelets only as long as that is wanted", () => {
     const rules = (...values: string[]) => granted(find<Role>(render(...values), "ClusterRole", "headroom-controller"));
-    expect(rules()).not.toHaveProperty("nodes/proxy");
-    expect(rules("kubeletSummary.enabled=true")).toHaveProperty("nodes/proxy", "get");
+    expect(rules()).toHaveProperty("nodes/proxy", "get");
+    expect(rules("rbac.nodesProxy=false")).not.toHaveProperty("nodes/proxy");
   });
 
   it("may read no Secret but its own", () => {
     expect(granted(find<Role>(render(), "ClusterRole", "headroom-controller"))).not.toHaveProperty("secrets");
     expect(granted(find<Role>(render(), "Role", "headroom-controller"))).toMatchObject({
       secrets: "create",
-      "secrets/headroom-ca": "get update patch",
+      "secrets/headroom-ca": "get patch",
     });
   });
 });
