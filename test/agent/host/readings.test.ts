@@ -23,6 +23,13 @@ describe("connected TCP sockets", () => {
     expect(connectedSockets(table)).toEqual(["[0:0:0:0:0:0:0:1]:8080 -> [2001:db8:0:0:0:0:0:1]:80"]);
   });
 
+  test("of version 4 on a socket of version 6 are told as version 4", () => {
+    const mapped = "0000000000000000FFFF00000100007F";
+    expect(connectedSockets([HEAD, row(`${mapped}:2328`, `${mapped}:E59E`, "01", 7)].join("\n"))).toEqual([
+      "127.0.0.1:9000 -> 127.0.0.1:58782",
+    ]);
+  });
+
   test.each([
     ["a listening one", "0A", 5, 0],
     ["one that waits for stray packets, held by nobody", "06", 0, 0],
