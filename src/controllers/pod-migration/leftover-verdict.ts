@@ -14,9 +14,14 @@ export type Verdict = "busy" | "committed" | "undone" | "unknown";
 
 /**
  * With its PodMigration gone (its finalizer was torn off), nobody will ever release a target that has not been: so it was
- * undone, unless the target's agent says that it was released.
+ * undone, unless the target's agent says that it was released. A node without an agent at the moment is as silent as one that
+ * is cut off: the copy may run there. What is gone from the cluster is not silent.
  */
-export function verdictOn(move: PodMigration | undefined, records: FoundRecord[], allAnswered: boolean): Verdict {
+export function verdictOn(
+  move: PodMigration | undefined,
+  records: FoundRecord[],
+  silentNodes: ReadonlySet<string>,
+): Verdict {
   if (move) {
     if (!FINAL_PHASES.has(move.status?.phase ?? "Pending")) return "busy";
     const committed = move.status?.conditions.some(({ type, status }) => type === "Committed" && status === "True");
@@ -24,7 +29,9 @@ export function verdictOn(move: PodMigration | undefined, records: FoundRecord[]
   }
   const target = records.find((record) => record.role === "target");
   if (target) return target.state === "released" ? "committed" : "undone";
-  return allAnswered ? "undone" : "unknown";
+  const peer = records.find((record) => record.role === "source")?.peerNode;
+  const asked = peer === undefined ? silentNodes.size === 0 : !silentNodes.has(peer);
+  return asked ? "undone" : "unknown";
 }
 
 export type LeftoverStep =

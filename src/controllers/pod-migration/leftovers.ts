@@ -2,7 +2,7 @@
  * Clears up what no running move does any more: records on nodes that were cut off when their move ended, or whose PodMigration
  * was torn out of the API by force, and target pods that a former leader created too late.
  */
-import { MOVE_LABEL } from "../../api/v1alpha1/group.ts";
+import { MOVE_LABEL, REGISTERING_GATE, RUNTIME_CLASS } from "../../api/v1alpha1/group.ts";
 import { POD_MIGRATIONS, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
 import { DriverError, type MoveId, type SourceContainer } from "../../checkpointing/driver.ts";
 import type { Controller, ControllerContext, Term } from "../../kube/controller.ts";
@@ -12,6 +12,7 @@ import { attempt, inWords } from "./driver-failure.ts";
 import { type FoundRecord, type LeftoverStep, stepsFor, verdictOn } from "./leftover-verdict.ts";
 import { deletePod } from "./pods.ts";
 import { runningContainer } from "./preflight/pod-facts.ts";
+import { targetSuffix } from "./target-pod.ts";
 
 const SWEEP_EVERY_MS = 60_000;
 
@@ -33,7 +34,7 @@ export function leftoversController(context: ControllerContext, driver: MoveDepe
 
 /** Looks once; what can't be cleared up now is found again the next time. */
 export async function sweepLeftovers(deps: SweepDependencies, term: Term): Promise<void> {
-  const [{ records, allAnswered }, pods] = await Promise.all([recordsOfAllNodes(deps), targetPods(deps)]);
+  const [{ records, silentNodes }, pods] = await Promise.all([recordsOfAllNodes(deps), targetPods(deps)]);
   if (records.length === 0 && pods.length === 0) return;
   // Listed last: whatever record or pod was found has its move in this list, unless that is really gone.
   const moves = (await deps.client.list(POD_MIGRATIONS)).items;
@@ -41,11 +42,21 @@ export async function sweepLeftovers(deps: SweepDependencies, term: Term): Promi
     if (term.signal.aborted) return;
     const move = moves.find(({ metadata }) => metadata.uid === moveUID);
     const own = records.filter((record) => record.moveUID === moveUID);
-    const verdict = verdictOn(move, own, allAnswered);
+    const verdict = verdictOn(move, own, silentNodes);
     const sweep = { deps, id: { moveUID, epoch: term.epoch }, move };
     await takeSteps(sweep, stepsFor(verdict, own, move !== undefined));
-    if (verdict === "undone") for (const pod of pods) if (moveOf(pod) === moveUID) await deletePod(deps.client, pod);
+    const late = verdict === "undone" ? pods.filter((pod) => moveOf(pod) === moveUID && neverRan(pod, own, move)) : [];
+    for (const pod of late) await deletePod(deps.client, pod);
   }
+}
+
+/**
+ * With a target's record the pod goes once its agent has confirmed that the copy was never released. Without one it may have been
+ * released and cleaned up long ago: so the move itself must say that it was undone, or the gate that nothing was ever started.
+ */
+function neverRan(pod: Pod, own: FoundRecord[], move: PodMigration | undefined): boolean {
+  if (own.some((record) => record.role === "target")) return false;
+  return move !== undefined || isGated(pod);
 }
 
 interface Sweep {
@@ -125,13 +136,15 @@ function containerOf(record: FoundRecord, move: PodMigration | undefined, pod: P
   return running ?? { podUID: record.podUID, containerID: "", containerName: "" };
 }
 
-async function recordsOfAllNodes(deps: SweepDependencies): Promise<{ records: FoundRecord[]; allAnswered: boolean }> {
+async function recordsOfAllNodes(
+  deps: SweepDependencies,
+): Promise<{ records: FoundRecord[]; silentNodes: ReadonlySet<string> }> {
   const { items } = await deps.client.list(NODES);
-  const answers = await Promise.allSettled(items.map(({ metadata }) => recordsOf(deps, metadata.name)));
-  const records = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+  const names = items.map(({ metadata }) => metadata.name);
+  const answers = await Promise.allSettled(names.map((node) => recordsOf(deps, node)));
   return {
-    records,
-    allAnswered: answers.every((answer) => answer.status === "fulfilled" || hasNoAgent(answer.reason)),
+    records: answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : [])),
+    silentNodes: new Set(names.filter((_, index) => answers[index]?.status === "rejected")),
   };
 }
 
@@ -139,13 +152,18 @@ async function recordsOf(deps: SweepDependencies, node: string): Promise<FoundRe
   return (await deps.driver.moves(node)).map((record) => ({ ...record, node }));
 }
 
-/** A node that never had an agent holds nothing of ours. */
-function hasNoAgent(error: unknown): boolean {
-  return error instanceof DriverError && error.reason === "NoAgent";
+async function targetPods(deps: SweepDependencies): Promise<Pod[]> {
+  return (await deps.client.list(PODS, { labelSelector: MOVE_LABEL })).items.filter(isTargetPod);
 }
 
-async function targetPods(deps: SweepDependencies): Promise<Pod[]> {
-  return (await deps.client.list(PODS, { labelSelector: MOVE_LABEL })).items.filter((pod) => moveOf(pod) !== "");
+/** A label anybody may write; a pod that Headroom made for that move has its name, and its gate or runtime class, too. */
+function isTargetPod(pod: Pod): boolean {
+  const marked = isGated(pod) || pod.spec.runtimeClassName === RUNTIME_CLASS;
+  return marked && moveOf(pod) !== "" && pod.metadata.name.endsWith(targetSuffix(moveOf(pod)));
+}
+
+function isGated(pod: Pod): boolean {
+  return pod.spec.schedulingGates?.some((gate) => gate.name === REGISTERING_GATE) ?? false;
 }
 
 function moveOf(pod: Pod): string {

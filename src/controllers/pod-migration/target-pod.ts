@@ -24,8 +24,12 @@ const MOVE_SUFFIX = /-m[0-9a-f]{8}$/;
 export function targetPodName(source: Pod, moveUID: string): string {
   const moved = source.metadata.labels?.[LINEAGE_LABEL] !== undefined;
   const base = moved ? source.metadata.name.replace(MOVE_SUFFIX, "") : source.metadata.name;
-  const hash = createHash("sha256").update(moveUID).digest("hex").slice(0, 8);
-  return `${base.slice(0, NAME_LIMIT - 10).replace(/[-.]+$/, "")}-m${hash}`;
+  return `${base.slice(0, NAME_LIMIT - 10).replace(/[-.]+$/, "")}${targetSuffix(moveUID)}`;
+}
+
+/** How the names of this move's target pods end. */
+export function targetSuffix(moveUID: string): string {
+  return `-m${createHash("sha256").update(moveUID).digest("hex").slice(0, 8)}`;
 }
 
 export function targetPod(source: Pod, options: TargetPodOptions): Pod {

@@ -19,26 +19,26 @@ function record(role: "source" | "target", state: FoundRecord["state"]): FoundRe
   return { moveUID: "1", role, state, epoch: 1, podUID: "p", node: role === "source" ? "z1" : "z2" };
 }
 
+function dumpedTo(peerNode: string): FoundRecord {
+  return { ...record("source", "dumped"), peerNode };
+}
+
 describe("records whose move", () => {
-  it.each<[string, string, PodMigration | undefined, FoundRecord[], boolean]>([
-    ["goes on are left alone", "busy", move("Frozen"), [record("source", "dumped")], true],
-    ["waits to begin are left alone", "busy", move("Pending"), [record("source", "dumped")], true],
-    ["succeeded are those of a commit", "committed", move("Succeeded", "True"), [record("source", "dumped")], true],
-    ["failed after the commit are those of a commit", "committed", move("Failed", "True"), [], true],
-    ["was rolled back are undone", "undone", move("RolledBack", "False"), [record("target", "held")], true],
-    ["was refused are undone", "undone", move("Failed"), [record("target", "registered")], true],
-    [
-      "is gone, its target released, are those of a commit",
-      "committed",
-      undefined,
-      [record("target", "released")],
-      true,
-    ],
-    ["is gone, its target held, are undone", "undone", undefined, [record("target", "held")], false],
-    ["is gone, with no target anywhere, are undone", "undone", undefined, [record("source", "dumped")], true],
-    ["is gone wait while an agent doesn't answer", "unknown", undefined, [record("source", "dumped")], false],
-  ])("%s: %s", (_, verdict, found, records, allAnswered) => {
-    expect(verdictOn(found, records, allAnswered)).toBe(verdict);
+  it.each<[string, string, PodMigration | undefined, FoundRecord[], silent: string[]]>([
+    ["goes on are left alone", "busy", move("Frozen"), [record("source", "dumped")], []],
+    ["waits to begin are left alone", "busy", move("Pending"), [record("source", "dumped")], []],
+    ["succeeded are those of a commit", "committed", move("Succeeded", "True"), [record("source", "dumped")], []],
+    ["failed after the commit are those of a commit", "committed", move("Failed", "True"), [], []],
+    ["was rolled back are undone", "undone", move("RolledBack", "False"), [record("target", "held")], []],
+    ["was refused are undone", "undone", move("Failed"), [record("target", "registered")], []],
+    ["is gone, its target released, are those of a commit", "committed", undefined, [record("target", "released")], []],
+    ["is gone, its target held, are undone", "undone", undefined, [record("target", "held")], ["z3"]],
+    ["is gone, with no target anywhere, are undone", "undone", undefined, [record("source", "dumped")], []],
+    ["is gone wait while an agent doesn't answer", "unknown", undefined, [record("source", "dumped")], ["z3"]],
+    ["is gone wait for the node that the dump went to", "unknown", undefined, [dumpedTo("z2")], ["z2"]],
+    ["is gone wait for no other node", "undone", undefined, [dumpedTo("z2")], ["z3"]],
+  ])("%s: %s", (_, verdict, found, records, silent) => {
+    expect(verdictOn(found, records, new Set(silent))).toBe(verdict);
   });
 });
 

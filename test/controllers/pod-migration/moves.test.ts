@@ -470,4 +470,58 @@ describe("a PodMigration torn out of the API", () => {
     expect(world.records).toEqual([]);
     expect(world.kube.all(PODS)).toHaveLength(1);
   });
+
+  it("after its copy was released stays moved, though the target's agent is just being replaced", async () => {
+    const world = await tornOutAfterRelease();
+    world.nodes.withoutAgent.add("z2");
+    await sweeps(world);
+    expect(world.nodes.accidents).toEqual([]);
+    expect(world.kube.all(PODS)).toHaveLength(2);
+    world.nodes.withoutAgent.delete("z2");
+    await sweeps(world);
+    expect(world.nodes.accidents).toEqual([]);
+    expect(world.copyOfTarget).toBe("running");
+    expect(world.source).toBeUndefined();
+    expect(world.records).toEqual([]);
+  });
+
+  it("before its commit is undone at once when the agent of a third node is silent", async () => {
+    const world = await World.with();
+    once(world, "Restoring", () => world.tearOut());
+    await world.toTheEnd();
+    world.nodes.cutOff("z3", true);
+    await world.sweep();
+    expectSourceGoesOn(world);
+  });
+
+  it("takes no pod with it that only carries its label", async () => {
+    const world = await World.with();
+    once(world, "Preparing", () => world.tearOut());
+    await world.toTheEnd();
+    const labels = { "headroom.dev/move-uid": "00000000-0000-4000-8000-000000000099" };
+    const spec = { containers: [{ name: "c", image: "i" }], runtimeClassName: "headroom" };
+    const metadata = { namespace: "default", name: "copied-by-hand", labels };
+    await world.kube.create(PODS, { apiVersion: "v1", kind: "Pod", metadata, spec });
+    await sweeps(world);
+    expect(world.kube.peek(PODS, metadata)).toBeDefined();
+  });
 });
+
+async function sweeps(world: World): Promise<void> {
+  for (let sweep = 0; sweep < 3; sweep++) {
+    await world.sweep();
+    world.kubelets.tick();
+  }
+}
+
+async function tornOutAfterRelease(): Promise<World> {
+  const world = await World.with();
+  const release = world.nodes.release.bind(world.nodes);
+  world.nodes.release = async (...args) => {
+    const answer = await release(...args);
+    world.tearOut();
+    return answer;
+  };
+  await world.toTheEnd();
+  return world;
+}

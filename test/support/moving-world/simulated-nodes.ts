@@ -218,6 +218,9 @@ export class SimulatedNodes implements CheckpointDriver {
     );
   }
 
+  /** Nodes whose agent's pod is being replaced. */
+  readonly withoutAgent = new Set<string>();
+
   #node(name: string): SimulatedNode {
     const node = this.#nodes.get(name);
     if (!node) throw new DriverError(name, "NoAgent", `no agent on ${name}`, true);
@@ -244,6 +247,7 @@ export class SimulatedNodes implements CheckpointDriver {
 
   async #call<T>(node: string, name: string, call: () => Promise<T>): Promise<T> {
     const failure = this.failures.get(name);
+    if (this.withoutAgent.has(node)) throw new DriverError(node, "NoAgent", `no agent runs on ${node}`, true);
     if (!this.#node(node).reachable) throw new DriverError(node, "Unreachable", "no answer", true);
     const due = failure !== undefined && failure.times-- > 0;
     if (due && !failure.after)
