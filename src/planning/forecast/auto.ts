@@ -1,0 +1,101 @@
+/**
+ * Auto: of the other models, the one that did best lately on this very series.
+ *
+ * Good at: a cluster whose pods behave differently; a pod that changes its ways.
+ * Bad at: short series, which tell models apart by luck; four times the work.
+ * Source: forecast selection by rolling-origin evaluation, Tashman (2000), International Journal of Forecasting 16(4); the mean absolute
+ * error at the calibrated lead, newer errors weighing more. Its own backtest chooses at each origin by what was known then, so that
+ * choosing the best is not mistaken for being good.
+ */
+import { type Backtest, type BacktestPlan, backtest, planBacktest } from "./backtest.ts";
+import { at } from "./history.ts";
+import { holt } from "./holt.ts";
+import { lastValue } from "./last-value.ts";
+import { linear } from "./linear.ts";
+import type { ForecastModel } from "./model.ts";
+import { percentile } from "./percentile.ts";
+
+/** In the order in which they are preferred when nothing tells them apart: growth is foreseen rather than not. */
+const CANDIDATES: readonly [ForecastModel, ...ForecastModel[]] = [linear, holt, lastValue, percentile];
+/** An error weighs half as much when it is this many calibrated leads older. */
+const HALF_LIFE_LEADS = 4;
+
+export const auto: ForecastModel<"Auto"> = {
+  name: "Auto",
+  summary: "The model that did best lately on this series.",
+  fit({ history, end, horizonSeconds }) {
+    const past = {
+      seconds: history.seconds.subarray(0, end),
+      bytes: history.bytes.subarray(0, end),
+      dropped: history.dropped,
+    };
+    return backtestAuto(planBacktest(past, horizonSeconds, Number.POSITIVE_INFINITY)).curve;
+  },
+};
+
+export function backtestAuto(plan: BacktestPlan): Backtest {
+  const trials = CANDIDATES.map((model) => backtest(model, plan));
+  const scores = trials.map((trial) => new Scores(plan, trial));
+  const chosen = plan.origins.map((origin) => best(scores, at(plan.history.seconds, origin)));
+  const errors = plan.leadsSeconds.map((_, lead) =>
+    Float64Array.from(chosen, (choice, position) => trials[choice]?.errors[lead]?.[position] ?? Number.NaN),
+  );
+  const now = best(scores, at(plan.history.seconds, plan.history.seconds.length - 1));
+  const { curve, model } = trials[now] ?? backtest(CANDIDATES[0], plan);
+  return { errors, curve, model };
+}
+
+/** The index of the candidate with the smallest recent error; the first of equals, and where none is known. */
+function best(scores: readonly Scores[], knownAtSeconds: number): number {
+  let found = 0;
+  let least = Number.POSITIVE_INFINITY;
+  scores.forEach((score, index) => {
+    const error = score.recentError(knownAtSeconds);
+    if (error < least) [found, least] = [index, error];
+  });
+  return found;
+}
+
+/** A running weighted mean of one candidate's absolute errors; must be asked for ascending times. */
+class Scores {
+  readonly #plan: BacktestPlan;
+  readonly #errors: Float64Array | undefined;
+  readonly #targets: Int32Array | undefined;
+  #next = 0;
+  #sum = 0;
+  #weight = 0;
+
+  constructor(plan: BacktestPlan, trial: Backtest) {
+    this.#plan = plan;
+    this.#errors = trial.errors.at(-1);
+    this.#targets = plan.targets.at(-1);
+  }
+
+  /** Infinite while no error is known. */
+  recentError(knownAtSeconds: number): number {
+    while (this.#next < this.#plan.origins.length && this.#targetSeconds() <= knownAtSeconds) this.#take();
+    return this.#weight > 0 ? this.#sum / this.#weight : Number.POSITIVE_INFINITY;
+  }
+
+  /** Before everything where there is no target: it is passed over. */
+  #targetSeconds(): number {
+    const target = this.#targets?.[this.#next] ?? -1;
+    return target < 0 ? Number.NEGATIVE_INFINITY : at(this.#plan.history.seconds, target);
+  }
+
+  #take(): void {
+    const error = this.#errors?.[this.#next] ?? Number.NaN;
+    const decay = this.#decay(this.#next++);
+    const counts = !Number.isNaN(error);
+    this.#sum = this.#sum * decay + (counts ? Math.abs(error) : 0);
+    this.#weight = this.#weight * decay + (counts ? 1 : 0);
+  }
+
+  /** From the error before to this one. */
+  #decay(position: number): number {
+    if (position === 0) return 1;
+    const { origins, history, leadsSeconds } = this.#plan;
+    const elapsed = at(history.seconds, origins[position] ?? 0) - at(history.seconds, origins[position - 1] ?? 0);
+    return 2 ** (-elapsed / (HALF_LIFE_LEADS * Math.max(leadsSeconds.at(-1) ?? 0, 1)));
+  }
+}

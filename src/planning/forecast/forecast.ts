@@ -1,0 +1,105 @@
+/**
+ * The forecast of one series: a curve, and a bound that memory stays below with the policy's confidence.
+ *
+ * @example
+ * const foreseen = forecastSeries(series, { nowMs, horizonSeconds: 300, confidence: 0.95, model: "Auto", calibration });
+ * foreseen?.upper(300); // bytes in five minutes, at worst
+ */
+import type { Series } from "../snapshot.ts";
+import { planBacktest } from "./backtest.ts";
+import { type Calibration, type CalibrationKey, calibrate, usableCalibration } from "./calibration.ts";
+import { at, type History, toHistory } from "./history.ts";
+import { marginCurve } from "./margin.ts";
+import { backtestNamed, type ModelName } from "./models.ts";
+
+/** Horizons of more than a year are cut to it. */
+const LONGEST_HORIZON_SECONDS = 366 * 86_400;
+
+export interface ForecastOptions {
+  nowMs: number;
+  /** How far ahead the bound is calibrated. Positive. */
+  horizonSeconds: number;
+  /** With which memory stays below the bound; between 0 and 1, exclusive. */
+  confidence: number;
+  model: ModelName;
+  /** What the last forecast of this series handed back; anything else, or nothing: the bound starts as its widest. */
+  calibration?: unknown;
+}
+
+/** Curves over seconds from now; finite, not negative, for 0 and more. A moment in the past counts as now. */
+export interface Forecast {
+  point(aheadSeconds: number): number;
+  /** Not below `point`. */
+  upper(aheadSeconds: number): number;
+}
+
+export interface SeriesForecast extends Forecast {
+  /** The model used: for Auto the one it chose. */
+  model: string;
+  /** To be handed in with the next forecast of this series. */
+  calibration: Calibration;
+  /** How far back the newest usable sample lies. */
+  ageSeconds: number;
+  /** Samples that could not be used. */
+  dropped: number;
+}
+
+/** Undefined: the series has no usable sample, so nothing is known. Throws only for options that no schema admits. */
+export function forecastSeries(series: Series, options: ForecastOptions): SeriesForecast | undefined {
+  requireAdmitted(options);
+  const history = toHistory(series, options.nowMs);
+  return history === undefined ? undefined : forecastHistory(history, options);
+}
+
+export function forecastHistory(history: History, options: ForecastOptions): SeriesForecast {
+  const { nowMs, model, confidence } = options;
+  const { plan, key, state } = planForecast(history, options);
+  const trial = backtestNamed(model, plan);
+  const calibration = calibrate(plan, trial.errors, { key, state, nowMs });
+  const last = history.seconds.length - 1;
+  const newest = Math.min(0, at(history.seconds, last));
+  const lastBytes = at(history.bytes, last);
+  const margin = marginCurve(plan, trial.errors, { confidence, alpha: calibration.alpha, lastBytes });
+  const point = (aheadSeconds: number) => trial.curve(ahead(aheadSeconds));
+  return {
+    model: trial.model,
+    calibration,
+    ageSeconds: -newest,
+    dropped: history.dropped,
+    point,
+    upper: (aheadSeconds) => point(aheadSeconds) + margin(ahead(aheadSeconds) - newest),
+  };
+}
+
+/** All of a forecast that needs no model. */
+export function planForecast(history: History, options: ForecastOptions) {
+  requireAdmitted(options);
+  const { nowMs, model, confidence } = options;
+  const horizonSeconds = Math.min(options.horizonSeconds, LONGEST_HORIZON_SECONDS);
+  const key: CalibrationKey = { model, confidence, horizonSeconds };
+  const state = usableCalibration(options.calibration, key, nowMs);
+  const newSince = state === undefined ? Number.POSITIVE_INFINITY : (state.throughMs - nowMs) / 1000;
+  return { plan: planBacktest(history, horizonSeconds, newSince), key, state };
+}
+
+function ahead(seconds: number): number {
+  return Math.min(LONGEST_HORIZON_SECONDS, Math.max(0, seconds));
+}
+
+function requireAdmitted({ horizonSeconds, confidence, nowMs }: ForecastOptions): void {
+  if (!(horizonSeconds > 0)) throw new RangeError(`horizonSeconds must be positive: ${horizonSeconds}`);
+  if (!(confidence > 0 && confidence < 1)) throw new RangeError(`confidence must be between 0 and 1: ${confidence}`);
+  if (!Number.isFinite(nowMs)) throw new RangeError(`nowMs must be a time: ${nowMs}`);
+}
+
+/**
+ * Several series and a constant rest as one, a node by its pods for instance. Bounds add up: errors that go together, as those of
+ * pods that share their load, are provided for. A node's own series, where there is one, has the tighter bound.
+ */
+export function sumOfForecasts(parts: readonly Forecast[], restBytes = 0): Forecast {
+  const rest = Math.max(0, restBytes);
+  return {
+    point: (aheadSeconds) => parts.reduce((sum, part) => sum + part.point(aheadSeconds), rest),
+    upper: (aheadSeconds) => parts.reduce((sum, part) => sum + part.upper(aheadSeconds), rest),
+  };
+}

@@ -1,0 +1,245 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { exhaustion, firstAbove } from "../../../src/planning/forecast/exhaustion.ts";
+import { forecastHistory, forecastSeries, sumOfForecasts } from "../../../src/planning/forecast/forecast.ts";
+import { toHistory } from "../../../src/planning/forecast/history.ts";
+import { MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
+import { boundWithoutForecast } from "../../../src/planning/forecast/safe-bound.ts";
+import type { Series } from "../../../src/planning/snapshot.ts";
+import { GIB, generate, SHAPES, START_MS, windowOf } from "./generated.ts";
+
+const NOW_MS = START_MS + 3_600_000;
+const model = fc.constantFrom(...MODEL_NAMES);
+const confidence = fc.constantFrom(0.5, 0.8, 0.95, 0.99);
+const horizonSeconds = fc.constantFrom(1, 60, 300, 3600, 1e9);
+
+/** Anything a source could hand over, in any order. */
+const absurdSample = fc.record({
+  time: fc.oneof(
+    fc.double({ min: NOW_MS - 4e6, max: NOW_MS + 60_000, noNaN: true }),
+    fc.constantFrom(NOW_MS, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1e308, 0, NOW_MS + 9_999),
+  ),
+  bytes: fc.oneof(
+    fc.double({ min: 0, max: 1e12, noNaN: true }),
+    fc.constantFrom(0, -0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e308, Number.MIN_VALUE, 2 ** 53 - 1, 2 ** 60),
+  ),
+});
+const absurdSeries: fc.Arbitrary<Series> = fc.array(absurdSample, { maxLength: 60 }).map(seriesOf);
+
+/** At irregular steps, up to an hour back; at times with jumps and repeats. */
+const plausibleSeries: fc.Arbitrary<Series> = fc
+  .array(fc.record({ gap: fc.integer({ min: 1, max: 120_000 }), bytes: fc.integer({ min: 0, max: 64 * GIB }) }), {
+    minLength: 1,
+    maxLength: 50,
+  })
+  .map((steps) => {
+    let time = NOW_MS;
+    const samples = steps.map(({ gap, bytes }) => {
+      time -= gap;
+      return { time, bytes };
+    });
+    return seriesOf(samples.reverse());
+  });
+
+function seriesOf(samples: readonly { time: number; bytes: number }[]): Series {
+  return {
+    timesMs: Float64Array.from(samples, ({ time }) => time),
+    bytes: Float64Array.from(samples, ({ bytes }) => bytes),
+  };
+}
+
+describe("a forecast", () => {
+  it("is a number whatever the samples, and its bound is nowhere below it and descends nowhere relative to it", () => {
+    fc.assert(
+      fc.property(absurdSeries, model, confidence, horizonSeconds, (series, name, level, horizon) => {
+        const foreseen = forecastSeries(series, {
+          nowMs: NOW_MS,
+          horizonSeconds: horizon,
+          confidence: level,
+          model: name,
+        });
+        if (foreseen === undefined) return;
+        let margin = 0;
+        for (const ahead of [0, 1, horizon / 3, horizon, 2 * horizon, Number.POSITIVE_INFINITY]) {
+          const [point, upper] = [foreseen.point(ahead), foreseen.upper(ahead)];
+          expect(Number.isFinite(point) && point >= 0 && Number.isFinite(upper)).toBe(true);
+          expect(upper).toBeGreaterThanOrEqual(point);
+          expect(upper - point).toBeGreaterThanOrEqual(margin * (1 - 1e-9) - 1e-6 * (upper + 1));
+          margin = upper - point;
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is absent only when no sample can be used", () => {
+    const options = { nowMs: NOW_MS, horizonSeconds: 300, confidence: 0.95, model: "Linear" } as const;
+    expect(forecastSeries(seriesOf([]), options)).toBeUndefined();
+    expect(
+      forecastSeries(
+        seriesOf([
+          { time: NOW_MS, bytes: -1 },
+          { time: Number.NaN, bytes: 1 },
+          { time: NOW_MS + 20_000, bytes: 5 },
+        ]),
+        options,
+      ),
+    ).toBeUndefined();
+    expect(forecastSeries(seriesOf([{ time: NOW_MS, bytes: 0 }]), options)?.upper(300)).toBe(0);
+  });
+
+  it("does not depend on the order of the samples", () => {
+    fc.assert(
+      fc.property(absurdSeries, model, fc.infiniteStream(fc.nat()), (series, name, stream) => {
+        const samples = [...series.timesMs].map((time, index) => ({ time, bytes: series.bytes[index] ?? 0 }));
+        const shuffled = samples
+          .map((sample) => ({ sample, key: stream.next().value ?? 0 }))
+          .sort((a, b) => a.key - b.key)
+          .map(({ sample }) => sample);
+        const options = { nowMs: NOW_MS, horizonSeconds: 300, confidence: 0.95, model: name };
+        const [one, other] = [forecastSeries(series, options), forecastSeries(seriesOf(shuffled), options)];
+        expect(other?.upper(300)).toBe(one?.upper(300));
+        expect(other?.dropped).toBe(one?.dropped);
+      }),
+    );
+  });
+
+  it("refuses options that no schema admits", () => {
+    const series = seriesOf([{ time: NOW_MS, bytes: 1 }]);
+    const options = { nowMs: NOW_MS, horizonSeconds: 300, confidence: 0.95, model: "Linear" } as const;
+    expect(() => forecastSeries(series, { ...options, confidence: 1 })).toThrow(RangeError);
+    expect(() => forecastSeries(series, { ...options, horizonSeconds: 0 })).toThrow(RangeError);
+    expect(() => forecastSeries(series, { ...options, nowMs: Number.NaN })).toThrow(RangeError);
+  });
+});
+
+describe("the bound widens", () => {
+  const shapes = Object.keys(SHAPES);
+  const options = { horizonSeconds: 300, confidence: 0.95 } as const;
+  const marginOf = (series: Series, nowMs: number, name: (typeof MODEL_NAMES)[number]) => {
+    const foreseen = forecastSeries(series, { ...options, nowMs, model: name });
+    return foreseen === undefined ? Number.NaN : foreseen.upper(300) - foreseen.point(300);
+  };
+
+  it.each(MODEL_NAMES)("%s: with the age of the newest sample", (name) => {
+    for (const shape of shapes) {
+      const series = generate(100, SHAPES[shape]?.() ?? (() => 0), 3);
+      const newest = series.timesMs.at(-1) ?? 0;
+      const ages = [0, 30, 120, 600].map((age) => marginOf(series, newest + age * 1000, name));
+      expect(ages, shape).toEqual([...ages].sort((a, b) => a - b));
+      // Percentile may foresee so much that no error speaks for a margin.
+      if (name !== "Percentile") expect(ages[3], shape).toBeGreaterThan(ages[0] ?? 0);
+    }
+  });
+
+  it.each(MODEL_NAMES)("%s: when the series is short, on average", (name) => {
+    const mean = (length: number) => {
+      const margins = Array.from({ length: 20 }, (_, seed) => {
+        const series = generate(100, SHAPES["steady with noise"]?.() ?? (() => 0), seed);
+        return marginOf(windowOf(series, 100 - length, 100), series.timesMs.at(-1) ?? 0, name);
+      });
+      return margins.reduce((sum, margin) => sum + margin, 0) / margins.length;
+    };
+    expect(mean(10)).toBeGreaterThan(1.5 * mean(100));
+    expect(mean(2)).toBeGreaterThan(1.5 * mean(100));
+  });
+
+  it.each(MODEL_NAMES)("%s: when samples are missing, on average", (name) => {
+    let [whole, gaps] = [0, 0];
+    for (let seed = 0; seed < 20; seed++) {
+      const series = generate(100, SHAPES["random walk"]?.() ?? (() => 0), seed);
+      const kept = [...series.timesMs.keys()].filter((index) => index < 8 || index > 92);
+      const nowMs = series.timesMs.at(-1) ?? 0;
+      whole += marginOf(series, nowMs, name);
+      gaps += marginOf(
+        {
+          timesMs: Float64Array.from(kept, (index) => series.timesMs[index] ?? 0),
+          bytes: Float64Array.from(kept, (index) => series.bytes[index] ?? 0),
+        },
+        nowMs,
+        name,
+      );
+    }
+    expect(gaps).toBeGreaterThan(whole);
+  });
+});
+
+describe("the bound without a forecast", () => {
+  it("is nowhere below the bound of any model, with or without calibration", () => {
+    fc.assert(
+      fc.property(
+        plausibleSeries,
+        model,
+        confidence,
+        horizonSeconds,
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (series, name, level, horizon, part) => {
+          const history = toHistory(series, NOW_MS);
+          if (history === undefined) return;
+          const key = { model: name, confidence: level, horizonSeconds: Math.min(horizon, 366 * 86_400) };
+          const calibration = { ...key, alpha: part * Math.min(1, 2 * (1 - level)), throughMs: NOW_MS - 600_000 };
+          const options = { ...key, nowMs: NOW_MS };
+          for (const given of [options, { ...options, calibration }]) {
+            const bound = boundWithoutForecast(history, given);
+            const foreseen = forecastHistory(history, given);
+            for (const ahead of [0, 0.1, 0.5, 1].map((share) => share * key.horizonSeconds)) {
+              expect(foreseen.upper(ahead)).toBeLessThanOrEqual(bound * (1 + 1e-9));
+            }
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("proves a steady node of half its capacity safe", () => {
+    const series = generate(240, (_, normal) => (50 + 0.5 * normal()) * GIB, 5);
+    const nowMs = series.timesMs.at(-1) ?? 0;
+    const history = toHistory(series, nowMs);
+    if (history === undefined) throw new Error("no samples");
+    const bound = boundWithoutForecast(history, { nowMs, horizonSeconds: 300, confidence: 0.95, model: "Linear" });
+    expect(bound).toBeLessThan(80 * GIB);
+  });
+});
+
+describe("exhaustion", () => {
+  const line = { point: (ahead: number) => 10 + ahead, upper: (ahead: number) => 15 + 2 * ahead };
+  const limits = { capacityBytes: 100, reserveBytes: 20, withinSeconds: 1000 };
+
+  it("is when bound and forecast reach what may be used", () => {
+    const { earliestSeconds, expectedSeconds } = exhaustion(line, limits);
+    expect(earliestSeconds).toBeCloseTo(32.5, 3);
+    expect(expectedSeconds).toBeCloseTo(70, 3);
+  });
+
+  it("is undefined beyond the time asked for", () => {
+    expect(exhaustion(line, { ...limits, withinSeconds: 20 })).toEqual({
+      earliestSeconds: undefined,
+      expectedSeconds: undefined,
+    });
+    expect(exhaustion(line, { ...limits, withinSeconds: 50 }).expectedSeconds).toBeUndefined();
+  });
+
+  it("is now where there is no room now, and where there is no number", () => {
+    expect(exhaustion(line, { ...limits, reserveBytes: 90 })).toEqual({ earliestSeconds: 0, expectedSeconds: 0 });
+    expect(firstAbove(() => Number.NaN, 5, 100)).toBe(0);
+  });
+
+  it("adds up over pods and the rest of the node", () => {
+    const { earliestSeconds } = exhaustion(sumOfForecasts([line, line], 10), limits);
+    expect(earliestSeconds).toBeCloseTo(10, 3);
+  });
+
+  it("never comes later for the bound than for the forecast", () => {
+    fc.assert(
+      fc.property(plausibleSeries, model, fc.integer({ min: 1, max: 128 }), (series, name, gib) => {
+        const foreseen = forecastSeries(series, { nowMs: NOW_MS, horizonSeconds: 300, confidence: 0.9, model: name });
+        if (foreseen === undefined) return;
+        const found = exhaustion(foreseen, { capacityBytes: gib * GIB, reserveBytes: GIB, withinSeconds: 600 });
+        if (found.expectedSeconds !== undefined) {
+          expect(found.earliestSeconds).toBeLessThanOrEqual(found.expectedSeconds);
+        }
+      }),
+    );
+  });
+});
