@@ -25,6 +25,8 @@ export interface RequestOptions {
   headers?: Record<string, string>;
   /** Milliseconds until NoAnswer; 0: none. */
   timeoutMs: number;
+  /** Gives the request up. */
+  signal?: AbortSignal;
 }
 
 export class AgentClient {
@@ -82,7 +84,7 @@ export class AgentClient {
         dispatcher: this.#agent,
         headers: { ...(json === undefined ? {} : { "content-type": "application/json" }), ...options.headers },
         body: json ?? options.stream ?? null,
-        ...(options.timeoutMs > 0 ? { signal: AbortSignal.timeout(options.timeoutMs) } : {}),
+        signal: signalOf(options),
       });
       return { status: statusCode, text: await body.text() };
     } catch (cause) {
@@ -90,6 +92,11 @@ export class AgentClient {
       throw new NoAnswer(`the agent of ${this.#to.node} at ${this.#origin} gave no answer: ${said}`, { cause });
     }
   }
+}
+
+function signalOf({ timeoutMs, signal }: RequestOptions): AbortSignal | null {
+  const limits = [...(timeoutMs > 0 ? [AbortSignal.timeout(timeoutMs)] : []), ...(signal ? [signal] : [])];
+  return limits.length > 0 ? AbortSignal.any(limits) : null;
 }
 
 /** The authority has signed it; it must also be that node's agent. */

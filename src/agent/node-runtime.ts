@@ -10,7 +10,8 @@
  * - a step may be called again after it failed, or after the agent died in the middle of it: so each must be
  *   idempotent and go on from what it finds on the node;
  * - when abort, resume, kill or cleanup arrives while another step runs, that step's `signal` is aborted, the server waits for
- *   it to settle, then calls the new step. What was started for the old step may still run on the node (an agent that
+ *   it to settle, but for a few seconds at most, then calls the new step. From its signal's abort on a step must do nothing
+ *   more to the container, and what it still answers is forgotten. What was started for the old step may still run on the node (an agent that
  *   died leaves such behind, too): the new step ends it first.
  *
  * A step fails with an AgentError; anything else becomes `Internal`. No step resumes a source or releases a target
@@ -55,7 +56,7 @@ export type FilePart =
 export interface Peer {
   open(): Promise<void>;
   /** Resolves when the peer has stored the part. Parts may be sent side by side. */
-  put(part: FilePart, body: Readable | Uint8Array): Promise<void>;
+  put(part: FilePart, body: Readable | Uint8Array, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 

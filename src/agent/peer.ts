@@ -8,6 +8,8 @@ import type { DumpTarget } from "./protocol.ts";
 /** Files, layer and images go side by side. */
 const CONNECTIONS = 4;
 const WARM_CONNECTIONS = 3;
+/** Longest time that one part may take: as long as a whole dump. */
+const PUT_LIMIT_MS = 600_000;
 
 export function connectPeer(identity: AgentIdentity): (moveUID: string, target: DumpTarget) => Peer {
   return (moveUID, target) => {
@@ -15,9 +17,10 @@ export function connectPeer(identity: AgentIdentity): (moveUID: string, target: 
     const client = new AgentClient(to, identity.credentials(), { connections: CONNECTIONS });
     return {
       open: () => client.warm(WARM_CONNECTIONS),
-      put: async (part: FilePart, body: Readable | Uint8Array) => {
+      put: async (part: FilePart, body: Readable | Uint8Array, signal: AbortSignal) => {
         const headers = { authorization: `Bearer ${target.token}` };
-        await client.call({ method: "PUT", path: pathOf(moveUID, part), stream: body, headers, timeoutMs: 0 });
+        const limits = { timeoutMs: PUT_LIMIT_MS, signal };
+        await client.call({ method: "PUT", path: pathOf(moveUID, part), stream: body, headers, ...limits });
       },
       close: () => client.close(),
     };

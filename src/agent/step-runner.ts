@@ -18,6 +18,9 @@ export interface StepRequest {
   run: (signal: AbortSignal) => Promise<unknown>;
 }
 
+/** A step that was given up is waited for so long; a source must not stay frozen for a step that hangs. */
+const GIVE_WAY_MS = 3_000;
+
 interface Running {
   step: StepName;
   abort: AbortController;
@@ -70,31 +73,42 @@ export class StepRunner {
       const message = `${request.step}: ${running.step} of this move is still running`;
       throw new AgentError("WrongState", message, { retryable: true });
     }
-    if (supersedes) running.abort.abort();
-    await running.outcome.catch(() => undefined);
+    const settled = running.outcome.catch(() => undefined);
+    if (!supersedes) {
+      await settled;
+      return;
+    }
+    running.abort.abort();
+    await settledOrLate(settled);
+    this.#forget(`${request.moveUID}.${request.role}`, running);
+  }
+
+  #forget(key: string, running: Running): void {
+    if (this.#running.get(key) === running) this.#running.delete(key);
   }
 
   #start(key: string, request: StepRequest): Promise<unknown> {
     const abort = new AbortController();
-    const outcome = this.#run(request, abort.signal).finally(() => this.#running.delete(key));
-    this.#running.set(key, { step: request.step, abort, outcome });
+    const outcome = this.#run(request, abort.signal).finally(() => this.#forget(key, running));
+    const running: Running = { step: request.step, abort, outcome };
+    this.#running.set(key, running);
     return outcome;
   }
 
   async #run(request: StepRequest, signal: AbortSignal): Promise<unknown> {
     if (request.step === "cleanup") {
       await request.run(signal);
-      this.#records.remove(request.moveUID, request.role);
+      if (!signal.aborted) this.#records.remove(request.moveUID, request.role);
       return {};
     }
     const rule = ruleOf(request.role, request.step);
     this.#update(request, { state: rule.during, ...request.remember });
     try {
       const result = await request.run(signal);
-      this.#update(request, { state: rule.after, message: undefined, result });
+      if (!signal.aborted) this.#update(request, { state: rule.after, message: undefined, result });
       return result;
     } catch (error) {
-      this.#update(request, { message: error instanceof Error ? error.message : String(error) });
+      if (!signal.aborted) this.#update(request, { message: error instanceof Error ? error.message : String(error) });
       throw error;
     }
   }
@@ -106,6 +120,16 @@ export class StepRunner {
     const record: StoredRecord = { ...old, ...rest, results };
     this.#records.save(message === undefined ? record : { ...record, message });
   }
+}
+
+/** Resolves after `GIVE_WAY_MS` at the latest. */
+async function settledOrLate(settled: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, GIVE_WAY_MS);
+  });
+  await Promise.race([settled, late]);
+  clearTimeout(timer);
 }
 
 interface Change {

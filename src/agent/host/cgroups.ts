@@ -109,10 +109,11 @@ export function isFrozen(host: Host, freezer: Freezer): boolean {
   return freezer.version === 1 ? content.trim() === "FROZEN" : /^frozen 1$/m.test(content);
 }
 
-/** Stops every task where it is. Rejects after 5 s, with the tasks thawed again. */
-export async function freeze(host: Host, freezer: Freezer): Promise<void> {
+/** Stops every task where it is. Rejects after 5 s, with the tasks thawed again, and leaves the freezer alone after `signal`. */
+export async function freeze(host: Host, freezer: Freezer, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + 5_000;
   for (;;) {
+    signal.throwIfAborted();
     setFrozen(host, freezer, true);
     if (isFrozen(host, freezer)) return;
     if (Date.now() > deadline) {

@@ -43,7 +43,7 @@ export async function dump(
   const timings: Record<string, number> = {};
   const frozenAtMs = wasStarted(host, programOf(command))
     ? frozenBefore(host, command)
-    : await freezeAndStart(host, command, container, peer, timings);
+    : await freezeAndStart(host, command, container, peer, timings, signal);
   const { result, close } = frozenAtMs;
   try {
     const finished = finish(host, command, container, peer, signal, limits, { frozenAtMs: result, timings });
@@ -79,15 +79,18 @@ async function freezeAndStart(
   container: Container,
   peer: Peer,
   timings: Record<string, number>,
+  signal: AbortSignal,
 ): Promise<{ result: number; close: () => void }> {
   refuseConnections(command, container);
   const groups = prepareFolder(host, command);
   const pages = await connect(command, peer);
   try {
+    signal.throwIfAborted(); // whoever gave the step up may have thawed the container already
     const frozenAtMs = Date.now();
     const frozen: Frozen = { frozenAtMs, pid: container.pid };
     writeFileSync(host.path(sourceMoveOf(command.moveUID).frozen), JSON.stringify(frozen));
-    if (!isFrozen(host, container.freezer)) await freeze(host, container.freezer);
+    if (!isFrozen(host, container.freezer)) await freeze(host, container.freezer, signal);
+    signal.throwIfAborted();
     timings.pause = Date.now() - frozenAtMs;
     await startCheckpoint(host, command, container, groups, pages);
     return { result: frozenAtMs, close: pages.close };
@@ -173,7 +176,7 @@ async function finish(
     sendFiles(host, filesOf(container, command.emptyDirs), peer, signal).finally(since("files")),
   ]);
   const images = bundleImages(host.path(sourceMoveOf(command.moveUID).images));
-  await sendImages(peer, images);
+  await sendImages(peer, images, signal);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);
   const pageBytes = pageBytesOf(host, command) ?? memoryBytes;
   const dumped = {
@@ -199,9 +202,9 @@ async function checkpointEnded(
   throw new AgentError("DumpFailed", `CRIU could not dump the container: ${why}`);
 }
 
-async function sendImages(peer: Peer, images: Buffer): Promise<void> {
+async function sendImages(peer: Peer, images: Buffer, signal: AbortSignal): Promise<void> {
   try {
-    await peer.put({ part: "images" }, images);
+    await peer.put({ part: "images" }, images, signal);
   } catch (cause) {
     throw sendFailed(`the target did not take the images: ${String(cause)}`, cause);
   }

@@ -36,7 +36,7 @@ async function sendLayer(host: Host, files: ContainerFiles, peer: Peer, signal: 
   const upper = host.path(files.upper);
   const { manifest, entries } = listLayer(upper, host.path(files.merged));
   const text = Buffer.from(JSON.stringify(manifest));
-  await peer.put({ part: "layer-manifest" }, text);
+  await peer.put({ part: "layer-manifest" }, text, signal);
   if (entries.length === 0) return text.length;
   return text.length + (await sendArchive(peer, { part: "layer" }, packEntries(upper, entries), signal));
 }
@@ -58,6 +58,6 @@ async function sendArchive(peer: Peer, part: FilePart, archive: Archive, signal:
       throw error;
     },
   );
-  await Promise.all([ended, peer.put(part, body)]);
+  await Promise.all([ended, peer.put(part, body, signal)]);
   return size;
 }

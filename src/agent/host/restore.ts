@@ -107,6 +107,7 @@ async function giveWord(host: Host, command: PodCommand, signal: AbortSignal, li
   const deadline = Date.now() + limits.createMs;
   while (Date.now() <= deadline) {
     const container = await waitForCreate(host, command.moveUID, { ms: deadline - Date.now(), signal });
+    signal.throwIfAborted();
     if (container !== undefined && tellCreate(host, command.moveUID, container, "restore")) return;
     await sleep(2); // it has not opened its fifo yet, or has just gone
   }

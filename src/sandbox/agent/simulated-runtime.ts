@@ -165,7 +165,7 @@ export class SimulatedRuntime implements NodeRuntime {
     const image = process.image();
     await this.#pass((1000 * image.memoryBytes) / this.#options.bandwidth, signal);
     this.#options.killed.throwIfAborted();
-    await peer.put({ part: "images" }, Buffer.from(JSON.stringify(image)));
+    await peer.put({ part: "images" }, Buffer.from(JSON.stringify(image)), signal);
     const { memoryBytes } = image;
     const dumpMs = this.#node.clock.now() - frozenAtMs - PAUSE_MS;
     return { frozenAtMs, memoryBytes, transferredBytes: memoryBytes, timings: { pause: PAUSE_MS, dump: dumpMs } };
