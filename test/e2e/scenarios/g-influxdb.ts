@@ -38,7 +38,7 @@ async function outage(context: Context): Promise<void> {
 export const influxdb: Scenario = {
   id: "g",
   title: "InfluxDB stops and comes back",
-  nodeMemoryMiB: [1024, 2048],
+  nodeMemoryMiB: [1024, 4096], // the target stages a quarter of its memory at most
   headroom: {},
   tests: [
     {
