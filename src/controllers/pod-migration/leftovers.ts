@@ -88,7 +88,8 @@ async function take({ deps, id, move }: Sweep, { do: step, record }: LeftoverSte
   if (step === "cleanup-target") await deps.driver.cleanup(node, "target", id);
   if (step === "cleanup-source") await deps.driver.cleanup(node, "source", id);
   if (step === "resume") await resume(deps, id, record, move);
-  return step === "end-source" ? endSource(deps, id, record, move) : true;
+  if (step === "end-source") await endSource(deps, id, record, move);
+  return true;
 }
 
 /** The bar against a cold start goes with the record: so only when no kubelet can know the pod as one to be started. */
@@ -107,15 +108,11 @@ async function resume(deps: SweepDependencies, id: MoveId, record: FoundRecord, 
   await deps.driver.resume(record.node, id, containerOf(record, move, pod)).catch(unlessGone);
 }
 
-/** The pod first, the tasks at the next look: by then its kubelet knows that they are not to be started again. */
+/** The pod first: its kubelet ends the container's init once it has seen that. */
 async function endSource(deps: SweepDependencies, id: MoveId, record: FoundRecord, move: PodMigration | undefined) {
   const pod = await podOf(deps, record.podUID);
-  if (pod && pod.metadata.deletionTimestamp === undefined) {
-    await deletePod(deps.client, pod);
-    return false;
-  }
+  if (pod) await deletePod(deps.client, pod);
   await deps.driver.kill(record.node, id, containerOf(record, move, pod)).catch(unlessGone);
-  return true;
 }
 
 function unlessGone(error: unknown): void {

@@ -23,10 +23,6 @@ export class MemoryKube implements KubeClient {
   onChange: () => void = () => {};
   /** Called when a status with this phase has been written. */
   onStatus: (phase: string) => void = () => {};
-  /** Answers getRaw. */
-  raw: (path: string) => unknown = (path) => {
-    throw new KubeError("NotFound", path);
-  };
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -134,7 +130,7 @@ export class MemoryKube implements KubeClient {
   }
 
   async getRaw(path: string): Promise<unknown> {
-    return this.raw(path);
+    throw new KubeError("NotFound", path);
   }
 
   #found(kind: AnyKind, ref: ObjectRef): KubeObject {

@@ -30,16 +30,6 @@ export class SimulatedKubelets {
     this.#nowMs = nowMs;
   }
 
-  /** The kubelet's own pods, for `/api/v1/nodes/<node>/proxy/pods`. */
-  podsOf(node: string): { items: { metadata: { uid: string; deletionTimestamp?: string } }[] } {
-    const own = this.#kube.all(PODS).filter((pod) => pod.spec.nodeName === node);
-    const items = own.map((pod) => {
-      const uid = pod.metadata.uid ?? "";
-      return { metadata: this.#seenDeleted.has(uid) ? { uid, deletionTimestamp: "seen" } : { uid } };
-    });
-    return { items };
-  }
-
   tick(): void {
     for (const pod of this.#kube.all(PODS)) {
       if (pod.spec.nodeName === undefined) this.#schedule(pod);
@@ -102,12 +92,11 @@ export class SimulatedKubelets {
     } else if (!this.#nodes.isRegistered(node, uid)) this.#nodes.coldStart(uid);
   }
 
-  /** Tasks that are frozen can't be ended by a kubelet: it waits for them. */
+  /** A SIGKILL ends frozen tasks, too. */
   #end(pod: Pod, uid: string): void {
     this.#seenDeleted.add(uid);
     const copy = this.#nodes.copy(uid);
-    if (copy === "frozen") return;
-    if (copy === "running" || copy === "held") this.#nodes.set(uid, "dead");
+    if (copy !== undefined && copy !== "dead") this.#nodes.set(uid, "dead");
     this.#kube.finishDeletion(PODS, pod.metadata);
   }
 

@@ -196,7 +196,11 @@ export class SimulatedNodes implements CheckpointDriver {
   }
 
   async kill(node: string, move: MoveId, source: SourceContainer): Promise<void> {
-    await this.#step(node, "source", "kill", move, source.podUID, () => this.set(source.podUID, "dead"));
+    await this.#step(node, "source", "kill", move, source.podUID, () => {
+      // Init is the kubelet's to end.
+      if (this.copy(source.podUID) === "dead") return;
+      throw new AgentError("WrongState", "the source waits for its kubelet", { retryable: true });
+    });
   }
 
   async cleanup(node: string, role: "source" | "target", move: MoveId): Promise<void> {

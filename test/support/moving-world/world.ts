@@ -62,7 +62,6 @@ export class World {
     const made = await this.kube.create(PODS, pod);
     this.#sourceUID = made.metadata.uid ?? "";
     this.nodes.set(this.#sourceUID, "running");
-    this.kube.raw = (path) => this.kubelets.podsOf(path.split("/")[4] ?? "");
     this.kube.onChange = () => this.controllers.syncReplicaSets();
     const migration: PodMigration = {
       apiVersion: API_VERSION,
