@@ -69,10 +69,14 @@ export function upperDirectoryOf(
   rootfs: string,
   mountinfo = readFileSync("/proc/1/mountinfo", "utf8"),
 ): string | undefined {
-  const line = mountinfo.split("\n").find((entry) => unescapeMount(entry.split(" ")[4] ?? "") === rootfs);
-  const options = line?.split(" - ")[1]?.split(" ")[2];
-  const upper = options?.split(",").find((option) => option.startsWith("upperdir="));
+  const upper = overlayOptionsOf(rootfs, mountinfo)?.find((option) => option.startsWith("upperdir="));
   return upper === undefined ? undefined : unescapeMount(upper.slice("upperdir=".length));
+}
+
+/** The options of what is mounted at `rootfs`; undefined when nothing is. */
+export function overlayOptionsOf(rootfs: string, mountinfo: string): string[] | undefined {
+  const line = mountinfo.split("\n").find((entry) => unescapeMount(entry.split(" ")[4] ?? "") === rootfs);
+  return line?.split(" - ")[1]?.split(" ")[2]?.split(",");
 }
 
 /** mountinfo writes space, tab, newline and backslash as three octal digits. */

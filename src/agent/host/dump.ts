@@ -12,7 +12,7 @@ import { type Container, emptyDirsOf, RUNC_ROOT, runningContainer, upperDirector
 import { errorsIn } from "./criu-log.ts";
 import { pagesWritten } from "./criu-stats.ts";
 import { outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
-import { sendFailed, sendFiles } from "./file-sending.ts";
+import { type ContainerFiles, sendFailed, sendFiles } from "./file-sending.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { bundleImages } from "./image-bundle.ts";
@@ -40,13 +40,14 @@ export async function dump(
   const done = readIfThere(host.path(move.dumped));
   if (done !== undefined) return dumpedSchema.parse(JSON.parse(done));
   const container = runningContainer(host, command.source.containerID);
+  const files = filesOf(container, command.emptyDirs); // what cannot be sent is found out before the freeze
   const timings: Record<string, number> = {};
   const frozenAtMs = wasStarted(host, programOf(command))
     ? frozenBefore(host, command)
     : await freezeAndStart(host, command, container, peer, timings, signal);
   const { result, close } = frozenAtMs;
   try {
-    const finished = finish(host, command, container, peer, signal, limits, { frozenAtMs: result, timings });
+    const finished = finish(host, command, container, peer, signal, limits, { frozenAtMs: result, timings, files });
     return await Promise.race([finished, givenUp(signal)]);
   } finally {
     close();
@@ -163,9 +164,9 @@ async function finish(
   peer: Peer,
   signal: AbortSignal,
   limits: DumpLimits,
-  so: { frozenAtMs: number; timings: Record<string, number> },
+  so: { frozenAtMs: number; timings: Record<string, number>; files: ContainerFiles },
 ): Promise<Dumped> {
-  const { frozenAtMs, timings } = so;
+  const { frozenAtMs, timings, files } = so;
   const startedAt = Date.now();
   const since = (name: string) => () => {
     timings[name] = Date.now() - startedAt;
@@ -173,7 +174,7 @@ async function finish(
   const memoryBytes = memoryOf(host, container);
   const [, fileBytes] = await Promise.all([
     checkpointEnded(host, command, signal, limits).finally(since("dump")),
-    sendFiles(host, filesOf(container, command.emptyDirs), peer, signal).finally(since("files")),
+    sendFiles(host, files, peer, signal).finally(since("files")),
   ]);
   const images = bundleImages(host.path(sourceMoveOf(command.moveUID).images));
   await sendImages(peer, images, signal);
@@ -215,8 +216,12 @@ function pageBytesOf(host: Host, command: DumpCommand): number | undefined {
   return pages === undefined ? undefined : pages * PAGE_BYTES;
 }
 
-function filesOf(container: Container, wanted: readonly string[]) {
-  const upper = upperDirectoryOf(container.rootfs);
+export function filesOf(
+  container: Pick<Container, "rootfs" | "mounts">,
+  wanted: readonly string[],
+  mountinfo?: string,
+): ContainerFiles {
+  const upper = upperDirectoryOf(container.rootfs, mountinfo);
   if (!upper) throw new AgentError("DumpFailed", "the container's root file system is not an overlay");
   const all = emptyDirsOf(container.mounts);
   const emptyDirs = wanted.map((name) => {

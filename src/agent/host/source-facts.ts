@@ -7,6 +7,7 @@ import type { SourceFacts } from "../protocol.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { isMissing, readIfThere } from "./files.ts";
 import { type Host, runOnHost } from "./host.ts";
+import { mountObstacles } from "./mount-obstacles.ts";
 import { connectedSockets } from "./tcp-table.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
@@ -36,6 +37,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     obstacles: [
       ...terminalObstacle(host, container),
       ...layerObstacle(container),
+      ...mountObstacles(host, container),
       ...pids.flatMap(processObstacles),
     ].slice(0, 20),
   };
