@@ -2,16 +2,19 @@
 import { amountBytes } from "../api/quantity.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import type { NodeFinding, Outcome, PlannedMove, Reason, Refusal } from "./decision.ts";
-import type { MoveHistory } from "./eligibility/history.ts";
+import type { Departure, MoveHistory } from "./eligibility/history.ts";
 import type { Ledger } from "./ledger.ts";
 import { compareText } from "./order.ts";
 import type { Ownership } from "./ownership.ts";
+import { withinTheHour } from "./pacing/moves-per-hour.ts";
 import type { PacingLimits } from "./pacing/pacing.ts";
 import { sortTargets, type Targets } from "./placement/choose-target.ts";
 import type { FeasibilityContext } from "./placement/feasibility.ts";
 import type { Policy } from "./policy.ts";
+import type { PressureTracker } from "./pressure/confirmation.ts";
 import { relieve } from "./relieve.ts";
 import type { Gates } from "./scheduling-gate/scheduling-gate.ts";
+import type { PodSnapshot } from "./snapshot.ts";
 import type { View } from "./view.ts";
 
 /** What all policies share while they are evaluated; `ledger`, `moves` and `refusals` grow. */
@@ -19,6 +22,7 @@ export interface Shared {
   cluster: Cluster;
   ledger: Ledger;
   history: MoveHistory;
+  tracker: PressureTracker;
   gates: Gates;
   ownership: Ownership;
   viewFor(policy: Policy): View;
@@ -30,6 +34,8 @@ interface Watched {
   node: ClusterNode;
   /** Before anything is decided about it. */
   finding: NodeFinding;
+  /** Enough evaluations have seen its pressure. */
+  confirmed: boolean;
 }
 
 /** What is decided about a pressured node. */
@@ -39,7 +45,7 @@ type Verdict = Reason & { outcome: Outcome };
 export function evaluatePolicy(policy: Policy, shared: Shared, due: boolean): NodeFinding[] {
   const watched = shared.cluster.nodes
     .filter(({ snapshot }) => policy.watchesNode(snapshot))
-    .map((node) => ({ node, finding: find(policy, node, shared) }));
+    .map((node) => confirm(policy, { node, finding: find(policy, node, shared) }, shared.tracker, due));
   const pressured = watched.filter(({ finding }) => finding.pressureBytes > 0).sort(worstFirst);
   const calm = watched.filter(({ finding }) => !(finding.pressureBytes > 0));
   const verdicts = pressured.length > 0 ? decide(policy, watched, pressured, shared, due) : [];
@@ -47,6 +53,13 @@ export function evaluatePolicy(policy: Policy, shared: Shared, due: boolean): No
     ...pressured.map(({ finding }, index) => ({ ...finding, ...verdicts[index] })),
     ...calm.map(({ finding }) => finding),
   ];
+}
+
+function confirm(policy: Policy, found: Omit<Watched, "confirmed">, tracker: PressureTracker, due: boolean): Watched {
+  const { name, pressureBytes } = found.finding;
+  if (due) return { ...found, confirmed: tracker.note(policy, name, pressureBytes > 0) };
+  tracker.keep(policy, name);
+  return { ...found, confirmed: false };
 }
 
 function worstFirst(a: Watched, b: Watched): number {
@@ -66,9 +79,13 @@ function find(policy: Policy, node: ClusterNode, shared: Shared): NodeFinding {
   }
   const usedBytes = Math.min(use.usedBytes, capacityBytes);
   const freeBelowBytes = amountBytes(policy.freeBelow, capacityBytes);
+  const freeUntilBytes = Math.max(freeBelowBytes, amountBytes(policy.freeUntil ?? policy.freeBelow, capacityBytes));
   const nowMs = shared.cluster.nowMs;
   const growth = () => shared.viewFor(policy).nodeGrowth(node);
-  const pressure = policy.pressure.judge({ name, capacityBytes, usedBytes, freeBelowBytes, nowMs, growth });
+  const input = { name, capacityBytes, usedBytes, nowMs, growth };
+  const entering = policy.pressure.judge({ ...input, freeBelowBytes });
+  const short = entering.pressureBytes > 0 || shared.tracker.isRelieving(policy, name);
+  const pressure = short ? policy.pressure.judge({ ...input, freeBelowBytes: freeUntilBytes }) : entering;
   const { pressureBytes } = pressure;
   const freeBytes = capacityBytes - usedBytes;
   const looked = pressureBytes > 0 || policy.pressure.aheadMinutes > 0;
@@ -97,7 +114,7 @@ function decide(
 ): Verdict[] {
   if (!due) return pressured.map(({ finding }) => waiting(finding, NOT_DUE));
   const { cluster, moves } = shared;
-  const answer = policy.pace({ nowMs: cluster.nowMs, moves: cluster.moves, planned: moves.length });
+  const answer = withinTheHour(policy, { nowMs: cluster.nowMs, moves: cluster.moves, planned: moves.length });
   if (!answer.ok) return pressured.map(({ finding }) => waiting(finding, answer));
   const context = feasibilityContext(policy, shared, answer);
   const targets = sortTargets(
@@ -106,7 +123,14 @@ function decide(
   );
   shared.refusals.push(...targets.closed.map((closed) => ({ policy: policy.name, ...closed })));
   const allowed = moves.length + Math.min(policy.maxMovesPerEvaluation, answer.mostMoves ?? Number.POSITIVE_INFINITY);
-  return pressured.map((one) => decideNode(policy, one, { targets, context, budget: allowed - moves.length }, shared));
+  return pressured.map((one) => {
+    if (!one.confirmed) return waiting(one.finding, notConfirmed(policy));
+    return decideNode(policy, one, { targets, context, budget: allowed - moves.length }, shared);
+  });
+}
+
+function notConfirmed({ confirmation: { needed, of } }: Policy): Reason {
+  return { reason: "NotConfirmed", message: `not found short in ${needed} of the last ${of} evaluations` };
 }
 
 const NOT_DUE: Reason = { reason: "NotDue", message: "this policy is evaluated later" };
@@ -156,6 +180,18 @@ function feasibilityContext(policy: Policy, shared: Shared, { mostPerNode }: Pac
     margin: policy.margin,
     aheadMinutes: policy.pressure.aheadMinutes,
     ...(mostPerNode === undefined ? {} : { mostPerNode }),
+    justLeft: justLeft(shared, policy.noReturnSeconds),
     isGated: (node) => shared.gates.isGated(node, policy),
   };
+}
+
+function justLeft({ history, cluster }: Shared, seconds: number): (pod: PodSnapshot) => ReadonlySet<string> {
+  const isRecent = ({ atMs }: Departure) => cluster.nowMs - (atMs ?? cluster.nowMs) < seconds * 1000;
+  return (pod) =>
+    new Set(
+      history
+        .departures(pod)
+        .filter(isRecent)
+        .map(({ node }) => node),
+    );
 }

@@ -17,6 +17,7 @@ import { evaluatePolicy, type Shared } from "./evaluate-policy.ts";
 import { openLedger } from "./ledger.ts";
 import { type Ownership, ownPods } from "./ownership.ts";
 import { inOrder, type Policy } from "./policy.ts";
+import { trackPressure } from "./pressure/confirmation.ts";
 import { decideGates } from "./scheduling-gate/scheduling-gate.ts";
 import type { ClusterSnapshot } from "./snapshot.ts";
 import { viewCluster } from "./view.ts";
@@ -43,7 +44,7 @@ export function evaluate(
     refusalsLeftOut: Math.max(0, shared.refusals.length - MAX_REFUSALS),
     policies: findings.map((finding) => policyFinding(finding.policy, finding.nodes, shared.ownership)),
   };
-  return { decision, memory: { version: 1, gates: shared.gates.memory } };
+  return { decision, memory: { version: 1, gates: shared.gates.memory, ...shared.tracker.memory() } };
 }
 
 function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[]): Shared {
@@ -54,6 +55,7 @@ function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[]): Shared
     cluster,
     ledger: openLedger(cluster),
     history: moveHistory(cluster),
+    tracker: trackPressure(snapshot.memory),
     gates: decideGates(cluster, policies, viewFor),
     ownership: ownPods(cluster, policies),
     viewFor,

@@ -9,6 +9,7 @@ import type { PacingFunction } from "./pacing/pacing.ts";
 import { PACING_STRATEGIES } from "./pacing/strategies.ts";
 import type { PlacementFunction } from "./placement/placement.ts";
 import { PLACEMENT_STRATEGIES } from "./placement/strategies.ts";
+import type { Confirmation } from "./pressure/confirmation.ts";
 import type { PressureRule } from "./pressure/pressure.ts";
 import { PRESSURE_STRATEGIES } from "./pressure/strategies.ts";
 import type { SelectionFunction } from "./selection/selection.ts";
@@ -34,11 +35,16 @@ export interface Policy {
   freeBelow: Amount;
   margin: Amount;
   pressure: PressureRule;
+  confirmation: Confirmation;
+  /** What must be free before a node that is short no longer is; absent: freeBelow. */
+  freeUntil?: Amount;
   eligibility: EligibilityLimits;
   select: SelectionFunction;
   score: PlacementFunction;
+  noReturnSeconds: number;
   pace: PacingFunction;
   maxMovesPerEvaluation: number;
+  maxMovesPerHour?: number;
   gate?: GateLimits;
 }
 
@@ -57,6 +63,7 @@ function eligibilityLimits(spec: MigrationPolicySpec["eligibility"]): Eligibilit
     minMemoryBytes: admitted(parseQuantity, spec.minMemory),
     skipAboveProgress: admitted(parsePercent, spec.skipAboveProgress),
     skipBelowRemainingSeconds: admitted(parseDuration, spec.skipBelowRemaining),
+    cooldownSeconds: admitted(parseDuration, spec.cooldown),
   };
 }
 
@@ -74,11 +81,15 @@ export function toPolicy(name: string, spec: MigrationPolicySpec): Policy {
     freeBelow: admitted(parseAmount, spec.pressure.freeBelow),
     margin: admitted(parseAmount, spec.placement.margin),
     pressure: configured(PRESSURE_STRATEGIES, spec.pressure),
+    confirmation: spec.pressure.confirmation,
+    ...(spec.pressure.freeUntil !== undefined && { freeUntil: admitted(parseAmount, spec.pressure.freeUntil) }),
     eligibility: eligibilityLimits(spec.eligibility),
     select: configured(SELECTION_STRATEGIES, spec.selection),
     score: configured(PLACEMENT_STRATEGIES, spec.placement),
+    noReturnSeconds: admitted(parseDuration, spec.placement.noReturnFor),
     pace: configured(PACING_STRATEGIES, spec.pacing),
     maxMovesPerEvaluation: spec.pacing.maxMovesPerEvaluation,
+    ...(spec.pacing.maxMovesPerHour !== undefined && { maxMovesPerHour: spec.pacing.maxMovesPerHour }),
     ...(gate && {
       gate: {
         closeAbove: admitted(parsePercent, gate.closeAbove),

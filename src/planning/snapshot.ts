@@ -118,4 +118,8 @@ export interface PlanningMemory {
   version: 1;
   /** Nodes that are gated, by the policy that gated them. */
   gates: Record<string, string>;
+  /** What the last evaluations saw, the newest last: 1 for pressure, 0 for none; by `policy/node`. */
+  confirmations?: Record<string, string>;
+  /** Pressured nodes that have less free than is wanted, as `policy/node`. */
+  relieving?: string[];
 }

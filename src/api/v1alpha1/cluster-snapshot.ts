@@ -193,6 +193,10 @@ const move = z.strictObject({
 const memory = z.looseObject({
   version: z.literal(1).optional(),
   gates: labels.optional().describe("Closed scheduling gates: the policy by node."),
+  confirmations: z
+    .record(z.string(), z.string().regex(/^[01]{1,100}$/, "expected a 1 or 0 for each of the last evaluations"))
+    .optional(),
+  relieving: z.array(z.string()).optional(),
 });
 
 export const clusterSnapshotSchema = z.strictObject({

@@ -35,6 +35,21 @@ const metricsSchema = z.object({
     .describe("Samples older than this are stale: nothing is moved because of them, and their node is no target."),
 });
 
+const confirmationSchema = withRules(
+  z.object({
+    needed: z.int().min(1).max(100).default(1).describe("So many of the last evaluations must find the node short."),
+    of: z.int().min(1).max(100).default(1).describe("So many evaluations are looked at, this one included."),
+  }),
+  [
+    {
+      rule: "self.needed <= self.of",
+      message: "needed must not be more than of",
+      fieldPath: ".needed",
+      check: ({ needed, of }) => needed <= of,
+    },
+  ],
+);
+
 const pressureSchema = strategyField(
   PRESSURE_STRATEGIES,
   {
@@ -43,6 +58,12 @@ const pressureSchema = strategyField(
       .describe(
         "A node with less free memory than this is short, and must free the difference: a percentage of its capacity, or a quantity. Free is capacity minus used.",
       ),
+    freeUntil: amountSchema
+      .optional()
+      .describe(
+        "A node that is short must free up to this, and stays short until so much is free. Less than freeBelow counts as freeBelow. Absent: freeBelow.",
+      ),
+    confirmation: confirmationSchema.prefault({}).describe("How often a node must be found short before it counts."),
   },
   "Threshold",
 );
@@ -57,6 +78,9 @@ const eligibilitySchema = z.object({
   skipBelowRemaining: durationBetween("0s", "8760h")
     .default("180s")
     .describe("Pods with less than this left of their expected runtime stay."),
+  cooldown: durationBetween("0s", "168h")
+    .default("0s")
+    .describe("A pod that was moved is not moved again for so long; its successors neither."),
 });
 
 const placementSchema = strategyField(
@@ -65,6 +89,9 @@ const placementSchema = strategyField(
     margin: amountSchema
       .default("5%")
       .describe("Room that must remain free on the target beyond freeBelow, after the move."),
+    noReturnFor: durationBetween("0s", "168h")
+      .default("5m")
+      .describe("A pod does not go back so soon to a node that it was moved from."),
   },
   "MostFree",
 );
@@ -78,6 +105,14 @@ const pacingSchema = strategyField(
       .max(100)
       .default(1)
       .describe("How many moves one evaluation may start at most for this policy."),
+    maxMovesPerHour: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe(
+        "This policy starts no move while so many, everyone's, were started in the cluster within an hour, as far as they are on record (history.keep). Absent: no limit.",
+      ),
   },
   "Blocking",
 );

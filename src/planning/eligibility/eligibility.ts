@@ -12,10 +12,17 @@ export interface EligibilityLimits {
   /** Fraction of the expected runtime; strict. */
   skipAboveProgress: number;
   skipBelowRemainingSeconds: number;
+  /** After a move of its lineage that succeeded. */
+  cooldownSeconds: number;
 }
 
 /** A move written by hand is held to the same, but for what makes a move worth its while. */
-export const NO_LIMITS: EligibilityLimits = { minMemoryBytes: 0, skipAboveProgress: 1, skipBelowRemainingSeconds: 0 };
+export const NO_LIMITS: EligibilityLimits = {
+  minMemoryBytes: 0,
+  skipAboveProgress: 1,
+  skipBelowRemainingSeconds: 0,
+  cooldownSeconds: 0,
+};
 
 export interface EligibilityInput {
   pod: PodSnapshot;
@@ -86,6 +93,14 @@ const rested: Check = ({ pod, history, nowMs }) => {
   };
 };
 
+const cooledDown: Check = ({ pod, limits, history, nowMs }) => {
+  if (limits.cooldownSeconds === 0) return undefined;
+  const movedMs = history.departures(pod).map(({ atMs }) => atMs ?? nowMs);
+  const leftSeconds = limits.cooldownSeconds - (nowMs - Math.max(Number.NEGATIVE_INFINITY, ...movedMs)) / 1000;
+  if (!(leftSeconds > 0)) return undefined;
+  return { reason: "Cooldown", message: `it was just moved; not moved again for ${Math.ceil(leftSeconds)}s` };
+};
+
 /** In the order in which they are told. */
 const CHECKS: readonly Check[] = [
   protectedPod,
@@ -94,6 +109,7 @@ const CHECKS: readonly Check[] = [
   unobstructed,
   alreadyMoving,
   rested,
+  cooledDown,
   measured,
   bigEnough,
   notAlmostDone,
@@ -119,4 +135,4 @@ export function mayMoveAtAll(cluster: Cluster, pod: PodSnapshot): Reason | undef
 }
 
 const UNASKED: Judged = { ok: true, usedBytes: 0, estimated: true };
-const NO_HISTORY: MoveHistory = { isMoving: () => false, backOff: () => undefined };
+const NO_HISTORY: MoveHistory = { isMoving: () => false, backOff: () => undefined, departures: () => [] };

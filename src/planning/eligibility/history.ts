@@ -12,6 +12,14 @@ export interface MoveHistory {
   isMoving(pod: PodSnapshot): boolean;
   /** Defined while the pod must rest: how often in a row its moves failed, and for how long still. */
   backOff(pod: PodSnapshot, nowMs: number): { failures: number; leftSeconds: number } | undefined;
+  /** The nodes that its lineage was moved from. */
+  departures(pod: PodSnapshot): readonly Departure[];
+}
+
+export interface Departure {
+  node: string;
+  /** When the move ended; undefined: not on record. */
+  atMs: number | undefined;
 }
 
 /** A lineage's failures since its last success. */
@@ -36,12 +44,26 @@ function countFailures(moves: readonly MoveSnapshot[]): Map<string, Failures> {
   return failures;
 }
 
+function departuresByLineage(moves: readonly MoveSnapshot[]): Map<string, Departure[]> {
+  const departures = new Map<string, Departure[]>();
+  for (const move of moves.filter(({ phase }) => phase === "Succeeded")) {
+    const key = move.lineage ?? move.podUID;
+    if (key === undefined) continue;
+    const known = departures.get(key) ?? [];
+    known.push({ node: move.from, atMs: move.finishedAtMs });
+    departures.set(key, known);
+  }
+  return departures;
+}
+
 export function moveHistory(cluster: Cluster): MoveHistory {
   const underWay = cluster.moves.filter(isUnderWay);
   const movingUids = new Set(underWay.flatMap((move) => move.podUID ?? []));
   const movingNames = new Set(underWay.map((move) => podKey(move.namespace, move.pod)));
   const failures = countFailures(cluster.moves);
+  const departures = departuresByLineage(cluster.moves);
   return {
+    departures: (pod) => departures.get(pod.lineage) ?? [],
     isMoving: (pod) => movingUids.has(pod.uid) || movingNames.has(podKey(pod.namespace, pod.name)),
     backOff(pod, nowMs) {
       const failed = failures.get(pod.uid) ?? failures.get(pod.lineage);

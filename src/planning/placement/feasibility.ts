@@ -20,6 +20,8 @@ export interface FeasibilityContext {
   aheadMinutes?: number;
   /** Moves to a node at once; absent: any number. */
   mostPerNode?: number;
+  /** Nodes that the pod was moved from so lately that it does not go back; absent: none. */
+  justLeft?(pod: PodSnapshot): ReadonlySet<string>;
   /** The scheduling gate keeps new pods off this node. */
   isGated(node: string): boolean;
 }
@@ -125,6 +127,11 @@ const roomForCopy: PodCheck = (_pod, bytes, { node, usedBytes }, { ledger, copyB
   return { reason: "NoRoomForCopy", message: `the pod's ${both} do not fit` };
 };
 
+const notJustLeft: PodCheck = (pod, _, { node }, { justLeft }) =>
+  justLeft?.(pod).has(node.snapshot.name) === true
+    ? { reason: "JustLeft", message: "the pod was moved from this node a short while ago" }
+    : undefined;
+
 const paced: PodCheck = (_pod, _, { node }, { ledger, mostPerNode }) =>
   mostPerNode !== undefined && ledger.at(node.snapshot.name).incomingPods >= mostPerNode
     ? { reason: "MovesPerNode", message: `${mostPerNode} moves to the node are under way` }
@@ -137,6 +144,7 @@ const POD_CHECKS: readonly PodCheck[] = [
   requestsFit,
   roomToSpare,
   roomForCopy,
+  notJustLeft,
   paced,
 ];
 

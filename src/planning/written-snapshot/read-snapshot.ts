@@ -27,7 +27,8 @@ export function readSnapshot(written: WrittenSnapshot): ClusterSnapshot {
 /** `{}` remembers nothing: as if it were not there. */
 function readMemory(written: WrittenSnapshot["memory"]): PlanningMemory | undefined {
   if (written?.version === undefined) return undefined;
-  return { ...written, version: written.version, gates: written.gates ?? {} };
+  const { version, gates = {}, confirmations, relieving } = written;
+  return { version, gates, ...defined({ confirmations, relieving }) };
 }
 
 function readFigure(written: WrittenNode | WrittenPod, nowMs: number, capacityBytes: number): Figure {
