@@ -117,6 +117,17 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       },
     );
 
+    test("a restore that another create has begun is not begun again, however far that one came", async () => {
+      const directory = registered();
+      writeFileSync(move("restore.pid"), "1 c0\n");
+      const ended = start(shell, create());
+      await tell("restore");
+      expect((await ended).said).toMatch(/restored before/);
+      expect(calls()).toEqual([]);
+      expect(readFileSync(move("restore.pid"), "utf8")).toBe("1 c0\n");
+      expect(existsSync(join(directory, "claimed"))).toBe(false);
+    });
+
     test("passes on runc's exit code", async () => {
       expect(await passed(["--root", "/r", "state", "c1"], { RUNC_CODE: "3" })).toBe(3);
     });

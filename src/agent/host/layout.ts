@@ -6,6 +6,7 @@
  *       claimed/ released aborted          made by the wrapper before it restores; by release; by abort
  *   /run/headroom/target/<move UID>/       waiting/<container>{,.pid}: fifos of waiting creates; restore.{pid,exit}; lazy
  *       staging/{images,work}              a tmpfs of the move's own, 0700
+ *   /run/headroom/restored/<container>     made by the wrapper: the container's `start` has nothing to do
  *   /run/headroom/source/<move UID>/       images, work: CRIU's images other than pages
  */
 import { join } from "node:path";
@@ -47,6 +48,9 @@ export function targetMoveOf(moveUID: string) {
     work: join(staging, "work"),
   };
 }
+
+/** Left by the runtime wrapper for the `start` that follows its restore. */
+export const startMarkOf = (container: string): string => join(RUN_DIRECTORY, "restored", container);
 
 /** A move's own folder on its source. */
 export function sourceMoveOf(moveUID: string) {

@@ -10,6 +10,11 @@ function statOf(pid: number): { state: string; parent: number } | undefined {
   return { state, parent: Number(parent) };
 }
 
+/** Is it a running process with this word among its arguments? A number alone may be another process's by now. */
+export function runsWith(pid: number, argument: string): boolean {
+  return (readIfThere(`/proc/${pid}/cmdline`) ?? "").split("\0").includes(argument);
+}
+
 /** Every thread of it is stopped (T, or t under a tracer). A process that is gone counts as stopped. */
 export function isStopped(pid: number): boolean {
   const threads = threadsOf(pid);

@@ -2,7 +2,7 @@
  * The target's steps once the checkpoint is there: restore (held before the first instruction), release, abort. The restore itself
  * is the runtime wrapper's, inside containerd's `create`; the agent gets everything ready, gives the word and looks.
  */
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../agent-error.ts";
@@ -10,12 +10,12 @@ import type { Command, Released, Restored } from "../protocol.ts";
 import { killGroup, killProcess, makeMoveGroup } from "./cgroups.ts";
 import { type Container, findContainer, pidsOf } from "./containers.ts";
 import { errorsIn } from "./criu-log.ts";
-import { exitCodeOf, isAlive, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
+import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
-import { registrationOf, targetMoveOf } from "./layout.ts";
+import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
 import { pageServerOf } from "./page-server.ts";
-import { descendantsOf, isStopped } from "./processes.ts";
+import { descendantsOf, isStopped, runsWith } from "./processes.ts";
 import { markAborted, markReleased } from "./registration.ts";
 import { tellCreate, waitForCreate, waitingCreates } from "./waiting-create.ts";
 
@@ -24,6 +24,9 @@ export interface RestoreLimits {
   createMs: number;
   restoreMs: number;
 }
+
+/** A `create` that neither waits nor restores for so long has gone without its word, e.g. because its own time was up. */
+const SILENCE_MS = 2_000;
 
 type PodCommand = Command & { podUID: string };
 
@@ -83,7 +86,7 @@ export async function restore(
   const move = targetMoveOf(command.moveUID);
   const startedAt = Date.now();
   const timings: Record<string, number> = {};
-  if (!existsSync(host.path(registrationOf(command.podUID).claimed))) {
+  if (!existsSync(host.path(registrationOf(command.podUID).claimed)) && !wrapperOf(host, command.moveUID)) {
     if (!existsSync(host.path(move.imagesComplete)))
       throw new AgentError("RestoreFailed", "the checkpoint is not complete");
     await pagesArrived(host, command.moveUID, signal, limits.restoreMs);
@@ -125,10 +128,13 @@ async function restoreEnded(
 ): Promise<void> {
   const move = targetMoveOf(command.moveUID);
   const deadline = Date.now() + limits.restoreMs;
+  let heardMs = Date.now();
   for (;;) {
+    const lives = wrapperLives(host, command.moveUID);
+    if (lives === true) heardMs = Date.now();
     const code = readIfThere(host.path(move.restoreExit));
     if (code !== undefined && Number(code) === 0) return;
-    if (code !== undefined || !wrapperLives(host, command)) {
+    if (code !== undefined || lives === false || Date.now() - heardMs > SILENCE_MS) {
       const log = readIfThere(host.path(join(move.work, "restore.log")));
       throw new AgentError(
         "RestoreFailed",
@@ -142,19 +148,24 @@ async function restoreEnded(
   }
 }
 
-/** True as long as the wrapper works on the restore, or may not have begun to. */
-function wrapperLives(host: Host, command: PodCommand): boolean {
-  const text = readIfThere(host.path(targetMoveOf(command.moveUID).restorePid));
-  if (text !== undefined)
-    return isAlive(Number(text.split(" ")[0])) || existsSync(host.path(targetMoveOf(command.moveUID).restoreExit));
-  return true;
+/** Does the wrapper work on the restore, or wait for its word? Undefined: it has left no word of itself. */
+function wrapperLives(host: Host, moveUID: string): boolean | undefined {
+  const wrapper = wrapperOf(host, moveUID);
+  if (wrapper === undefined) return waitingCreates(host, moveUID).length > 0 ? true : undefined;
+  return runsWith(wrapper.pid, wrapper.container) || existsSync(host.path(targetMoveOf(moveUID).restoreExit));
+}
+
+/** The runtime wrapper that has taken the word to restore, alive or not. */
+function wrapperOf(host: Host, moveUID: string): { pid: number; container: string } | undefined {
+  const text = readIfThere(host.path(targetMoveOf(moveUID).restorePid));
+  const [pid, container] = text?.trim().split(" ") ?? [];
+  return pid && container ? { pid: Number(pid), container } : undefined;
 }
 
 /** The container that the wrapper restored, or was about to. */
 export function restoredContainer(host: Host, moveUID: string): Container | undefined {
-  const text = readIfThere(host.path(targetMoveOf(moveUID).restorePid));
-  const id = text?.trim().split(" ")[1];
-  return id ? findContainer(host, id) : undefined;
+  const wrapper = wrapperOf(host, moveUID);
+  return wrapper && findContainer(host, wrapper.container);
 }
 
 /** Resolves when every task is stopped. CRIU stops them as it ends, so this is normally so at once. */
@@ -189,12 +200,13 @@ export async function abort(host: Host, command: PodCommand): Promise<void> {
   if (command.podUID) markAborted(host, command.podUID);
   for (const container of waitingCreates(host, command.moveUID))
     tellCreate(host, command.moveUID, container, "rolled back");
-  const wrapper = Number(readIfThere(host.path(targetMoveOf(command.moveUID).restorePid))?.split(" ")[0] ?? 0);
-  if (wrapper > 0 && !existsSync(host.path(targetMoveOf(command.moveUID).restoreExit))) {
-    for (const pid of [wrapper, ...descendantsOf(wrapper)]) killProcess(pid);
+  const wrapper = wrapperOf(host, command.moveUID);
+  if (wrapper && runsWith(wrapper.pid, wrapper.container)) {
+    for (const pid of [wrapper.pid, ...descendantsOf(wrapper.pid)]) killProcess(pid);
   }
   const container = restoredContainer(host, command.moveUID);
   if (container) await killGroup(host, container.group);
+  if (wrapper) rmSync(host.path(startMarkOf(wrapper.container)), { force: true });
 }
 
 /** Resolves when the lazily restored memory is all there. Rejects (retryable) when that takes longer than `ms`. */

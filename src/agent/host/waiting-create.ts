@@ -2,10 +2,10 @@
 import { closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isAlive } from "./detached.ts";
 import { entriesOf, isMissing, readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { targetMoveOf } from "./layout.ts";
+import { runsWith } from "./processes.ts";
 
 /** Containers whose `create` waits now, the newest first. A wrapper that was killed doesn't count. */
 export function waitingCreates(host: Host, moveUID: string): string[] {
@@ -13,7 +13,7 @@ export function waitingCreates(host: Host, moveUID: string): string[] {
   const names = entriesOf(folder).filter((name) => !name.endsWith(".pid"));
   const alive = names.filter((name) => {
     const pid = readIfThere(join(folder, `${name}.pid`))?.trim();
-    return pid !== undefined && pid !== "" && isAlive(Number(pid));
+    return pid !== undefined && pid !== "" && runsWith(Number(pid), name);
   });
   return alive.sort((a, b) => statSync(join(folder, b)).mtimeMs - statSync(join(folder, a)).mtimeMs);
 }

@@ -96,6 +96,9 @@ case $answer in
   '') fail "no checkpoint arrived within $LIMIT seconds" ;;
   *) fail "the move of this pod was given up: $answer" ;;
 esac
+# Whoever rolls back marks the pod first and looks for this process then: one of the two sees the other.
+(set -C && echo "$$ $id" >"$work/restore.pid") 2>/dev/null || fail "this pod was restored before, and its move is not committed"
+[ -e "$target/aborted" ] && fail "the move of this pod was rolled back"
 mkdir "$target/claimed" 2>/dev/null || fail "this pod was restored before, and its move is not committed"
 
 lazy=
@@ -120,9 +123,6 @@ while [ "$count" -gt 0 ]; do
     set -- "$@" "$argument"
   fi
 done
-# Whoever rolls back marks the pod first and looks for this process then: one of the two sees the other.
-echo "$$ $id" >"$work/restore.pid"
-[ -e "$target/aborted" ] && fail "the move of this pod was rolled back"
 CRIU_CONFIG_FILE=$work/criu.conf
 export CRIU_CONFIG_FILE
 "$RUNC" "$@"

@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Host } from "../../../src/agent/host/host.ts";
+import { registrationOf, startMarkOf, targetMoveOf } from "../../../src/agent/host/layout.ts";
+import { abort, restore } from "../../../src/agent/host/restore.ts";
+import { waitingCreates } from "../../../src/agent/host/waiting-create.ts";
+
+const POD = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
+const MOVE = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
+const command = { moveUID: MOVE, epoch: 1, podUID: POD };
+const move = targetMoveOf(MOVE);
+
+let root: string;
+let host: Host;
+let child: ChildProcess;
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), "node-"));
+  host = { path: (path) => join(root, path), command: () => ({ file: "true", args: [] }), environment: () => ({}) };
+  child = spawn("/bin/sh", ["-c", "echo; read line", "wrapper", "c1"], { stdio: ["pipe", "pipe", "ignore"] });
+  await once(child.stdout ?? child, "data");
+});
+afterEach(async () => {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+  rmSync(root, { recursive: true, force: true });
+});
+
+function write(path: string, content: string): void {
+  mkdirSync(dirname(host.path(path)), { recursive: true });
+  writeFileSync(host.path(path), content);
+}
+
+describe("the wrapper's process", () => {
+  test("that waits counts as long as it is the wrapper of that container", () => {
+    for (const name of ["c1", "c2"]) {
+      write(join(move.waiting, name), "");
+      write(join(move.waiting, `${name}.pid`), `${child.pid}\n`);
+    }
+    expect(waitingCreates(host, MOVE)).toEqual(["c1"]);
+  });
+
+  test("is killed by an abort, and the mark for its `start` goes", async () => {
+    write(move.restorePid, `${child.pid} c1\n`);
+    write(startMarkOf("c1"), "");
+    const ended = once(child, "exit");
+    await abort(host, command);
+    expect(await ended).toEqual([null, "SIGKILL"]);
+    expect(existsSync(host.path(startMarkOf("c1")))).toBe(false);
+    expect(existsSync(host.path(registrationOf(POD).aborted))).toBe(true);
+  });
+
+  test("is not killed when its number is another process's by now", async () => {
+    write(move.restorePid, `${child.pid} c2\n`);
+    await abort(host, command);
+    child.stdin?.write("a line to end by itself\n");
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  test("that took its word and is gone without one of its own ends the restore, long before its limit", async () => {
+    write(registrationOf(POD).claimed, "");
+    const limits = { createMs: 1, restoreMs: 600_000 };
+    const ended = restore(host, command, false, new AbortController().signal, limits);
+    await expect(ended).rejects.toMatchObject({ reason: "RestoreFailed" });
+  });
+});
