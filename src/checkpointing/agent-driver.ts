@@ -113,18 +113,28 @@ export class AgentDriver implements CheckpointDriver {
   }
 
   async #step(node: string, move: MoveId, step: string, body: object, limitMs: number): Promise<unknown> {
-    return await this.#call(node, "POST", `/v1/moves/${move.moveUID}/${step}`, { ...body, ...move }, limitMs);
+    const { moveUID, epoch, signal } = move;
+    const path = `/v1/moves/${moveUID}/${step}`;
+    return await this.#call(node, "POST", path, { ...body, moveUID, epoch }, limitMs, signal);
   }
 
-  async #call(node: string, method: "GET" | "POST", path: string, body: unknown, limitMs: number): Promise<unknown> {
+  async #call(
+    node: string,
+    method: "GET" | "POST",
+    path: string,
+    body: unknown,
+    limitMs: number,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
     const deadline = performance.now() + limitMs;
     try {
       for (;;) {
         const timeoutMs = Math.ceil(Math.min(ATTEMPT_MS, Math.max(1, deadline - performance.now())));
         try {
-          return await this.#client(node).call({ method, path, body, timeoutMs });
+          return await this.#client(node).call({ method, path, body, timeoutMs, ...(signal ? { signal } : {}) });
         } catch (error) {
-          if (!isTimeout(error) || performance.now() >= deadline) throw error;
+          const givenUp = signal?.aborted === true || performance.now() >= deadline;
+          if (givenUp || !isTimeout(error)) throw error;
         }
       }
     } catch (error) {

@@ -17,6 +17,8 @@ import type {
 export interface MoveId {
   moveUID: string;
   epoch: number;
+  /** Aborted when the caller gives up or leads no more: from then on the command is not sent again. */
+  signal?: AbortSignal;
 }
 
 export interface SourceContainer {

@@ -43,7 +43,7 @@ export async function sweepLeftovers(deps: SweepDependencies, term: Term): Promi
     const move = moves.find(({ metadata }) => metadata.uid === moveUID);
     const own = records.filter((record) => record.moveUID === moveUID);
     const verdict = verdictOn(move, own, silentNodes);
-    const sweep = { deps, id: { moveUID, epoch: term.epoch }, move };
+    const sweep = { deps, id: { moveUID, epoch: term.epoch, signal: term.signal }, move };
     await takeSteps(sweep, stepsFor(verdict, own, move !== undefined));
     const late = verdict === "undone" ? pods.filter((pod) => moveOf(pod) === moveUID && neverRan(pod, own, move)) : [];
     for (const pod of late) await deletePod(deps.client, pod);

@@ -74,6 +74,8 @@ async function runThrough(
       return {};
     }
     const outcome = await takeStep({ deps, term, move, scratch });
+    // What came of a step that the term's end cut short says nothing about the move.
+    if (term.signal.aborted) return {};
     move = outcome.kind === "reread" ? await read(deps, key) : await recordOrReread(deps, move, outcome);
     if (outcome.kind === "wait") return { requeueAfterMs: outcome.afterMs };
   }

@@ -2,8 +2,8 @@
 import { type MoveRun, moveId, type RestoreAnswer, targetOf } from "./run.ts";
 
 /** May be repeated: the agent then looks whether the copy is still held. */
-export async function restoreTarget(run: MoveRun): Promise<RestoreAnswer> {
+export async function restoreTarget(run: MoveRun, givenUp: AbortSignal): Promise<RestoreAnswer> {
   const { node, podUID } = targetOf(run.move);
-  const restored = await run.deps.driver.restore(node, moveId(run), { podUID });
+  const restored = await run.deps.driver.restore(node, moveId(run, givenUp), { podUID });
   return { restored, atMs: run.deps.clock.now() };
 }

@@ -14,7 +14,13 @@ export interface Scratch {
   /** The target's answer to `receive`, and what the source is to send. */
   sending?: Sending;
   /** The restore, called while the phase Restoring is being written. */
-  restore?: Promise<RestoreAnswer>;
+  restore?: EarlyRestore;
+}
+
+export interface EarlyRestore {
+  answer: Promise<RestoreAnswer>;
+  /** Aborted when the restore is given up. */
+  abandon: AbortController;
 }
 
 export interface RestoreAnswer {
@@ -35,8 +41,11 @@ export interface MoveRun {
   readonly scratch: Scratch;
 }
 
-export function moveId(run: MoveRun): MoveId {
-  return { moveUID: run.move.metadata.uid, epoch: run.term.epoch };
+/** @param givenUp aborted when this one command is given up; any is when the leader's term ends. */
+export function moveId(run: MoveRun, givenUp?: AbortSignal): MoveId {
+  const { uid: moveUID } = run.move.metadata;
+  const { epoch, signal } = run.term;
+  return { moveUID, epoch, signal: givenUp === undefined ? signal : AbortSignal.any([signal, givenUp]) };
 }
 
 /** A status that lacks what its phase implies was written by something else: a defect, named. */

@@ -11,22 +11,26 @@ import { isMove, type MoveRun } from "./run.ts";
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * The step's answer; or the roll-back for which it is given up: what it still does on its node is ended by the roll-back.
+ * The step's answer; or the roll-back for which it is given up: it is not sent again, and what it still does on its node is ended
+ * by the roll-back.
  * @param meanwhile done at each look.
  */
 export async function watched<T>(
   run: MoveRun,
-  step: Promise<Attempt<T>>,
+  begin: (givenUp: AbortSignal) => Promise<Attempt<T>>,
   meanwhile: () => Promise<void> = async () => {},
 ): Promise<Attempt<T> | Outcome> {
   const ended = new AbortController();
-  const settled = step.finally(() => ended.abort());
+  const givenUp = new AbortController();
+  const settled = begin(givenUp.signal).finally(() => ended.abort());
   settled.catch(() => {}); // awaited below unless the step is given up
   while (true) {
     const first = await Promise.race([settled, sleep(run.deps.clock, LOOK_EVERY_MS, ended.signal)]);
     if (first !== undefined || ended.signal.aborted) return settled;
     const interrupted = await look(run, meanwhile);
-    if (interrupted) return interrupted;
+    if (!interrupted) continue;
+    givenUp.abort();
+    return interrupted;
   }
 }
 

@@ -201,7 +201,11 @@ describe("before the commit, the source goes on when", () => {
 
   it("it is cancelled during a long dump", async () => {
     const world = await World.with();
-    world.nodes.dump = () => new Promise(() => {});
+    let given: AbortSignal | undefined;
+    world.nodes.dump = (_node, { signal }) => {
+      given = signal;
+      return new Promise(() => {});
+    };
     const end = world.toTheEnd();
     for (let second = 0; second < 20 && !world.ended; second++) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -210,6 +214,8 @@ describe("before the commit, the source goes on when", () => {
     }
     await end;
     expect(world.phase).toBe("Cancelled");
+    // Else the driver would send it again, and freeze the pod of a move that has ended.
+    expect(given?.aborted).toBe(true);
     expectSourceGoesOn(world);
   });
 

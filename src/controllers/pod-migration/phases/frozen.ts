@@ -44,8 +44,8 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
   const { node, container } = sourceOf(run.move);
   const options = { ...sending, tcp: run.move.spec.tcp };
   const startedMs = run.deps.clock.now();
-  const answer = attempt(run.deps.driver.dump(node, moveId(run), container, options));
-  const result = await watched(run, answer, () => letGoInTime(run, startedMs));
+  const send = (givenUp: AbortSignal) => attempt(run.deps.driver.dump(node, moveId(run, givenUp), container, options));
+  const result = await watched(run, send, () => letGoInTime(run, startedMs));
   // The way that was opened is used up: whoever tries again opens one anew.
   delete run.scratch.sending;
   if ("kind" in result) return result;
@@ -66,9 +66,10 @@ async function letGo(run: MoveRun): Promise<void> {
 
 /** The restore is called at once; the phase is written while it runs. */
 function dumped(run: MoveRun, answer: Dumped): Outcome {
-  const restore = restoreTarget(run);
+  const abandon = new AbortController();
+  const restore = restoreTarget(run, abandon.signal);
   restore.catch(() => {}); // Restoring awaits it and deals with the failure; should that be skipped, nobody is left unheard
-  run.scratch.restore = restore;
+  run.scratch.restore = { answer: restore, abandon };
   return advance("Restoring", "Dumped", "the pages are on the target", figures(run, answer));
 }
 

@@ -23,7 +23,7 @@ const FRESH_MS = 250;
 const SILENT_MS = 250;
 
 export async function restoring(run: MoveRun): Promise<Outcome> {
-  const restored = await watched(run, attempt(heldCopy(run)));
+  const restored = await watched(run, (givenUp) => attempt(heldCopy(run, givenUp)));
   if ("kind" in restored) return restored;
   if (!restored.ok) {
     const { retryable } = restored.failure;
@@ -33,12 +33,13 @@ export async function restoring(run: MoveRun): Promise<Outcome> {
 }
 
 /** What is committed must be held now, not some time ago: writing the phase may have taken long. */
-async function heldCopy(run: MoveRun): Promise<Restored> {
+async function heldCopy(run: MoveRun, givenUp: AbortSignal): Promise<Restored> {
   const early = run.scratch.restore;
   delete run.scratch.restore;
-  const answer = await (early ?? restoreTarget(run));
+  givenUp.addEventListener("abort", () => early?.abandon.abort());
+  const answer = await (early?.answer ?? restoreTarget(run, givenUp));
   const fresh = run.deps.clock.now() - answer.atMs <= FRESH_MS;
-  return fresh ? answer.restored : (await restoreTarget(run)).restored;
+  return fresh ? answer.restored : (await restoreTarget(run, givenUp)).restored;
 }
 
 /** Both sides as they are when the copy is known to be held. */
