@@ -63,7 +63,10 @@ const pressureSchema = strategyField(
       .describe(
         "A node that is short must free up to this, and stays short until so much is free. Less than freeBelow counts as freeBelow. Absent: freeBelow.",
       ),
-    confirmation: confirmationSchema.prefault({}).describe("How often a node must be found short before it counts."),
+    // Whole, not {}: the API server holds a default against the rules before it fills in what is below it.
+    confirmation: confirmationSchema
+      .default({ needed: 1, of: 1 })
+      .describe("How often a node must be found short before it counts."),
   },
   "Threshold",
 );
