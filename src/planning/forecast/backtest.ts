@@ -83,8 +83,8 @@ function targetsOf({ seconds }: History, origins: readonly number[], lead: numbe
     const from = at(seconds, origin);
     target = Math.max(target, origin + 1);
     while (target < seconds.length && at(seconds, target) < from + lead) target++;
-    const near = lead === 0 || at(seconds, target) - from <= LATEST_TARGET * lead;
-    targets[position] = target < seconds.length && near ? target : -1;
+    const near = target < seconds.length && (lead === 0 || at(seconds, target) - from <= LATEST_TARGET * lead);
+    targets[position] = near ? target : -1;
   });
   return targets;
 }

@@ -10,6 +10,7 @@
  * could give, so losing the state never makes a bound narrower; it takes about 1/γ samples to come down to α.
  */
 import { z } from "zod";
+import { compareText } from "../order.ts";
 import type { BacktestPlan, Errors } from "./backtest.ts";
 import { at } from "./history.ts";
 import { errorsKnown, marginBytes } from "./margin.ts";
@@ -39,6 +40,20 @@ export function usableCalibration(state: unknown, key: CalibrationKey, nowMs: nu
   const { model, confidence, horizonSeconds, alpha } = parsed.data;
   const same = model === key.model && confidence === key.confidence && horizonSeconds === key.horizonSeconds;
   return same && alpha <= largestAlpha(confidence) ? parsed.data : undefined;
+}
+
+/** Those to remember: of series that are still there, the most recently calibrated up to `most`, by name. */
+export function keptCalibrations(
+  calibrations: Readonly<Record<string, Calibration>>,
+  alive: ReadonlySet<string>,
+  most: number,
+): Record<string, Calibration> {
+  const kept = Object.entries(calibrations)
+    .filter(([name]) => alive.has(name))
+    .sort(([a, one], [b, other]) => other.throughMs - one.throughMs || compareText(a, b))
+    .slice(0, most)
+    .sort(([a], [b]) => compareText(a, b));
+  return Object.fromEntries(kept);
 }
 
 function largestAlpha(confidence: number): number {

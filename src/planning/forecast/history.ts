@@ -59,7 +59,7 @@ function ascends(times: Float64Array, indices: readonly number[]): boolean {
   return true;
 }
 
-/** The element, 0 beyond the ends: every index in this folder is within them. */
+/** The element. Every index in this folder is within the ends; one that is not would be 0, and slow down every other. */
 export function at(values: Float64Array, index: number): number {
   return values[index] ?? 0;
 }

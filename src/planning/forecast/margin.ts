@@ -66,8 +66,9 @@ export function errorsKnown(plan: BacktestPlan, errors: Errors, lead: number, kn
   const values = new Float64Array(of.length);
   let [count, first, last] = [0, 0, 0];
   of.forEach((error, position) => {
+    if (Number.isNaN(error)) return;
     const target = at(plan.history.seconds, plan.targets[lead]?.[position] ?? 0);
-    if (Number.isNaN(error) || target > knownAtSeconds) return;
+    if (target > knownAtSeconds) return;
     if (count === 0) first = target;
     last = target;
     values[count++] = error;

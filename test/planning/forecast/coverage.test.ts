@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { calibrationSchema, usableCalibration } from "../../../src/planning/forecast/calibration.ts";
+import { calibrationSchema, keptCalibrations, usableCalibration } from "../../../src/planning/forecast/calibration.ts";
 import { forecastSeries } from "../../../src/planning/forecast/forecast.ts";
 import { MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
 import { coverageOf } from "./coverage.ts";
@@ -93,6 +93,14 @@ describe("calibration", () => {
     ["something else altogether", "α"],
   ])("of %s is not used", (_, state) => {
     expect(usableCalibration(state, key, nowMs)).toBeUndefined();
+  });
+
+  it("is kept for what is still there, the newest first, up to a bound", () => {
+    const of = (throughMs: number) => ({ ...key, alpha: 0.05, throughMs });
+    const states = { z: of(3), gone: of(9), b: of(1), a: of(1), c: of(2) };
+    const alive = new Set(["a", "b", "c", "z"]);
+    expect(Object.keys(keptCalibrations(states, alive, 3))).toEqual(["a", "c", "z"]);
+    expect(keptCalibrations(states, new Set(), 3)).toEqual({});
   });
 
   it("survives being written down, and stays small", () => {
