@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { kubectl } from "../cluster/cluster.ts";
 import { attempt } from "../cluster/command.ts";
 import { assert, type Context, type Scenario } from "../harness/scenario.ts";
 
@@ -42,10 +43,17 @@ async function keptByRealServer({ cluster, note }: Context): Promise<void> {
   }
 }
 
+async function takesDefinitions({ cluster }: Context): Promise<void> {
+  await kubectl(cluster, ["apply", "--server-side", "--dry-run=server", "-f", join(REPOSITORY, "crds")]);
+}
+
 export const contract: Scenario = {
   id: "contract",
   title: "the API contract that the sandbox is held to",
   nodeMemoryMiB: [],
   headroom: false,
-  tests: [{ name: "the real API server keeps it, too", run: keptByRealServer }],
+  tests: [
+    { name: "the real API server takes the CRDs: structure, defaults, rules and their cost", run: takesDefinitions },
+    { name: "the real API server keeps it, too", run: keptByRealServer },
+  ],
 };
