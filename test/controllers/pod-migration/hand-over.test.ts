@@ -108,7 +108,6 @@ describe("the next step of a hand-over", () => {
 });
 
 describe("a surplus pod", () => {
-  const sinceMs = Date.parse("2026-01-01T00:01:00Z");
   const named = (uid: string, created: string, part: Parameters<typeof pod>[0] = {}) => {
     const made = pod(part);
     Object.assign(made.metadata, { uid, creationTimestamp: created });
@@ -116,11 +115,12 @@ describe("a surplus pod", () => {
   };
   const keep = named("copy", "2026-01-01T00:00:30Z");
   const old = named("old", "2026-01-01T00:00:00Z");
-  const replacement = named("new", "2026-01-01T00:01:01Z");
+  // Made before the commit, when the frozen source was evicted.
+  const replacement = named("new", "2026-01-01T00:00:31Z");
   const surplus = (owned: Pod[], desired: number, leaving?: Pod) =>
-    surplusAmong(owned, desired, { keep, leaving, sinceMs }).map(({ metadata }) => metadata.uid);
+    surplusAmong(owned, desired, { keep, leaving }).map(({ metadata }) => metadata.uid);
 
-  it("is the one made since the commit, beyond what its owner wants", () => {
+  it("is the one made since the copy, beyond what its owner wants", () => {
     expect(surplus([keep, replacement], 1)).toEqual(["new"]);
     expect(surplus([keep, old, replacement], 2)).toEqual(["new"]);
   });
@@ -129,7 +129,7 @@ describe("a surplus pod", () => {
     expect(surplus([keep, replacement], 2)).toEqual([]);
   });
 
-  it("is never the copy, nor a pod from before the commit", () => {
+  it("is never the copy, nor a pod older than it", () => {
     expect(surplus([keep, old], 1)).toEqual([]);
     expect(surplus([keep], 0)).toEqual([]);
   });

@@ -459,6 +459,35 @@ describe("a Deployment's pod whose copy takes 10 s to be ready", () => {
   });
 });
 
+describe("a Deployment's source that dies frozen while its copy is not ready yet", () => {
+  it("is let go at once, before its kubelet starts it cold", async () => {
+    const world = await World.with("ReplicaSet");
+    world.kubelets.options.readyDelayMs = 60_000;
+    let killedAt = 0;
+    world.beforeRun = (run) => {
+      if (world.phase !== "Committed" || world.copyOfTarget !== "running" || killedAt > 0) return;
+      killedAt = run;
+      changeContainer(world, { state: { terminated: { exitCode: 137 } } });
+    };
+    let deletedAt = 0;
+    const remove = world.kube.delete.bind(world.kube);
+    let run = 0;
+    const before = world.beforeRun;
+    world.beforeRun = (at) => {
+      run = at;
+      return before(at);
+    };
+    world.kube.delete = async (kind, ref, options) => {
+      if (ref.name === "counter") deletedAt ||= run;
+      return remove(kind, ref, options);
+    };
+    await world.toTheEnd();
+    expect(killedAt).toBeGreaterThan(0);
+    expect(deletedAt).toBe(killedAt);
+    expect(world.nodes.accidents).toEqual([]);
+  });
+});
+
 describe("a PodMigration torn out of the API", () => {
   it.each(["Preparing", "Frozen", "Restoring"])("in %s is undone by the sweep", async (phase) => {
     const world = await World.with();

@@ -1,8 +1,9 @@
 /** Carries the hand-over out, step by step as ./plan.ts says. */
 import { LINEAGE_LABEL, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
+import { isPinned } from "../preflight/pod-facts.ts";
 import { livenessForgivesMs } from "../preflight/probes.ts";
-import type { MoveRun } from "../run.ts";
+import { type MoveRun, sourceOf } from "../run.ts";
 import { enteredAtMs } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
@@ -40,7 +41,9 @@ function ownerOf(run: MoveRun) {
   return { ownerKind: owner?.kind, ownerUID: owner?.uid };
 }
 
+/** Also when the frozen container has died already: its kubelet is about to start it cold beside the copy. */
 function isPressed(run: MoveRun, source: Pod | undefined): boolean {
+  if (source && !isPinned(source, sourceOf(run.move).container.containerID)) return true;
   const frozenMs = enteredAtMs(run.move.status, "Frozen");
   const forgivenMs = source === undefined ? undefined : livenessForgivesMs(source);
   if (frozenMs === undefined || forgivenMs === undefined) return false;

@@ -6,7 +6,6 @@ import { GROUP } from "../../../api/v1alpha1/group.ts";
 import { JOBS, PODS, type Pod, REPLICA_SETS } from "../../../kube/resources.ts";
 import { deletePod } from "../pods.ts";
 import type { MoveRun } from "../run.ts";
-import { enteredAtMs } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
 
@@ -15,14 +14,13 @@ const SURPLUS_LABEL = `${GROUP}/surplus-of-move`;
 
 export async function removeSurplus(run: MoveRun, pods: MovePods): Promise<void> {
   const { owner } = run.move.status;
-  const sinceMs = enteredAtMs(run.move.status, "Committed");
-  if (owner === undefined || sinceMs === undefined || pods.target === undefined) return;
+  if (owner === undefined || pods.target === undefined) return;
   const { namespace } = run.move.metadata;
   const [desired, { items }] = await Promise.all([desiredPods(run), run.deps.client.list(PODS, { namespace })]);
   for (const pod of items.filter((item) => isTaken(run, item))) await deletePod(run.deps.client, pod);
   if (desired === undefined) return;
   const owned = items.filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid));
-  const surplus = surplusAmong(owned, desired, { keep: pods.target, leaving: pods.source, sinceMs });
+  const surplus = surplusAmong(owned, desired, { keep: pods.target, leaving: pods.source });
   for (const pod of surplus) {
     const words = `pod ${pod.metadata.name} was made by its ${owner.kind} while ${pods.target.metadata.name} was being handed over, and is removed`;
     run.deps.events.record(run.move, "Warning", "ReplacementRemoved", words);
@@ -64,16 +62,19 @@ async function desiredPods(run: MoveRun): Promise<number | undefined> {
   return replicaSet === undefined ? undefined : (replicaSet.spec?.replicas ?? 1);
 }
 
-/** The youngest pods beyond what is wanted, made since the commit; never the target. Pure. */
+/**
+ * The youngest pods beyond what is wanted that are not older than the copy: a source that is evicted while it is frozen is replaced
+ * before the commit. Both times are the API server's. Never the target. Pure.
+ */
 export function surplusAmong(
   owned: Pod[],
   desired: number,
-  { keep, leaving, sinceMs }: { keep: Pod; leaving: Pod | undefined; sinceMs: number },
+  { keep, leaving }: { keep: Pod; leaving: Pod | undefined },
 ): Pod[] {
   const active = owned.filter((pod) => isActive(pod) && pod.metadata.uid !== leaving?.metadata.uid);
   const excess = Math.max(0, active.length - desired);
   return active
-    .filter((pod) => pod.metadata.uid !== keep.metadata.uid && createdMs(pod) >= wholeSecond(sinceMs))
+    .filter((pod) => pod.metadata.uid !== keep.metadata.uid && createdMs(pod) >= createdMs(keep))
     .sort((a, b) => createdMs(b) - createdMs(a))
     .slice(0, excess);
 }
@@ -85,9 +86,4 @@ function isActive(pod: Pod): boolean {
 
 function createdMs(pod: Pod): number {
   return Date.parse(String(pod.metadata.creationTimestamp));
-}
-
-/** Creation times have no fractions. */
-function wholeSecond(milliseconds: number): number {
-  return Math.floor(milliseconds / 1000) * 1000;
 }
