@@ -156,6 +156,14 @@ const volumes: Check = (pod) => {
   return { reason: reason ?? "UnsupportedVolume", message: `its volume ${found.name} is of kind ${kind}` };
 };
 
+/** On the node such a mount is a folder inside the volume, of which only that part would be seen. */
+const subPath: Check = (pod) => {
+  const emptyDirs = new Set((pod.spec.volumes ?? []).filter(({ emptyDir }) => emptyDir).map(({ name }) => name));
+  const mounts = pod.spec.containers.flatMap(({ volumeMounts = [] }) => volumeMounts);
+  const found = mounts.find((mount) => emptyDirs.has(mount.name) && (mount.subPath || mount.subPathExpr));
+  return obstacleIf(found !== undefined, "SubPath", `it mounts a part (subPath) of its emptyDir ${found?.name}`);
+};
+
 const terminating: Check = (pod) =>
   obstacleIf(pod.metadata.deletionTimestamp !== undefined, "PodTerminating", "it is being deleted");
 
@@ -196,6 +204,7 @@ const CHECKS: readonly Check[] = [
   devices,
   hugePages,
   volumes,
+  subPath,
   targetOfMove,
   terminating,
   running,

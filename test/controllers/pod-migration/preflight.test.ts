@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { emptyDirsOf } from "../../../src/controllers/pod-migration/preflight/pod-facts.ts";
 import { livenessForgivesMs, swapDelayMs } from "../../../src/controllers/pod-migration/preflight/probes.ts";
 import { KubeError } from "../../../src/kube/client.ts";
 import { PODS, type Pod } from "../../../src/kube/resources.ts";
@@ -111,6 +112,20 @@ describe("preflight", () => {
     expect(world.moveNamed("second")?.status).toMatchObject({ phase: "Failed", reason: "AlreadyMoving" });
     await world.toTheEnd();
     expect(world.phase).toBe("Succeeded");
+  });
+});
+
+describe("the emptyDirs that travel", () => {
+  it("are those that the container mounts, not those of a completed init container", () => {
+    const pod = sourcePod();
+    pod.spec.volumes = [
+      { name: "used", emptyDir: {} },
+      { name: "init", emptyDir: {} },
+      { name: "settings", configMap: { name: "settings" } },
+    ];
+    const volumeMounts = ["used", "settings"].map((name) => ({ name, mountPath: `/${name}` }));
+    pod.spec.containers = pod.spec.containers.map((container) => ({ ...container, volumeMounts }));
+    expect(emptyDirsOf(pod)).toEqual(["used"]);
   });
 });
 

@@ -59,6 +59,16 @@ const REFUSED: [what: string, reason: string, part: { metadata?: object; spec?: 
   ["with a generic ephemeral volume", "PersistentVolume", volume({ ephemeral: {} })],
   ["with a hostPath", "HostPath", volume({ hostPath: { path: "/" } })],
   ["with an NFS volume", "UnsupportedVolume", volume({ nfs: { server: "s", path: "/" } })],
+  [
+    "with a part of an emptyDir",
+    "SubPath",
+    {
+      spec: {
+        volumes: [{ name: "v", emptyDir: {} }],
+        containers: [{ name: "counter", volumeMounts: [{ name: "v", mountPath: "/v", subPath: "a" }] }],
+      },
+    },
+  ],
   ["that is a move's target", "MoveTarget", { metadata: { labels: { "headroom.dev/move-uid": "1" } } }],
   ["that is being deleted", "PodTerminating", { metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } }],
   ["that is pending", "PodNotRunning", { status: { phase: "Pending" } }],

@@ -23,6 +23,9 @@ export function bareId(containerID: string): string {
   return containerID.replace(/^[a-z-]+:\/\//, "");
 }
 
+/** Those that the container mounts: one that only a completed init container used holds nothing that is missed. */
 export function emptyDirsOf(pod: Pod): string[] {
-  return (pod.spec.volumes ?? []).filter((volume) => volume.emptyDir !== undefined).map((volume) => volume.name);
+  const mounted = new Set(pod.spec.containers.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name)));
+  const volumes = (pod.spec.volumes ?? []).filter(({ emptyDir, name }) => emptyDir !== undefined && mounted.has(name));
+  return volumes.map((volume) => volume.name);
 }
