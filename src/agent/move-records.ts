@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -33,10 +34,15 @@ export interface MoveRecords {
   /** Durable when it returns. */
   save(record: StoredRecord): void;
   remove(moveUID: string, role: Role): void;
+  /** Of any move, removed ones too; 0 before the first. */
+  highestEpoch(): number;
+  /** Durable when it returns. A lower one than before is forgotten. */
+  noteEpoch(epoch: number): void;
 }
 
 export class MemoryMoveRecords implements MoveRecords {
   readonly #records = new Map<string, StoredRecord>();
+  #epoch = 0;
 
   list(): StoredRecord[] {
     return [...this.#records.values()];
@@ -50,7 +56,21 @@ export class MemoryMoveRecords implements MoveRecords {
   remove(moveUID: string, role: Role): void {
     this.#records.delete(`${moveUID}.${role}`);
   }
+  highestEpoch(): number {
+    return Math.max(this.#epoch, ...this.list().map((record) => record.epoch));
+  }
+  noteEpoch(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch);
+  }
 }
+
+/** Outlives the moves' own files. */
+const EPOCH_FILE = "epoch";
+/**
+ * A former leader repeats a command for ten minutes at most. An older file is not believed when the agent starts: a Lease that
+ * was made anew counts from zero, and its leader must not be refused for good.
+ */
+const EPOCH_HOLDS_MS = 900_000;
 
 /**
  * One JSON file per move and role, replaced atomically. A damaged file is left where it is and reported to `onDamaged`:
@@ -59,6 +79,7 @@ export class MemoryMoveRecords implements MoveRecords {
 export class FileMoveRecords implements MoveRecords {
   readonly #directory: string;
   readonly #memory = new MemoryMoveRecords();
+  #epochOnDisk = 0;
 
   constructor(directory: string, onDamaged: (file: string, error: unknown) => void) {
     this.#directory = directory;
@@ -70,6 +91,7 @@ export class FileMoveRecords implements MoveRecords {
         onDamaged(join(directory, name), error);
       }
     }
+    this.#readEpoch(onDamaged);
   }
 
   list(): StoredRecord[] {
@@ -85,6 +107,28 @@ export class FileMoveRecords implements MoveRecords {
   remove(moveUID: string, role: Role): void {
     rmSync(this.#path(moveUID, role), { force: true });
     this.#memory.remove(moveUID, role);
+  }
+  highestEpoch(): number {
+    return this.#memory.highestEpoch();
+  }
+  noteEpoch(epoch: number): void {
+    if (epoch <= this.#epochOnDisk) return;
+    writeDurably(join(this.#directory, EPOCH_FILE), `${epoch}\n`);
+    this.#epochOnDisk = epoch;
+    this.#memory.noteEpoch(epoch);
+  }
+
+  #readEpoch(onDamaged: (file: string, error: unknown) => void): void {
+    const file = join(this.#directory, EPOCH_FILE);
+    const written = statSync(file, { throwIfNoEntry: false });
+    if (!written || Date.now() - written.mtimeMs > EPOCH_HOLDS_MS) return;
+    const epoch = z.string().regex(/^\d+$/).safeParse(readFileSync(file, "utf8").trim());
+    if (!epoch.success) {
+      onDamaged(file, epoch.error);
+      return;
+    }
+    this.#epochOnDisk = Number(epoch.data);
+    this.#memory.noteEpoch(this.#epochOnDisk);
   }
 
   #path(moveUID: string, role: Role): string {

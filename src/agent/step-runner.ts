@@ -30,12 +30,9 @@ interface Running {
 export class StepRunner {
   readonly #records: MoveRecords;
   readonly #running = new Map<string, Running>();
-  /** Of any move, cleaned up ones too: a former leader's late dump must not freeze a pod that nobody would resume. */
-  #highestEpoch: number;
 
   constructor(records: MoveRecords) {
     this.#records = records;
-    this.#highestEpoch = Math.max(0, ...records.list().map((record) => record.epoch));
   }
 
   /** The step's answer. Rejects with an AgentError. */
@@ -57,11 +54,13 @@ export class StepRunner {
   /** Checks the record and raises its epoch, so that the former leader is shut out at once. */
   #admit(request: StepRequest): void {
     const record = this.#records.get(request.moveUID, request.role);
-    if (request.epoch < this.#highestEpoch) {
-      const message = `epoch ${request.epoch} is older than ${this.#highestEpoch}: another controller leads now`;
+    // Of any move, cleaned up ones too: a former leader's late dump must not freeze a pod that nobody would resume.
+    const highest = this.#records.highestEpoch();
+    if (request.epoch < highest) {
+      const message = `epoch ${request.epoch} is older than ${highest}: another controller leads now`;
       throw new AgentError("StaleEpoch", message);
     }
-    this.#highestEpoch = request.epoch;
+    this.#records.noteEpoch(request.epoch);
     const admission = admit(record, request.role, request.step, request.epoch);
     if (record && request.epoch > record.epoch) this.#records.save({ ...record, epoch: request.epoch });
     if (!admission.ok) throw new AgentError(admission.reason, admission.message);

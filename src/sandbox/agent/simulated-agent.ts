@@ -113,6 +113,15 @@ class MortalRecords implements MoveRecords {
     this.#disk.save(record);
   }
 
+  highestEpoch(): number {
+    return this.#disk.highestEpoch();
+  }
+
+  noteEpoch(epoch: number): void {
+    this.#killed.throwIfAborted();
+    this.#disk.noteEpoch(epoch);
+  }
+
   remove(moveUID: string, role: Role): void {
     this.#killed.throwIfAborted();
     this.#disk.remove(moveUID, role);
