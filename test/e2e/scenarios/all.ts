@@ -12,6 +12,7 @@ import { uninstall } from "./h-uninstall.ts";
 import { stockKernel } from "./i-stock-kernel.ts";
 import { moves } from "./moves.ts";
 import { smoke } from "./smoke.ts";
+import { speed } from "./speed.ts";
 
 export const scenarios: readonly Scenario[] = [
   smoke,
@@ -27,4 +28,5 @@ export const scenarios: readonly Scenario[] = [
   influxdb,
   uninstall,
   stockKernel,
+  speed,
 ];
