@@ -142,7 +142,7 @@ export class HostRuntime implements NodeRuntime {
   async cleanupTarget(command: Command & { podUID: string }): Promise<void> {
     const { moveUID, podUID } = command;
     this.#unlisten(moveUID);
-    await memoryComplete(this.#host, moveUID, this.#options.restore.restoreMs);
+    await memoryComplete(this.#host, moveUID, this.#options.restore.restoreMs, this.#options.warn);
     await endMoveGroup(this.#host, moveUID);
     await removeStaging(this.#host, moveUID);
     if (podUID === "") return;

@@ -209,11 +209,22 @@ export async function abort(host: Host, command: PodCommand): Promise<void> {
   if (wrapper) rmSync(host.path(startMarkOf(wrapper.container)), { force: true });
 }
 
-/** Resolves when the lazily restored memory is all there. Rejects (retryable) when that takes longer than `ms`. */
-export async function memoryComplete(host: Host, moveUID: string, ms: number): Promise<void> {
+/**
+ * Resolves when the lazily restored memory is all there, or the container with it is dead: memory that never came would read as
+ * zeros. Rejects (retryable) when that takes longer than `ms`.
+ */
+export async function memoryComplete(
+  host: Host,
+  moveUID: string,
+  ms: number,
+  warn: (message: string) => void,
+): Promise<void> {
   if (!wasStarted(host, lazyPagesOf(moveUID))) return;
-  if (exitCodeOf(host, lazyPagesOf(moveUID)) !== undefined) return;
-  await waitForExit(host, lazyPagesOf(moveUID), { ms }).catch((cause: unknown) => {
+  const code = await waitForExit(host, lazyPagesOf(moveUID), { ms }).catch((cause: unknown) => {
     throw new AgentError("WrongState", "the restored memory is still being filled", { retryable: true, cause });
   });
+  const container = code === 0 ? undefined : restoredContainer(host, moveUID);
+  if (!container || pidsOf(host, container).length === 0) return;
+  warn(`move ${moveUID}: criu lazy-pages ended with ${code}; container ${container.id} lacks memory and is killed`);
+  await killGroup(host, container.group);
 }

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Host } from "../../../src/agent/host/host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "../../../src/agent/host/layout.ts";
-import { abort, restore } from "../../../src/agent/host/restore.ts";
+import { abort, memoryComplete, restore } from "../../../src/agent/host/restore.ts";
 import { waitingCreates } from "../../../src/agent/host/waiting-create.ts";
 
 const POD = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
@@ -68,5 +68,37 @@ describe("the wrapper's process", () => {
     const limits = { createMs: 1, restoreMs: 600_000 };
     const ended = restore(host, command, false, new AbortController().signal, limits);
     await expect(ended).rejects.toMatchObject({ reason: "RestoreFailed" });
+  });
+});
+
+describe("memory that is filled while the container runs", () => {
+  const GROUP = "/sys/fs/cgroup/devices/pod/c1";
+
+  /** A restored container of one process, and what served its memory ended with this code. */
+  function served(code: number): void {
+    const paths = { freezer: GROUP, devices: GROUP, memory: GROUP };
+    const state = { init_process_pid: child.pid, cgroup_paths: paths, config: { rootfs: "/r", mounts: [] } };
+    write("/run/containerd/runc/k8s.io/c1/state.json", JSON.stringify(state));
+    write(`${GROUP}/cgroup.procs`, `${child.pid}\n`);
+    write(move.restorePid, "1 c1\n");
+    write(join(move.directory, "lazy-pages.pid"), "1");
+    write(join(move.directory, "lazy-pages.exit"), String(code));
+    child.once("exit", () => write(`${GROUP}/cgroup.procs`, ""));
+  }
+
+  test("and did not all come is not left to read as zeros", async () => {
+    served(137);
+    const said: string[] = [];
+    const ended = once(child, "exit");
+    await memoryComplete(host, MOVE, 1_000, (message) => said.push(message));
+    expect(await ended).toEqual([null, "SIGKILL"]);
+    expect(said.join()).toMatch(/ended with 137; container c1/);
+  });
+
+  test("and has all come is left alone", async () => {
+    served(0);
+    await memoryComplete(host, MOVE, 1_000, () => expect.unreachable());
+    child.stdin?.write("a line to end by itself\n");
+    expect(await once(child, "exit")).toEqual([0, null]);
   });
 });
