@@ -28,7 +28,7 @@ import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { unbundleImages } from "./image-bundle.ts";
 import { sourceMoveOf, targetMoveOf } from "./layout.ts";
-import { listenForPages, type PageListener, pageServerOf } from "./page-server.ts";
+import { forgetFailedPageServer, listenForPages, type PageListener, pageServerOf } from "./page-server.ts";
 import { isReleased, markAborted, podsOnNode, register, sweepAborted, unregister } from "./registration.ts";
 import {
   abort,
@@ -205,6 +205,7 @@ export class HostRuntime implements NodeRuntime {
   async #listen(moveUID: string, wanted: z.infer<typeof receivingSchema>): Promise<number> {
     const file = this.#host.path(targetMoveOf(moveUID).receiving);
     const known = readIfThere(file);
+    if (forgetFailedPageServer(this.#host, moveUID)) this.#unlisten(moveUID);
     const taken = this.#listeners.has(moveUID) || wasStarted(this.#host, pageServerOf(moveUID));
     if (known !== undefined && taken) return receivingSchema.parse(JSON.parse(known)).port;
     const groups = makeMoveGroup(this.#host, moveUID, Math.ceil(wanted.stagingBytes) + GROUP_SLACK_BYTES);

@@ -3,9 +3,10 @@
  * source's address alone, and hands that to CRIU; from then on CRIU's process, in the move's own control group, does without the
  * agent.
  */
+import { rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { startDetached } from "./detached.ts";
+import { exitCodeOf, startDetached } from "./detached.ts";
 import type { Host } from "./host.ts";
 import { targetMoveOf } from "./layout.ts";
 
@@ -28,6 +29,13 @@ export interface PageListener {
 /** Name of the detached `criu page-server`. */
 export function pageServerOf(moveUID: string): string {
   return join(targetMoveOf(moveUID).directory, "page-server");
+}
+
+/** Makes room for a page server anew when the move's has failed, e.g. with its connection. One that has all pages is kept. */
+export function forgetFailedPageServer(host: Host, moveUID: string): boolean {
+  if ((exitCodeOf(host, pageServerOf(moveUID)) ?? 0) === 0) return false;
+  for (const ending of ["pid", "exit", "out"]) rmSync(host.path(`${pageServerOf(moveUID)}.${ending}`), { force: true });
+  return true;
 }
 
 export async function listenForPages(

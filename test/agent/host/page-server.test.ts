@@ -7,7 +7,7 @@ import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "..
 import type { Host } from "../../../src/agent/host/host.ts";
 import { targetMoveOf } from "../../../src/agent/host/layout.ts";
 import { connectPages } from "../../../src/agent/host/page-connection.ts";
-import { listenForPages, pageServerOf } from "../../../src/agent/host/page-server.ts";
+import { forgetFailedPageServer, listenForPages, pageServerOf } from "../../../src/agent/host/page-server.ts";
 
 const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 
@@ -101,6 +101,17 @@ describe("the page server", () => {
     expect(readFileSync(received(), "utf8")).toBe("pages");
     expect(outputOf(host, pageServerOf(moveUID))).toContain("--ps-socket 9");
     await expect(connectPages("127.0.0.1", port, 1_000)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  test.each([
+    ["that failed makes room for another", 1, true],
+    ["that has all pages is kept", 0, false],
+    ["that works is kept", undefined, false],
+  ])("%s", (_what, code, forgotten) => {
+    writeFileSync(host.path(`${pageServerOf(moveUID)}.pid`), `${process.pid}\n`);
+    if (code !== undefined) writeFileSync(host.path(`${pageServerOf(moveUID)}.exit`), `${code}\n`);
+    expect(forgetFailedPageServer(host, moveUID)).toBe(forgotten);
+    expect(wasStarted(host, pageServerOf(moveUID))).toBe(!forgotten);
   });
 
   test("refuses a connection from anywhere else, and goes on waiting for the source", async () => {
