@@ -93,10 +93,10 @@ describe.skipIf(!helmIsThere)("the controller", () => {
     expect(pod().containers[0]?.env?.some(({ name }) => name.startsWith("INFLUXDB"))).toBe(false);
   });
 
-  it("reaches the kubelets only as long as that is wanted", () => {
+  it("reaches the kubelets only where that is wanted", () => {
     const rules = (...values: string[]) => granted(find<Role>(render(...values), "ClusterRole", "headroom-controller"));
-    expect(rules()).toHaveProperty("nodes/proxy", "get");
-    expect(rules("rbac.nodesProxy=false")).not.toHaveProperty("nodes/proxy");
+    expect(rules()).not.toHaveProperty("nodes/proxy");
+    expect(rules("kubeletSummary.enabled=true")).toHaveProperty("nodes/proxy", "get");
   });
 
   it("may read no Secret but its own", () => {
