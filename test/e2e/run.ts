@@ -67,12 +67,18 @@ function obstacle(): string | undefined {
   return undefined;
 }
 
-/** An interrupted run leaves nothing behind. */
+/**
+ * An interrupted run leaves nothing behind. The same signal may come more than once (Ctrl-C reaches npm, too, which passes it on), and
+ * nobody may be listening any more.
+ */
 function takeDownWhenInterrupted(): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  let leaving: Promise<void> | undefined;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (leaving) return;
       say(`${signal}: taking the cluster down`);
-      down(settings, say).finally(() => process.exit(130));
+      leaving = down(settings, say).finally(() => process.exit(130));
     });
   }
 }
