@@ -1,6 +1,6 @@
 /** Containers as containerd's CRI would start them, by `ctr`: the workload, with what Headroom's wrapper reads in a bundle. */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -64,7 +64,9 @@ export async function removeContainer(id: string): Promise<void> {
 /** What the workload has appended to its file in the writable layer: 0, 1, 2, … */
 export function written(id: string): number[] {
   const file = `/run/containerd/io.containerd.runtime.v2.task/k8s.io/${id}/rootfs/data/n`;
-  return readFileSync(file, "utf8").split("\n").filter(Boolean).map(Number);
+  // A process that has just been started has not made it yet.
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  return text.split("\n").filter(Boolean).map(Number);
 }
 
 /** Pages of memory that the workload has found damaged so far, by its log; it looks at all of them in turn. */
