@@ -6,7 +6,6 @@ import { sleep } from "../../kube/clock.ts";
 import type { Json } from "../api-server/json.ts";
 import { arrayAt, stringAt, valueAt } from "../api-server/json.ts";
 import { table } from "../api-server/tables.ts";
-import type { OomKill } from "../nodes/kubelet.ts";
 import type { Freeze, Loss } from "../nodes/witness.ts";
 import { Sandbox } from "../sandbox.ts";
 import { Journal } from "./journal.ts";
@@ -32,7 +31,6 @@ export interface PrepareOptions {
 }
 
 export interface PhaseOutcome {
-  kills: OomKill[];
   losses: Loss[];
   freezes: Freeze[];
   violations: string[];
@@ -64,8 +62,8 @@ export async function runPhase(sandbox: Sandbox, options: PhaseOptions): Promise
   const end = journal.follow(sandbox.server.store);
   await show(sandbox, journal, options);
   end();
-  const { oomKills, witness } = sandbox.cluster;
-  return { kills: oomKills, losses: witness.losses, freezes: witness.freezes, violations: witness.violations };
+  const { witness } = sandbox.cluster;
+  return { losses: witness.losses, freezes: witness.freezes, violations: witness.violations };
 }
 
 async function startScene(sandbox: Sandbox, { clock, signal }: PhaseOptions): Promise<void> {

@@ -6,14 +6,14 @@ import type { PhaseOutcome } from "./phase.ts";
 export function reportLines(without: PhaseOutcome, withHeadroom: PhaseOutcome, palette: ChalkInstance): string[] {
   const rows: [string, string, string][] = [
     ["", "without", "with Headroom"],
-    ["killed for lack of memory", String(without.kills.length), String(withHeadroom.kills.length)],
+    ["killed for lack of memory", String(killed(without)), String(killed(withHeadroom))],
     ["work lost", lost(without), lost(withHeadroom)],
     ["pods moved", String(without.freezes.length), String(withHeadroom.freezes.length)],
     ["stood still for a move, in all", frozen(without), frozen(withHeadroom)],
   ];
   const saved =
     total(without.losses.map(({ workMs }) => workMs)) - total(withHeadroom.losses.map(({ workMs }) => workMs));
-  const avoided = without.kills.length - withHeadroom.kills.length;
+  const avoided = killed(without) - killed(withHeadroom);
   const lines = rows.map(([what, a, b], i) => {
     const line = `${what.padEnd(32)}${a.padStart(10)}${b.padStart(16)}`;
     return i === 0 ? palette.bold(line) : line;
@@ -22,6 +22,8 @@ export function reportLines(without: PhaseOutcome, withHeadroom: PhaseOutcome, p
   return [...lines, "", palette.bold(verdict), ...withHeadroom.violations.map((violation) => palette.red(violation))];
 }
 
+/** Whose last copy was killed. A frozen source that the kernel takes after the commit is no loss: its copy goes on. */
+const killed = ({ losses }: PhaseOutcome): number => losses.length;
 const total = (values: number[]): number => values.reduce((sum, value) => sum + value, 0);
 const lost = ({ losses }: PhaseOutcome): string => seconds(total(losses.map(({ workMs }) => workMs)));
 const frozen = ({ freezes }: PhaseOutcome): string => seconds(total(freezes.map(({ milliseconds }) => milliseconds)));
