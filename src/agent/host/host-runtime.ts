@@ -224,6 +224,9 @@ export class HostRuntime implements NodeRuntime {
   /** The images are the last to come: with them everything is there to serve the memory from. */
   async #acceptImages(moveUID: string, body: Buffer): Promise<void> {
     const move = targetMoveOf(moveUID);
+    // An upload that outlives its move must not bring the move's folder back, outside of any staging area.
+    if (!isMounted(this.#host, move.staging))
+      throw new AgentError("WrongState", "this move is no longer received here");
     mkdirSync(this.#host.path(move.images), { recursive: true });
     unbundleImages(this.#host.path(move.images), body);
     await pagesArrived(

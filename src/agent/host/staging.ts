@@ -1,6 +1,7 @@
 /** The tmpfs that a move stages its checkpoint in, and the budget that all moves of the node share. */
 import { existsSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { release } from "node:os";
 import { AgentError } from "../agent-error.ts";
 import { entriesOf, isMissing } from "./files.ts";
 import { type Host, mustRun, runOnHost } from "./host.ts";
@@ -36,10 +37,25 @@ export async function mountStaging(host: Host, moveUID: string, bytes: number, b
     if (bytes > free)
       throw new AgentError("NoRoom", `${bytes} bytes are to be staged, ${free} are free`, { retryable: true });
     mkdirSync(host.path(move.staging), { recursive: true, mode: 0o700 });
-    const options = `size=${Math.ceil(bytes)},mode=0700,nosuid,nodev,noexec`;
-    await mustRun(host, ["mount", "-t", "tmpfs", "-o", options, "headroom", move.staging]);
+    const swaps = readFileSync(host.path("/proc/swaps"), "utf8");
+    const options = [`size=${Math.ceil(bytes)},mode=0700,nosuid,nodev,noexec`, ...keptFromSwap(release(), swaps)];
+    await mustRun(host, ["mount", "-t", "tmpfs", "-o", options.join(","), "headroom", move.staging]);
   }
   for (const folder of [move.images, move.work]) mkdirSync(host.path(folder), { recursive: true, mode: 0o700 });
+}
+
+/**
+ * The mount options that keep a process's memory from being written to a disk in the clear. `swaps` is /proc/swaps: a heading, and a
+ * line for each swap area. Fails with `NoRoom` where the kernel cannot promise it (tmpfs has `noswap` since Linux 6.4) and there is swap.
+ */
+export function keptFromSwap(kernel: string, swaps: string): string[] {
+  const [major = 0, minor = 0] = kernel.split(/[.-]/).map(Number);
+  if (major > 6 || (major === 6 && minor >= 4)) return ["noswap"];
+  if (swaps.trim().split("\n").length <= 1) return [];
+  throw new AgentError(
+    "NoRoom",
+    `this node swaps, and its kernel ${kernel} cannot keep staged memory out of that: turn swap off or use Linux 6.4`,
+  );
 }
 
 /** Unmounts the staging area and removes the move's folder. */
