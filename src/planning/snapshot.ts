@@ -30,6 +30,8 @@ export interface Figure {
   /** When `usedBytes` was measured. */
   sampledAtMs: number | undefined;
   series?: Series;
+  /** What memory will be: known to the simulator's clairvoyant reference alone. A forecast is then this, without a margin. */
+  future?: Series;
   /** A newer sample than this was rejected as implausible: what is known is not the whole truth. */
   suspect?: boolean;
 }

@@ -19,16 +19,22 @@ export interface Failpoint {
   act?: "die" | "hold";
 }
 
-/** Replaces the controller by one that will stop there; `values` are what Headroom is installed with besides. */
+let armed = 0;
+
+/**
+ * Replaces the controller by one that will stop there; `values` are what Headroom is installed with besides. The number makes
+ * it a new controller even after the same failpoint: one that has struck does not strike again.
+ */
 export async function armFailpoint(
   cluster: Cluster,
   api: Api,
   failpoint: Failpoint,
   values: HelmValues,
 ): Promise<void> {
+  armed += 1;
   const extraEnv = [
     { name: "NODE_OPTIONS", value: `--import=${FAILPOINT_IN_IMAGE}` },
-    { name: "FAILPOINT", value: JSON.stringify(failpoint) },
+    { name: "FAILPOINT", value: JSON.stringify({ ...failpoint, armed }) },
   ];
   const controller = { ...(values.controller as object | undefined), extraEnv };
   await installHeadroom(cluster, api, { ...values, controller });
