@@ -1,4 +1,5 @@
 /** How fast memory grows, in bytes per minute: what the last minutes of a series show, robust against single odd samples. */
+import { medianOf } from "./forecast/order-statistics.ts";
 import type { Figure, Series } from "./snapshot.ts";
 
 /** Older samples tell of what has been, not of what comes. */
@@ -12,34 +13,38 @@ export function growthPerMinute(figure: Figure & { growthBytesPerMinute?: number
   return growth !== undefined && Number.isFinite(growth) ? growth : undefined;
 }
 
-/** The median of the slopes between all pairs of samples (Theil 1950, Sen 1968). */
+const SLOPES = new Float64Array((MAX_SAMPLES * (MAX_SAMPLES - 1)) / 2);
+const AT = new Int32Array(MAX_SAMPLES);
+
+/** The median of the slopes between all pairs of samples (Theil 1950, Sen 1968). Its scratch space is used anew each time. */
 function theilSen({ timesMs, bytes }: Series): number | undefined {
-  const at = recent(timesMs);
-  const slopes: number[] = [];
-  for (const [position, later] of at.entries()) {
-    for (const earlier of at.slice(0, position)) {
-      const minutes = ((timesMs[later] ?? 0) - (timesMs[earlier] ?? 0)) / 60_000;
-      if (minutes > 0) slopes.push(((bytes[later] ?? 0) - (bytes[earlier] ?? 0)) / minutes);
+  const samples = recent(timesMs);
+  let count = 0;
+  for (let position = 1; position < samples; position++) {
+    const later = at(AT, position);
+    const [timeMs, value] = [at(timesMs, later), at(bytes, later)];
+    for (let before = 0; before < position; before++) {
+      const earlier = at(AT, before);
+      const slope = (value - at(bytes, earlier)) / ((timeMs - at(timesMs, earlier)) / 60_000);
+      if (Number.isFinite(slope)) SLOPES[count++] = slope;
     }
   }
-  return median(slopes);
+  return count === 0 ? undefined : medianOf(SLOPES, count);
 }
 
-/** Indices, ascending. */
-function recent(timesMs: Float64Array): number[] {
+/** Samples of the last minutes, at most as many as are taken: writes their indices into {@link AT}, ascending; how many. */
+function recent(timesMs: Float64Array): number {
   const fromMs = (timesMs.at(-1) ?? 0) - WINDOW_MS;
   let first = timesMs.length;
-  while (first > 0 && (timesMs[first - 1] ?? 0) >= fromMs) first -= 1;
+  while (first > 0 && at(timesMs, first - 1) >= fromMs) first -= 1;
   const count = timesMs.length - first;
-  if (count <= MAX_SAMPLES) return Array.from({ length: count }, (_, index) => first + index);
-  const step = (count - 1) / (MAX_SAMPLES - 1);
-  return Array.from({ length: MAX_SAMPLES }, (_, index) => first + Math.round(index * step));
+  const taken = Math.min(count, MAX_SAMPLES);
+  const step = count > MAX_SAMPLES ? (count - 1) / (MAX_SAMPLES - 1) : 1;
+  for (let index = 0; index < taken; index++) AT[index] = first + Math.round(index * step);
+  return taken;
 }
 
-function median(values: number[]): number | undefined {
-  const sorted = values.sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle];
-  if (upper === undefined || sorted.length % 2 === 1) return upper;
-  return ((sorted[middle - 1] ?? upper) + upper) / 2;
+/** Every index is within the samples. */
+function at(values: Float64Array | Int32Array, index: number): number {
+  return values[index] ?? 0;
 }
