@@ -25,8 +25,8 @@ export interface EarlyRestore {
 
 export interface RestoreAnswer {
   restored: Restored;
-  /** When the copy was known to be held. */
-  atMs: number;
+  /** The copy was held at some time after this. */
+  askedAtMs: number;
 }
 
 export interface Sending {

@@ -265,6 +265,30 @@ describe("before the commit, the source goes on when", () => {
     expect(world.copyOfTarget).toBe("dead");
   });
 
+  it("the copy dies after an answer that the controller, held up, reads only later", async () => {
+    const world = await World.with();
+    const restore = world.nodes.restore.bind(world.nodes);
+    let read: () => void = () => {};
+    const heldUp = new Promise<void>((resolve) => {
+      read = resolve;
+    });
+    let targetUID = "";
+    world.nodes.restore = async (...args) => {
+      world.nodes.restore = restore;
+      targetUID = args[2].podUID;
+      const answer = await restore(...args);
+      await heldUp;
+      return answer;
+    };
+    slowToWriteRestoring(world, () => {
+      world.nodes.set(targetUID, "dead");
+      setImmediate(read);
+    });
+    await world.toTheEnd();
+    expect(world.phase).toBe("RolledBack");
+    expectSourceGoesOn(world);
+  });
+
   it("a silent agent of the source does not keep the copy from its commit", async () => {
     const world = await World.with();
     const { moves } = world.nodes;

@@ -17,7 +17,7 @@ import { type Move, type MoveRun, moveId, sourceOf } from "../run.ts";
 import { watched } from "../watched.ts";
 
 const RETRY_MS = 500;
-/** An answer older than this is asked anew before the commit: the held copy may have died since. */
+/** What was asked longer ago than this is asked anew before the commit: the held copy may have died since. */
 const FRESH_MS = 250;
 /** The source's agent is given this long to say that its container has changed. */
 const SILENT_MS = 250;
@@ -38,7 +38,7 @@ async function heldCopy(run: MoveRun, givenUp: AbortSignal): Promise<Restored> {
   delete run.scratch.restore;
   givenUp.addEventListener("abort", () => early?.abandon.abort());
   const answer = await (early?.answer ?? restoreTarget(run, givenUp));
-  const fresh = run.deps.clock.now() - answer.atMs <= FRESH_MS;
+  const fresh = run.deps.clock.now() - answer.askedAtMs <= FRESH_MS;
   return fresh ? answer.restored : (await restoreTarget(run, givenUp)).restored;
 }
 
