@@ -5,7 +5,7 @@ import { type Problem, problemsOf, unknownFields } from "../../api/problems.ts";
 import { clusterSnapshotSchema } from "../../api/v1alpha1/cluster-snapshot.ts";
 import { nameSchema } from "../../api/v1alpha1/fields.ts";
 import { API_VERSION } from "../../api/v1alpha1/group.ts";
-import { migrationPolicySpecSchema } from "../../api/v1alpha1/migration-policy.ts";
+import { type MigrationPolicySpec, migrationPolicySpecSchema } from "../../api/v1alpha1/migration-policy.ts";
 import { type Policy, toPolicy } from "../../planning/policy.ts";
 import type { ClusterSnapshot } from "../../planning/snapshot.ts";
 import { readSnapshot } from "../../planning/written-snapshot/read-snapshot.ts";
@@ -71,19 +71,31 @@ export function readPolicyTexts(sources: readonly NamedText[]): Read<Policy[]> {
 }
 
 function readPolicyText(source: NamedText): Read<Policy[]> {
+  const written = readPolicyObjects(source);
+  if (!written.ok) return written;
+  const read = written.value.map(readPolicyObject);
+  const lines = read.flatMap((one) => (one.ok ? [] : one.lines));
+  return lines.length > 0
+    ? { ok: false, lines }
+    : { ok: true, value: read.flatMap((one) => (one.ok ? [toPolicy(one.value.name, one.value.spec)] : [])) };
+}
+
+/** A policy as it was written, not read yet. */
+export interface PolicyObject {
+  /** The file, and which document of several: for messages. */
+  label: string;
+  object: unknown;
+}
+
+/** The objects of one file, at least one; what they are is not looked at. */
+export function readPolicyObjects(source: NamedText): Read<PolicyObject[]> {
   const documents = documentsOf(source);
   if (!documents.ok) return documents;
   const objects = documents.value.flatMap(itemsOf);
   if (objects.length === 0)
     return refused(source.name, [{ path: "", message: "expected at least one MigrationPolicy" }]);
-  const read = objects.map((object, index) => {
-    const name = objects.length === 1 ? source.name : `${source.name}, document ${index + 1}`;
-    return readPolicy(name, object);
-  });
-  const lines = read.flatMap((one) => (one.ok ? [] : one.lines));
-  return lines.length > 0
-    ? { ok: false, lines }
-    : { ok: true, value: read.flatMap((one) => (one.ok ? [one.value] : [])) };
+  const label = (index: number) => (objects.length === 1 ? source.name : `${source.name}, document ${index + 1}`);
+  return { ok: true, value: objects.map((object, index) => ({ label: label(index), object })) };
 }
 
 /** A list, as kubectl prints several objects, is its items. */
@@ -94,11 +106,17 @@ function itemsOf(document: unknown): unknown[] {
     : [document];
 }
 
-function readPolicy(name: string, object: unknown): Read<Policy> {
+export interface NamedSpec {
+  name: string;
+  spec: MigrationPolicySpec;
+}
+
+/** Everything that is wrong with it, or its name and its spec with all defaults. */
+export function readPolicyObject({ label, object }: PolicyObject): Read<NamedSpec> {
   const parsed = policySchema.safeParse(object);
   const spec = typeof object === "object" && object !== null && "spec" in object ? object.spec : undefined;
   const unknown = unknownFields(migrationPolicySpecSchema, spec, ["spec"]);
   const problems = [...(parsed.success ? [] : problemsOf(parsed.error)), ...unknown];
-  if (!parsed.success || problems.length > 0) return refused(name, problems);
-  return { ok: true, value: toPolicy(parsed.data.metadata.name, parsed.data.spec) };
+  if (!parsed.success || problems.length > 0) return refused(label, problems);
+  return { ok: true, value: { name: parsed.data.metadata.name, spec: parsed.data.spec } };
 }
