@@ -14,7 +14,7 @@ import type { PressureRule } from "./pressure/pressure.ts";
 import { PRESSURE_STRATEGIES } from "./pressure/strategies.ts";
 import type { SelectionFunction } from "./selection/selection.ts";
 import { SELECTION_STRATEGIES } from "./selection/strategies.ts";
-import { matchesSelector } from "./selector.ts";
+import { labelMatcher } from "./selector.ts";
 import type { NodeSnapshot, PodSnapshot } from "./snapshot.ts";
 import type { Strategy } from "./strategy.ts";
 
@@ -27,6 +27,10 @@ export interface GateLimits {
 export interface Policy {
   name: string;
   dryRun: boolean;
+  /** How often it is evaluated; who calls evaluate keeps to it. */
+  evaluationIntervalSeconds: number;
+  /** A move that has not been committed after so long is rolled back. */
+  moveTimeoutSeconds: number;
   /** The metrics source whose figures it reads. */
   source: string;
   staleAfterSeconds: number;
@@ -67,17 +71,27 @@ function eligibilityLimits(spec: MigrationPolicySpec["eligibility"]): Eligibilit
   };
 }
 
+function selectors(spec: MigrationPolicySpec): Pick<Policy, "selectsPod" | "watchesNode"> {
+  const matchesPod = labelMatcher(spec.podSelector);
+  const matchesNamespace = labelMatcher(spec.namespaceSelector);
+  const matchesNode = labelMatcher(spec.nodeLabelSelector);
+  return {
+    selectsPod: (pod) => matchesPod(pod.labels) && matchesNamespace(pod.namespaceLabels),
+    watchesNode: (node) => matchesNode(node.labels),
+  };
+}
+
 /** `spec` has been through its schema: defaults filled, everything admitted. */
 export function toPolicy(name: string, spec: MigrationPolicySpec): Policy {
   const gate = spec.schedulingGate;
   return {
     name,
     dryRun: spec.mode === "DryRun",
+    evaluationIntervalSeconds: admitted(parseDuration, spec.evaluationInterval),
+    moveTimeoutSeconds: admitted(parseDuration, spec.migration.timeout),
     source: spec.metrics.source,
     staleAfterSeconds: admitted(parseDuration, spec.metrics.staleAfter),
-    selectsPod: (pod) =>
-      matchesSelector(spec.podSelector, pod.labels) && matchesSelector(spec.namespaceSelector, pod.namespaceLabels),
-    watchesNode: (node) => matchesSelector(spec.nodeLabelSelector, node.labels),
+    ...selectors(spec),
     freeBelow: admitted(parseAmount, spec.pressure.freeBelow),
     margin: admitted(parseAmount, spec.placement.margin),
     pressure: configured(PRESSURE_STRATEGIES, spec.pressure),

@@ -28,6 +28,8 @@ export interface SimulatedPod {
   trace: Trace;
   gaps?: readonly Gap[];
   requestBytes: number;
+  /** The kubelet evicts lower ones first; default 0. */
+  priority?: number;
   /** Above it its container is killed, whatever the node has. */
   limitBytes?: number;
   labels: Record<string, string>;
