@@ -1,15 +1,21 @@
-/** The snapshot in a fixed order and looked up by name, so that the order of its input never matters. */
+/**
+ * The snapshot in a fixed order and looked up by name, so that the order of its input never matters. What most evaluations
+ * never ask for (a calm node's pods in order, pods by UID) is worked out when it is asked for.
+ */
 import { compareText } from "./order.ts";
 import type { ClusterSnapshot, Figure, MoveSnapshot, NodeSnapshot, PodSnapshot } from "./snapshot.ts";
 
 export interface ClusterNode {
-  snapshot: NodeSnapshot;
+  readonly snapshot: NodeSnapshot;
   /** Ascending by namespace, name and UID; those that have ended are left out. */
-  pods: PodSnapshot[];
+  readonly pods: readonly PodSnapshot[];
+  readonly podCount: number;
+  /** The same pods in the order of input, for what no order matters to. */
+  readonly podsUnordered: readonly PodSnapshot[];
   /** Sum of their memory requests. */
-  requestedBytes: number;
+  readonly requestedBytes: number;
   /** Another node of the same name is in the snapshot: neither can be relied on. */
-  duplicate: boolean;
+  readonly duplicate: boolean;
 }
 
 export interface Cluster {
@@ -25,43 +31,91 @@ export interface Cluster {
 }
 
 const comparePods = (a: PodSnapshot, b: PodSnapshot) =>
-  compareText(a.namespace, b.namespace) || compareText(a.name, b.name) || compareText(a.uid, b.uid);
+  compareText(a.namespace, b.namespace) ||
+  compareText(a.name, b.name) ||
+  compareText(a.uid, b.uid) ||
+  compareText(a.node, b.node);
 const compareMoves = (a: MoveSnapshot, b: MoveSnapshot) =>
   compareText(a.namespace, b.namespace) || compareText(a.name, b.name) || compareText(a.pod, b.pod);
 
-function repeated(keys: Iterable<string>): Set<string> {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const key of keys) (seen.has(key) ? twice : seen).add(key);
-  return twice;
-}
-
 const hasEnded = (pod: PodSnapshot) => pod.phase === "Succeeded" || pod.phase === "Failed";
 
+class IndexedNode implements ClusterNode {
+  readonly snapshot: NodeSnapshot;
+  readonly podsUnordered: PodSnapshot[] = [];
+  duplicate = false;
+  #sorted: readonly PodSnapshot[] | undefined;
+  #requestedBytes: number | undefined;
+
+  constructor(snapshot: NodeSnapshot) {
+    this.snapshot = snapshot;
+  }
+
+  get podCount(): number {
+    return this.podsUnordered.length;
+  }
+
+  get pods(): readonly PodSnapshot[] {
+    this.#sorted ??= this.podsUnordered.toSorted(comparePods);
+    return this.#sorted;
+  }
+
+  /** Summed in order: rounding, too, must not depend on the input's. */
+  get requestedBytes(): number {
+    this.#requestedBytes ??= this.pods.reduce((sum, pod) => sum + pod.requestBytes, 0);
+    return this.#requestedBytes;
+  }
+}
+
 export function indexCluster(snapshot: ClusterSnapshot): Cluster {
-  const twiceNamed = repeated(snapshot.nodes.map((node) => node.name));
-  const twicePods = repeated(snapshot.pods.map((pod) => pod.uid));
-  const byName = new Map<string, ClusterNode>();
-  for (const node of [...snapshot.nodes].sort((a, b) => compareText(a.name, b.name))) {
-    byName.set(node.name, { snapshot: node, pods: [], requestedBytes: 0, duplicate: twiceNamed.has(node.name) });
-  }
-  const pods = snapshot.pods.filter((pod) => !hasEnded(pod));
-  for (const pod of pods) byName.get(pod.node)?.pods.push(pod);
-  for (const node of byName.values()) {
-    node.pods.sort(comparePods);
-    node.requestedBytes = node.pods.reduce((sum, pod) => sum + pod.requestBytes, 0);
-  }
-  const byUid = new Map(pods.map((pod) => [pod.uid, pod]));
+  const byName = indexNodes(snapshot);
+  let uids: UidIndex | undefined;
+  const index = () => {
+    uids ??= indexUids(snapshot.pods);
+    return uids;
+  };
   return {
     nowMs: snapshot.timeMs,
     snapshot,
     nodes: [...byName.values()],
     node: (name) => byName.get(name),
-    pod: (uid) => byUid.get(uid),
-    isDuplicate: (pod) => twicePods.has(pod.uid),
+    pod: (uid) => index().byUid.get(uid),
+    isDuplicate: (pod) => index().twice.has(pod.uid),
     moves: [...snapshot.moves].sort(compareMoves),
   };
 }
+
+function indexNodes({ nodes, pods }: ClusterSnapshot): Map<string, IndexedNode> {
+  const byName = new Map<string, IndexedNode>();
+  for (const node of [...nodes].sort((a, b) => compareText(a.name, b.name))) {
+    const known = byName.get(node.name);
+    if (known === undefined) byName.set(node.name, new IndexedNode(node));
+    else known.duplicate = true;
+  }
+  for (const pod of pods) if (!hasEnded(pod)) byName.get(pod.node)?.podsUnordered.push(pod);
+  return byName;
+}
+
+interface UidIndex {
+  byUid: ReadonlyMap<string, PodSnapshot>;
+  twice: ReadonlySet<string>;
+}
+
+/** Of several pods with one UID, the first in order that has not ended. */
+function indexUids(pods: readonly PodSnapshot[]): UidIndex {
+  const any = new Map<string, PodSnapshot>();
+  const twice = new Set<string>();
+  for (const pod of pods) {
+    const known = any.get(pod.uid);
+    if (known !== undefined) twice.add(pod.uid);
+    if (known === undefined || precedes(pod, known)) any.set(pod.uid, pod);
+  }
+  for (const [uid, pod] of any) if (hasEnded(pod)) any.delete(uid);
+  return { byUid: any, twice };
+}
+
+const precedes = (a: PodSnapshot, b: PodSnapshot) =>
+  (Number(hasEnded(a)) - Number(hasEnded(b)) || comparePods(a, b)) < 0;
 
 /** The node's figure as this source gives it. */
 export function nodeFigure(cluster: Cluster, node: NodeSnapshot, source: string): Figure | undefined {

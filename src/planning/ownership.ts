@@ -17,41 +17,52 @@ export interface Ownership {
   count(policy: Policy): OwnershipCount;
 }
 
+interface Count {
+  pods: number;
+  overlapping: number;
+  owners: Set<string>;
+}
+
 /** `policies` in order of precedence. */
 export function ownPods(cluster: Cluster, policies: readonly Policy[]): Ownership {
-  const owned = new Map<Policy, Map<ClusterNode, PodSnapshot[]>>(policies.map((policy) => [policy, new Map()]));
-  const overlaps = new Map<Policy, { pods: number; owners: Set<string> }>(
-    policies.map((policy) => [policy, { pods: 0, owners: new Set() }]),
-  );
-  for (const node of cluster.nodes) {
-    const watching = policies.filter((policy) => policy.watchesNode(node.snapshot));
-    for (const pod of node.pods) {
-      const [owner, ...others] = watching.filter((policy) => policy.selectsPod(pod));
-      if (owner === undefined) continue;
-      const pods = owned.get(owner)?.get(node);
-      if (pods === undefined) owned.get(owner)?.set(node, [pod]);
-      else pods.push(pod);
-      for (const other of others) noteOverlap(overlaps.get(other), owner.name);
-    }
-  }
+  const counts = countPods(cluster, policies);
   return {
-    owned: (policy, node) => owned.get(policy)?.get(node) ?? [],
-    count: (policy) => ({
-      pods: sumLengths(owned.get(policy)?.values() ?? []),
-      overlapping: overlaps.get(policy)?.pods ?? 0,
-      overlappingWith: [...(overlaps.get(policy)?.owners ?? [])].sort(),
-    }),
+    owned(policy, node) {
+      const watching = watchers(policies, node);
+      if (!watching.includes(policy)) return [];
+      return node.pods.filter((pod) => watching.find((one) => one.selectsPod(pod)) === policy);
+    },
+    count(policy) {
+      const { pods, overlapping, owners } = counts.get(policy) ?? noPods();
+      return { pods, overlapping, overlappingWith: [...owners].sort() };
+    },
   };
 }
 
-function noteOverlap(overlap: { pods: number; owners: Set<string> } | undefined, owner: string): void {
-  if (overlap === undefined) return;
-  overlap.pods += 1;
-  overlap.owners.add(owner);
+const noPods = (): Count => ({ pods: 0, overlapping: 0, owners: new Set() });
+const watchers = (policies: readonly Policy[], { snapshot }: ClusterNode) =>
+  policies.filter((policy) => policy.watchesNode(snapshot));
+
+function countPods(cluster: Cluster, policies: readonly Policy[]): Map<Policy, Count> {
+  const counts = new Map(policies.map((policy) => [policy, noPods()]));
+  for (const node of cluster.nodes) {
+    const watching = watchers(policies, node);
+    for (const pod of node.podsUnordered) countPod(pod, watching, counts);
+  }
+  return counts;
 }
 
-function sumLengths(lists: Iterable<readonly unknown[]>): number {
-  let sum = 0;
-  for (const list of lists) sum += list.length;
-  return sum;
+function countPod(pod: PodSnapshot, watching: readonly Policy[], counts: ReadonlyMap<Policy, Count>): void {
+  let owner: Policy | undefined;
+  for (const policy of watching) {
+    if (!policy.selectsPod(pod)) continue;
+    const count = counts.get(policy);
+    if (count === undefined) continue;
+    if (owner === undefined) count.pods += 1;
+    else {
+      count.overlapping += 1;
+      count.owners.add(owner.name);
+    }
+    owner ??= policy;
+  }
 }

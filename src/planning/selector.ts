@@ -1,8 +1,9 @@
 /** Label selectors, as Kubernetes matches them. */
 import type { LabelSelector } from "../api/v1alpha1/fields.ts";
 
-type Labels = Readonly<Record<string, string>>;
+export type Labels = Readonly<Record<string, string>>;
 type Requirement = NonNullable<LabelSelector["matchExpressions"]>[number];
+type Matches = (labels: Labels) => boolean;
 
 function meets(labels: Labels, { key, operator, values = [] }: Requirement): boolean {
   const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
@@ -18,11 +19,17 @@ function meets(labels: Labels, { key, operator, values = [] }: Requirement): boo
   }
 }
 
-/** True when all of the selector's requirements are met; the empty selector matches everything. */
+/** True when all of the selector's requirements are met; the empty selector matches everything. Read once, asked often. */
+export function labelMatcher({ matchLabels = {}, matchExpressions = [] }: LabelSelector): Matches {
+  const equal = Object.entries(matchLabels);
+  if (equal.length + matchExpressions.length === 0) return () => true;
+  return (labels) => {
+    for (const [key, value] of equal) if (!Object.hasOwn(labels, key) || labels[key] !== value) return false;
+    return matchExpressions.every((requirement) => meets(labels, requirement));
+  };
+}
+
+/** {@link labelMatcher}, asked once. */
 export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
-  const equal = Object.entries(selector.matchLabels ?? {});
-  return (
-    equal.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value) &&
-    (selector.matchExpressions ?? []).every((requirement) => meets(labels, requirement))
-  );
+  return labelMatcher(selector)(labels);
 }

@@ -81,8 +81,8 @@ const nodeSelected: PodCheck = (pod, _, { node }) => {
 };
 
 const podSlot: PodCheck = (_pod, _, { node }, { ledger }) => {
-  const { snapshot, pods } = node;
-  const room = snapshot.maxPods - pods.length - ledger.at(snapshot.name).incomingPods;
+  const { snapshot, podCount } = node;
+  const room = snapshot.maxPods - podCount - ledger.at(snapshot.name).incomingPods;
   return room >= 1 ? undefined : { reason: "TooManyPods", message: `the node runs at most ${snapshot.maxPods} pods` };
 };
 
