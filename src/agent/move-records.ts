@@ -1,6 +1,7 @@
 /** What an agent remembers of each move: the highest epoch, how far it is, and the answers already given. */
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -13,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { type FinishedMove, FinishedMoves, finishedMoveSchema } from "./finished-moves.ts";
 import { moveRecordSchema } from "./protocol.ts";
 
 export const storedRecordSchema = moveRecordSchema.extend({
@@ -33,7 +35,10 @@ export interface MoveRecords {
   get(moveUID: string, role: Role): StoredRecord | undefined;
   /** Durable when it returns. */
   save(record: StoredRecord): void;
-  remove(moveUID: string, role: Role): void;
+  /** Removes the record; that the move has ended, and how, is remembered for a while. Durable when it returns. */
+  finish(moveUID: string, role: Role): void;
+  /** How a move ended whose record was removed not long ago. */
+  finished(moveUID: string, role: Role): FinishedMove | undefined;
   /** Of any move, removed ones too; 0 before the first. */
   highestEpoch(): number;
   /** Durable when it returns. A lower one than before is forgotten. */
@@ -42,6 +47,7 @@ export interface MoveRecords {
 
 export class MemoryMoveRecords implements MoveRecords {
   readonly #records = new Map<string, StoredRecord>();
+  readonly #finished = new FinishedMoves();
   #epoch = 0;
 
   list(): StoredRecord[] {
@@ -53,8 +59,12 @@ export class MemoryMoveRecords implements MoveRecords {
   save(record: StoredRecord): void {
     this.#records.set(`${record.moveUID}.${record.role}`, structuredClone(record));
   }
-  remove(moveUID: string, role: Role): void {
+  finish(moveUID: string, role: Role): void {
+    this.#finished.add(endOf(moveUID, role, this.get(moveUID, role)));
     this.#records.delete(`${moveUID}.${role}`);
+  }
+  finished(moveUID: string, role: Role): FinishedMove | undefined {
+    return this.#finished.get(moveUID, role);
   }
   highestEpoch(): number {
     return Math.max(this.#epoch, ...this.list().map((record) => record.epoch));
@@ -64,8 +74,14 @@ export class MemoryMoveRecords implements MoveRecords {
   }
 }
 
+function endOf(moveUID: string, role: Role, record: StoredRecord | undefined): FinishedMove {
+  const results = record?.results ?? {};
+  return { moveUID, role, atMs: Date.now(), results, ...(record === undefined ? {} : { state: record.state }) };
+}
+
 /** Outlives the moves' own files. */
 const EPOCH_FILE = "epoch";
+const FINISHED_FILE = "finished";
 /**
  * A former leader repeats a command for ten minutes at most. An older file is not believed when the agent starts: a Lease that
  * was made anew counts from zero, and its leader must not be refused for good.
@@ -79,6 +95,7 @@ const EPOCH_HOLDS_MS = 900_000;
 export class FileMoveRecords implements MoveRecords {
   readonly #directory: string;
   readonly #memory = new MemoryMoveRecords();
+  #finished = new FinishedMoves();
   #epochOnDisk = 0;
 
   constructor(directory: string, onDamaged: (file: string, error: unknown) => void) {
@@ -92,6 +109,7 @@ export class FileMoveRecords implements MoveRecords {
       }
     }
     this.#readEpoch(onDamaged);
+    this.#readFinished(onDamaged);
   }
 
   list(): StoredRecord[] {
@@ -104,9 +122,15 @@ export class FileMoveRecords implements MoveRecords {
     writeDurably(this.#path(record.moveUID, record.role), JSON.stringify(record));
     this.#memory.save(record);
   }
-  remove(moveUID: string, role: Role): void {
+  /** The end is on disk before the record goes: a crash in between leaves both, and then the record counts. */
+  finish(moveUID: string, role: Role): void {
+    this.#finished.add(endOf(moveUID, role, this.get(moveUID, role)));
+    writeDurably(join(this.#directory, FINISHED_FILE), JSON.stringify(this.#finished.list()));
     rmSync(this.#path(moveUID, role), { force: true });
-    this.#memory.remove(moveUID, role);
+    this.#memory.finish(moveUID, role);
+  }
+  finished(moveUID: string, role: Role): FinishedMove | undefined {
+    return this.#finished.get(moveUID, role);
   }
   highestEpoch(): number {
     return this.#memory.highestEpoch();
@@ -129,6 +153,16 @@ export class FileMoveRecords implements MoveRecords {
     }
     this.#epochOnDisk = Number(epoch.data);
     this.#memory.noteEpoch(this.#epochOnDisk);
+  }
+
+  #readFinished(onDamaged: (file: string, error: unknown) => void): void {
+    const file = join(this.#directory, FINISHED_FILE);
+    if (!existsSync(file)) return;
+    try {
+      this.#finished = new FinishedMoves(finishedMoveSchema.array().parse(JSON.parse(readFileSync(file, "utf8"))));
+    } catch (error) {
+      onDamaged(file, error);
+    }
   }
 
   #path(moveUID: string, role: Role): string {

@@ -2,7 +2,8 @@
  * What controller and agents say to each other: JSON over HTTPS with mutual TLS (see docs/adr/0002-agent-trust.md).
  *
  * Every command names its move and the leader's epoch. A command may be repeated at any time: one that is done answers
- * as it did, one that is running is joined. A command of an epoch older than one already seen is refused (`StaleEpoch`).
+ * as it did, one that is running is joined. A command of an epoch older than one already seen is refused (`StaleEpoch`), and so is
+ * one that would begin a move anew which was cleaned up (`WrongState`, for an hour).
  * No agent ever resumes a source or releases a target by itself or by a timeout.
  */
 import { z } from "zod";

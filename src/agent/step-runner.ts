@@ -3,9 +3,10 @@
  * from the record, and lets abort, resume, kill and cleanup end whatever runs.
  */
 import { AgentError } from "./agent-error.ts";
+import type { FinishedMove } from "./finished-moves.ts";
 import type { MoveRecords, Role, StoredRecord } from "./move-records.ts";
 import type { MoveRecord } from "./protocol.ts";
-import { admit, ruleOf, type StepName } from "./steps.ts";
+import { admit, admitFinished, ruleOf, type StepName } from "./steps.ts";
 
 export interface StepRequest {
   moveUID: string;
@@ -38,7 +39,8 @@ export class StepRunner {
   /** The step's answer. Rejects with an AgentError. */
   async execute(request: StepRequest): Promise<unknown> {
     const key = `${request.moveUID}.${request.role}`;
-    this.#admit(request);
+    const end = this.#admit(request);
+    if (end !== undefined) return end.results[request.step] ?? {};
     const running = this.#running.get(key);
     if (running?.step === request.step && request.step !== "receive") return await running.outcome;
     if (running) {
@@ -51,8 +53,11 @@ export class StepRunner {
     return await this.#start(key, request);
   }
 
-  /** Checks the record and raises its epoch, so that the former leader is shut out at once. */
-  #admit(request: StepRequest): void {
+  /**
+   * Checks the record and raises its epoch, so that the former leader is shut out at once. Returns how the move ended when it has,
+   * in just the way that this step would end it.
+   */
+  #admit(request: StepRequest): FinishedMove | undefined {
     const record = this.#records.get(request.moveUID, request.role);
     // Of any move, cleaned up ones too: a former leader's late dump must not freeze a pod that nobody would resume.
     const highest = this.#records.highestEpoch();
@@ -61,9 +66,13 @@ export class StepRunner {
       throw new AgentError("StaleEpoch", message);
     }
     this.#records.noteEpoch(request.epoch);
-    const admission = admit(record, request.role, request.step, request.epoch);
+    const finished = record ? undefined : this.#records.finished(request.moveUID, request.role);
+    const admission = finished
+      ? admitFinished(finished.state ?? "none", request.role, request.step)
+      : admit(record, request.role, request.step, request.epoch);
     if (record && request.epoch > record.epoch) this.#records.save({ ...record, epoch: request.epoch });
     if (!admission.ok) throw new AgentError(admission.reason, admission.message);
+    return "finished" in admission ? finished : undefined;
   }
 
   async #giveWay(running: Running, request: StepRequest): Promise<void> {
@@ -97,7 +106,7 @@ export class StepRunner {
   async #run(request: StepRequest, signal: AbortSignal): Promise<unknown> {
     if (request.step === "cleanup") {
       await request.run(signal);
-      if (!signal.aborted) this.#records.remove(request.moveUID, request.role);
+      if (!signal.aborted) this.#records.finish(request.moveUID, request.role);
       return {};
     }
     const rule = ruleOf(request.role, request.step);

@@ -71,6 +71,8 @@ export function ruleOf(role: MoveRecord["role"], step: StepName): StepRule {
 
 export type Admission =
   | { ok: true }
+  /** The move has ended, this step is part of how it did: it is answered as it was. */
+  | { ok: true; finished: true }
   | { ok: false; reason: "StaleEpoch" | "WrongState" | "AlreadyReleased"; message: string };
 
 /** May `step` run on a move in this record, ordered by a leader of `epoch`? */
@@ -90,4 +92,26 @@ export function admit(
     return { ok: false, reason: "AlreadyReleased", message: `${step}: the target has been released` };
   }
   return { ok: false, reason: "WrongState", message: `${step} is not possible: the ${role} is ${state}` };
+}
+
+/** What only a move that begins needs. */
+const BEGINNING: ReadonlySet<StepName> = new Set(["register", "receive", "dump", "restore"]);
+
+/**
+ * May `step` run on a move that was cleaned up here, in this state? What would begin it anew or end it in another way may not.
+ * Where nothing was known of it (`none`), the ends may: they look for themselves.
+ */
+export function admitFinished(state: State | "none", role: MoveRecord["role"], step: StepName): Admission {
+  if (!BEGINNING.has(step)) {
+    if (state === "none") return ruleOf(role, step).from.includes("none") ? { ok: true } : ended(step);
+    if (ruleOf(role, step).from.includes(state)) return { ok: true, finished: true };
+  }
+  if (role === "target" && state === "released") {
+    return { ok: false, reason: "AlreadyReleased", message: `${step}: the target has been released and cleaned up` };
+  }
+  return ended(step);
+}
+
+function ended(step: StepName): Admission {
+  return { ok: false, reason: "WrongState", message: `${step} is not possible: the move has ended here` };
 }

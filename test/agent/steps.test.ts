@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { admit, type State, type StepName } from "../../src/agent/steps.ts";
+import { admit, admitFinished, type State, type StepName } from "../../src/agent/steps.ts";
 
 const target = (state: State) => ({ epoch: 3, state });
 
@@ -64,4 +64,32 @@ describe("a source", () => {
 test("a command of an older epoch is refused whatever the state", () => {
   expect(admit(target("held"), "target", "release", 2)).toMatchObject({ ok: false, reason: "StaleEpoch" });
   expect(admit(target("held"), "target", "release", 4).ok).toBe(true);
+});
+
+describe("a move that has ended and was cleaned up", () => {
+  test.each<["target" | "source", StepName, State | "none", string]>([
+    ["target", "register", "aborted", "WrongState"],
+    ["target", "register", "released", "AlreadyReleased"],
+    ["target", "register", "none", "WrongState"],
+    ["target", "receive", "aborted", "WrongState"],
+    ["target", "restore", "aborted", "WrongState"],
+    ["target", "restore", "released", "AlreadyReleased"],
+    ["target", "release", "aborted", "WrongState"],
+    ["target", "release", "released", "as it was"],
+    ["target", "abort", "released", "AlreadyReleased"],
+    ["target", "abort", "aborted", "as it was"],
+    ["target", "abort", "none", "looks"],
+    ["target", "cleanup", "released", "as it was"],
+    ["source", "dump", "resumed", "WrongState"],
+    ["source", "dump", "none", "WrongState"],
+    ["source", "resume", "resumed", "as it was"],
+    ["source", "resume", "killed", "WrongState"],
+    ["source", "kill", "killed", "as it was"],
+    ["source", "kill", "resumed", "WrongState"],
+    ["source", "kill", "none", "looks"],
+  ])("%s: %s of one that was %s: %s", (role, step, state, expected) => {
+    const admission = admitFinished(state, role, step);
+    const answered = "finished" in admission ? "as it was" : "looks";
+    expect(admission.ok ? answered : admission.reason).toBe(expected);
+  });
 });

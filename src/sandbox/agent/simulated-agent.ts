@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EnrolledIdentity } from "../../agent/enrolled-identity.ts";
+import type { FinishedMove } from "../../agent/finished-moves.ts";
 import { MemoryMoveRecords, type MoveRecords, type Role, type StoredRecord } from "../../agent/move-records.ts";
 import type { NodeRuntime } from "../../agent/node-runtime.ts";
 import { connectPeer } from "../../agent/peer.ts";
@@ -122,8 +123,12 @@ class MortalRecords implements MoveRecords {
     this.#disk.noteEpoch(epoch);
   }
 
-  remove(moveUID: string, role: Role): void {
+  finish(moveUID: string, role: Role): void {
     this.#killed.throwIfAborted();
-    this.#disk.remove(moveUID, role);
+    this.#disk.finish(moveUID, role);
+  }
+
+  finished(moveUID: string, role: Role): FinishedMove | undefined {
+    return this.#disk.finished(moveUID, role);
   }
 }
