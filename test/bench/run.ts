@@ -2,6 +2,7 @@
 import { evaluateGrowing } from "./benchmarks/evaluate.ts";
 import { IDLE_CONTROLLER, idleController } from "./benchmarks/idle-controller.ts";
 import { influxFirst, influxLater } from "./benchmarks/influx.ts";
+import { PLANNING_SCALE, planningScale } from "./benchmarks/planning-scale.ts";
 import { seriesAppend, storeMerge } from "./benchmarks/series.ts";
 import { measure, renderSamples } from "./measure.ts";
 
@@ -17,6 +18,7 @@ const ENTRIES: readonly Entry[] = [
     name: benchmark.name,
     run: async () => renderSamples(benchmark.unit, await measure(benchmark)),
   })),
+  { name: PLANNING_SCALE, run: planningScale },
   { name: IDLE_CONTROLLER, run: idleController },
 ];
 
