@@ -3,6 +3,7 @@ import { evaluateGrowing } from "./benchmarks/evaluate.ts";
 import { IDLE_CONTROLLER, idleController } from "./benchmarks/idle-controller.ts";
 import { influxFirst, influxLater } from "./benchmarks/influx.ts";
 import { PLANNING_SCALE, planningScale } from "./benchmarks/planning-scale.ts";
+import { REGRET, regret } from "./benchmarks/regret.ts";
 import { seriesAppend, storeMerge } from "./benchmarks/series.ts";
 import { measure, renderSamples } from "./measure.ts";
 
@@ -20,6 +21,7 @@ const ENTRIES: readonly Entry[] = [
   })),
   { name: PLANNING_SCALE, run: planningScale },
   { name: IDLE_CONTROLLER, run: idleController },
+  { name: REGRET, run: regret },
 ];
 
 const words = process.argv.slice(2);
