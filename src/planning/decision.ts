@@ -20,10 +20,15 @@ export interface PlannedMove extends Reason {
   /** The pod's memory. */
   bytes: number;
   policy: string;
-  /** When it is to start. */
+  /** When it is to start: now, or later where a forecast leaves time; until then it is decided anew each time. */
   startAtMs: number;
   /** Predicted, from its start to its end. */
   expectedSeconds: number;
+}
+
+/** To be started by whoever carries the decision out; the others are told, and decided anew. */
+export function isDue(move: Pick<PlannedMove, "startAtMs">, nowMs: number): boolean {
+  return move.startAtMs <= nowMs;
 }
 
 /** What a policy found on a node. */
@@ -37,6 +42,8 @@ export interface NodeFinding extends Reason {
   pressureBytes: number;
   /** When nothing is free any more if its memory goes on growing as it does; undefined: not foreseen. */
   exhaustedAtMs?: number;
+  /** When less than freeBelow may be free at the earliest: by then moves must have ended. Only where it is forecast. */
+  deadlineMs?: number;
   outcome: Outcome;
 }
 

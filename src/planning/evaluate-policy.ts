@@ -1,8 +1,9 @@
 /** One policy's share of an evaluation: find the pressure on its nodes, then relieve the worst first. */
-import { amountBytes } from "../api/quantity.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
-import type { NodeFinding, Outcome, PlannedMove, Reason, Refusal } from "./decision.ts";
+import type { MoveCosts } from "./cost/move-costs.ts";
+import { isDue, type NodeFinding, type Outcome, type PlannedMove, type Reason, type Refusal } from "./decision.ts";
 import type { Departure, MoveHistory } from "./eligibility/history.ts";
+import { type Found, findPressure } from "./find-pressure.ts";
 import type { Ledger } from "./ledger.ts";
 import { compareText } from "./order.ts";
 import type { Ownership } from "./ownership.ts";
@@ -15,6 +16,7 @@ import type { PressureTracker } from "./pressure/confirmation.ts";
 import { relieve } from "./relieve.ts";
 import type { Gates } from "./scheduling-gate/scheduling-gate.ts";
 import type { PodSnapshot } from "./snapshot.ts";
+import type { Rounds } from "./timing.ts";
 import type { View } from "./view.ts";
 
 /** What all policies share while they are evaluated; `ledger`, `moves` and `refusals` grow. */
@@ -22,6 +24,8 @@ export interface Shared {
   cluster: Cluster;
   ledger: Ledger;
   history: MoveHistory;
+  /** Learnt from the moves on record. */
+  costs: MoveCosts;
   tracker: PressureTracker;
   gates: Gates;
   ownership: Ownership;
@@ -30,10 +34,8 @@ export interface Shared {
   refusals: Refusal[];
 }
 
-interface Watched {
+interface Watched extends Found {
   node: ClusterNode;
-  /** Before anything is decided about it. */
-  finding: NodeFinding;
   /** Enough evaluations have seen its pressure. */
   confirmed: boolean;
 }
@@ -45,7 +47,7 @@ type Verdict = Reason & { outcome: Outcome };
 export function evaluatePolicy(policy: Policy, shared: Shared, due: boolean): NodeFinding[] {
   const watched = shared.cluster.nodes
     .filter(({ snapshot }) => policy.watchesNode(snapshot))
-    .map((node) => confirm(policy, { node, finding: find(policy, node, shared) }, shared.tracker, due));
+    .map((node) => confirm(policy, { node, ...findPressure(policy, node, shared) }, shared.tracker, due));
   const pressured = watched.filter(({ finding }) => finding.pressureBytes > 0).sort(worstFirst);
   const calm = watched.filter(({ finding }) => !(finding.pressureBytes > 0));
   const verdicts = pressured.length > 0 ? decide(policy, watched, pressured, shared, due) : [];
@@ -67,43 +69,6 @@ function worstFirst(a: Watched, b: Watched): number {
   return part(b) - part(a) || compareText(a.finding.name, b.finding.name);
 }
 
-/** Pressure, or why nothing can be said of the node: nothing is ever moved because of figures that cannot be relied on. */
-function find(policy: Policy, node: ClusterNode, shared: Shared): NodeFinding {
-  const { name, capacityBytes } = node.snapshot;
-  // An absurd capacity has been told by nodeUse; it is not handed on.
-  const toldBytes = capacityBytes > 0 && Number.isFinite(capacityBytes) ? capacityBytes : 0;
-  const common = { name, policy: policy.name, capacityBytes: toldBytes, outcome: "NothingToDo" as const };
-  const use = shared.viewFor(policy).nodeUse(node);
-  if (!use.ok) {
-    return { ...common, freeBytes: undefined, pressureBytes: 0, reason: use.reason, message: use.message };
-  }
-  const usedBytes = Math.min(use.usedBytes, capacityBytes);
-  const freeBelowBytes = amountBytes(policy.freeBelow, capacityBytes);
-  const freeUntilBytes = Math.max(freeBelowBytes, amountBytes(policy.freeUntil ?? policy.freeBelow, capacityBytes));
-  const nowMs = shared.cluster.nowMs;
-  const growth = () => shared.viewFor(policy).nodeGrowth(node);
-  const input = { name, capacityBytes, usedBytes, nowMs, growth };
-  const entering = policy.pressure.judge({ ...input, freeBelowBytes });
-  const short = entering.pressureBytes > 0 || shared.tracker.isRelieving(policy, name);
-  const pressure = short ? policy.pressure.judge({ ...input, freeBelowBytes: freeUntilBytes }) : entering;
-  const { pressureBytes } = pressure;
-  const freeBytes = capacityBytes - usedBytes;
-  const looked = pressureBytes > 0 || policy.pressure.aheadMinutes > 0;
-  const exhausted = looked ? exhaustion(freeBytes, growth().perMinute, nowMs) : {};
-  const reason = pressureBytes > 0 ? "Pressured" : "EnoughFree";
-  const message = use.estimated ? `${pressure.message} (estimated: its pods together)` : pressure.message;
-  return { ...common, freeBytes, pressureBytes, ...exhausted, reason, message };
-}
-
-/** Further ahead than this nobody can say. */
-const FARTHEST_MS = 366 * 24 * 3_600_000;
-
-/** When nothing is free any more, growing on like this. */
-function exhaustion(freeBytes: number, growthPerMinute: number, nowMs: number): { exhaustedAtMs?: number } {
-  const leftMs = growthPerMinute > 0 ? (freeBytes / growthPerMinute) * 60_000 : Number.POSITIVE_INFINITY;
-  return leftMs <= FARTHEST_MS ? { exhaustedAtMs: nowMs + Math.round(leftMs) } : {};
-}
-
 /** One verdict for each pressured node, in their order. */
 function decide(
   policy: Policy,
@@ -113,8 +78,10 @@ function decide(
   due: boolean,
 ): Verdict[] {
   if (!due) return pressured.map(({ finding }) => waiting(finding, NOT_DUE));
-  const { cluster, moves } = shared;
-  const answer = withinTheHour(policy, { nowMs: cluster.nowMs, moves: cluster.moves, planned: moves.length });
+  const { cluster, costs } = shared;
+  const dueNow = () => shared.moves.filter((move) => isDue(move, cluster.nowMs)).length;
+  const input = { nowMs: cluster.nowMs, moves: cluster.moves, planned: dueNow(), costs };
+  const answer = withinTheHour(policy, input);
   if (!answer.ok) return pressured.map(({ finding }) => waiting(finding, answer));
   const context = feasibilityContext(policy, shared, answer);
   const targets = sortTargets(
@@ -122,16 +89,22 @@ function decide(
     context,
   );
   shared.refusals.push(...targets.closed.map((closed) => ({ policy: policy.name, ...closed })));
-  const allowed = moves.length + Math.min(policy.maxMovesPerEvaluation, answer.mostMoves ?? Number.POSITIVE_INFINITY);
+  const allowed = dueNow() + Math.min(policy.maxMovesPerEvaluation, answer.mostMoves ?? Number.POSITIVE_INFINITY);
   return pressured.map((one) => {
     if (!one.confirmed) return waiting(one.finding, notConfirmed(policy));
-    return decideNode(policy, one, { targets, context, budget: allowed - moves.length }, shared);
+    if (one.doubtful) return waiting(one.finding, TOO_LITTLE_HISTORY);
+    return decideNode(policy, one, { targets, context, limits: answer, budget: allowed - dueNow() }, shared);
   });
 }
 
 function notConfirmed({ confirmation: { needed, of } }: Policy): Reason {
   return { reason: "NotConfirmed", message: `not found short in ${needed} of the last ${of} evaluations` };
 }
+
+const TOO_LITTLE_HISTORY: Reason = {
+  reason: "TooLittleHistory",
+  message: "so much is feared only because little is known yet: nothing is moved because of that",
+};
 
 const NOT_DUE: Reason = { reason: "NotDue", message: "this policy is evaluated later" };
 
@@ -144,7 +117,7 @@ const waiting = (finding: NodeFinding, { reason, message }: Reason): Verdict => 
 function decideNode(
   policy: Policy,
   { node, finding }: Watched,
-  room: { targets: Targets; context: FeasibilityContext; budget: number },
+  room: { targets: Targets; context: FeasibilityContext; limits: PacingLimits; budget: number },
   shared: Shared,
 ): Verdict {
   const leavingBytes = shared.ledger.at(finding.name).outgoingBytes;
@@ -163,13 +136,24 @@ function decideNode(
     amountBytes: finding.pressureBytes - leavingBytes,
     pressure: finding.message,
     history: shared.history,
-    ...room,
+    costs: shared.costs,
+    targets: room.targets,
+    context: room.context,
     freeBytes: finding.freeBytes ?? 0,
     budget: Math.min(room.budget, mostPerNode - outgoingPods),
+    mostFromNode: mostPerNode - outgoingPods,
+    rounds: roundsOf(policy, room.limits),
+    ...(finding.deadlineMs !== undefined && { deadlineMs: finding.deadlineMs }),
   });
   shared.moves.push(...moves);
   shared.refusals.push(...refusals);
   return verdict;
+}
+
+/** The next round is noticed by the evaluation after the pause. */
+function roundsOf(policy: Policy, { mostPerNode, pauseSeconds = 0 }: PacingLimits): Rounds {
+  const gapSeconds = pauseSeconds + policy.evaluationIntervalSeconds;
+  return { atOnce: mostPerNode ?? policy.maxMovesPerEvaluation, gapSeconds };
 }
 
 function feasibilityContext(policy: Policy, shared: Shared, { mostPerNode }: PacingLimits): FeasibilityContext {

@@ -4,6 +4,7 @@
  * reservations.
  */
 import { indexCluster } from "./cluster.ts";
+import { learnMoveCosts } from "./cost/move-costs.ts";
 import {
   type Decision,
   type Evaluation,
@@ -14,6 +15,8 @@ import {
 } from "./decision.ts";
 import { moveHistory } from "./eligibility/history.ts";
 import { evaluatePolicy, type Shared } from "./evaluate-policy.ts";
+import { type Calibrations, openCalibrations } from "./foresight/calibrations.ts";
+import { interruptions } from "./foresight/interruptions.ts";
 import { openLedger } from "./ledger.ts";
 import { type Ownership, ownPods } from "./ownership.ts";
 import { inOrder, type Policy } from "./policy.ts";
@@ -31,30 +34,40 @@ export function evaluate(
   isDue: (policy: Policy) => boolean = () => true,
 ): Evaluation {
   const ordered = inOrder(policies);
-  const shared = prepare(snapshot, ordered);
+  const calibrations = openCalibrations(snapshot.memory?.forecasts);
+  const shared = prepare(snapshot, ordered, calibrations);
   const findings = ordered.map((policy) => ({ policy, nodes: evaluatePolicy(policy, shared, isDue(policy)) }));
   const nodes = findings.flatMap((finding) => finding.nodes);
   const decision: Decision = {
     timeMs: snapshot.timeMs,
     outcome: foremost(nodes.map((node) => node.outcome)),
-    moves: shared.moves,
+    moves: shared.moves.toSorted((a, b) => a.startAtMs - b.startAtMs),
     nodes,
     gates: shared.gates.decisions,
     refusals: shared.refusals.slice(0, MAX_REFUSALS),
     refusalsLeftOut: Math.max(0, shared.refusals.length - MAX_REFUSALS),
     policies: findings.map((finding) => policyFinding(finding.policy, finding.nodes, shared.ownership)),
   };
-  return { decision, memory: { version: 1, gates: shared.gates.memory, ...shared.tracker.memory() } };
+  return { decision, memory: remember(shared, calibrations, ordered) };
 }
 
-function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[]): Shared {
+function remember({ cluster, gates, tracker }: Shared, calibrations: Calibrations, policies: readonly Policy[]) {
+  const owners = policies.flatMap(({ source, pressure: { forecast } }) => (forecast ? [{ source, ...forecast }] : []));
+  const forecasts = calibrations.memory(cluster, owners);
+  return { version: 1 as const, gates: gates.memory, ...tracker.memory(), ...(forecasts && { forecasts }) };
+}
+
+function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], calibrations: Calibrations): Shared {
   const cluster = indexCluster(snapshot);
-  const views = new Map(policies.map((policy) => [policy, viewCluster(cluster, policy)]));
-  const viewFor = (policy: Policy) => views.get(policy) ?? viewCluster(cluster, policy);
+  const forecasts = { calibrations, interruptions: interruptions(cluster) };
+  const view = (policy: Policy) => viewCluster(cluster, policy, forecasts);
+  const views = new Map(policies.map((policy) => [policy, view(policy)]));
+  const viewFor = (policy: Policy) => views.get(policy) ?? view(policy);
   return {
     cluster,
     ledger: openLedger(cluster),
     history: moveHistory(cluster),
+    costs: learnMoveCosts(snapshot.moves),
     tracker: trackPressure(snapshot.memory),
     gates: decideGates(cluster, policies, viewFor),
     ownership: ownPods(cluster, policies),

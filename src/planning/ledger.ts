@@ -30,6 +30,8 @@ export interface Reservation {
 export interface Ledger {
   at(node: string): Readonly<Account>;
   reserve(reservation: Reservation): void;
+  /** A copy: what is reserved there is not reserved here. */
+  fork(): Ledger;
 }
 
 const EMPTY: Readonly<Account> = {
@@ -48,16 +50,27 @@ const MEASUREMENT_LAG_MS = 15_000;
 /** `except`: the UID of a pod whose move is being decided about and must not stand in its own way. */
 export function openLedger(cluster: Cluster, except?: string): Ledger {
   const accounts = new Map<string, Account>();
-  const account = (node: string): Account => {
-    const known = accounts.get(node) ?? { ...EMPTY };
-    accounts.set(node, known);
-    return known;
-  };
-  const ledger: Ledger = {
+  const ledger = ledgerOver(accounts);
+  for (const move of cluster.moves) {
+    if (except !== undefined && move.podUID === except) continue;
+    enter(cluster, move, ledger, (node) => accountOf(accounts, node));
+  }
+  return ledger;
+}
+
+function accountOf(accounts: Map<string, Account>, node: string): Account {
+  const known = accounts.get(node) ?? { ...EMPTY };
+  accounts.set(node, known);
+  return known;
+}
+
+function ledgerOver(accounts: Map<string, Account>): Ledger {
+  return {
     at: (node) => accounts.get(node) ?? EMPTY,
+    fork: () => ledgerOver(new Map([...accounts].map(([node, account]) => [node, { ...account }]))),
     reserve({ from, to, bytes, requestBytes, growthBytesPerMinute = 0 }) {
-      leave(account(from), bytes);
-      const target = account(to);
+      leave(accountOf(accounts, from), bytes);
+      const target = accountOf(accounts, to);
       target.incomingBytes += bytes;
       target.incomingRequestBytes += requestBytes;
       target.incomingPods += 1;
@@ -65,11 +78,6 @@ export function openLedger(cluster: Cluster, except?: string): Ledger {
       target.stagingBytes += bytes;
     },
   };
-  for (const move of cluster.moves) {
-    if (except !== undefined && move.podUID === except) continue;
-    enter(cluster, move, ledger, account);
-  }
-  return ledger;
 }
 
 /** At least what the source pod uses now, for it may have grown since the move was planned. */

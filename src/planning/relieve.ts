@@ -1,32 +1,20 @@
-/** Relieves one pressured node: eligible pods → those with a target → selection → placement, until it is enough. */
+/** Relieves one pressured node: eligible pods → those with a target → selection → placement → the time to start. */
 import { formatBytes } from "../api/quantity.ts";
-import type { ClusterNode } from "./cluster.ts";
-import type { Outcome, PlannedMove, Reason, Refusal } from "./decision.ts";
-import { ineligible } from "./eligibility/eligibility.ts";
-import type { MoveHistory } from "./eligibility/history.ts";
-import { predictedSeconds } from "./move-duration.ts";
-import { compareText } from "./order.ts";
-import { bestTarget, hasTarget, type Targets, targetRefusals } from "./placement/choose-target.ts";
-import { asTarget, type FeasibilityContext, type OpenNode } from "./placement/feasibility.ts";
-import type { Policy } from "./policy.ts";
+import { chooseInTime, type TimedChoice } from "./choose-in-time.ts";
+import { choosePods, type Placed, withTarget } from "./choose-pods.ts";
+import { isDue, type Outcome, type PlannedMove, type Reason, type Refusal } from "./decision.ts";
+import { type Demand, eligiblePods, refusalOf } from "./demand.ts";
+import { targetRefusals } from "./placement/choose-target.ts";
+import { asTarget } from "./placement/feasibility.ts";
 import type { Candidate } from "./selection/selection.ts";
-import type { PodSnapshot } from "./snapshot.ts";
+import type { Rounds } from "./timing.ts";
 
-export interface ReliefInput {
-  policy: Policy;
-  node: ClusterNode;
-  /** Pods on the node that belong to the policy. */
-  pods: readonly PodSnapshot[];
-  /** What is still to be freed; positive. */
-  amountBytes: number;
-  pressure: string;
-  /** Free on the node now. */
-  freeBytes: number;
-  targets: Targets;
-  context: FeasibilityContext;
-  history: MoveHistory;
+export interface ReliefInput extends Demand {
   /** Moves that this policy may still start in this evaluation. */
   budget: number;
+  /** Moves from the node at most, those that start later included. */
+  mostFromNode: number;
+  rounds: Rounds;
 }
 
 export interface Relief extends Reason {
@@ -53,12 +41,15 @@ export function relieve(input: ReliefInput): Relief {
   if (placeable.length === 0) {
     return none(input, refusals, "NodesFull", "NodesFull", "no other node has room for any of its pods");
   }
-  if (input.budget < 1) {
-    const message = `this policy starts at most ${input.policy.maxMovesPerEvaluation} in one evaluation`;
-    return none(input, refusals, "Waiting", "MovesPerEvaluation", message);
+  if (input.budget < 1 && input.deadlineMs === undefined) {
+    return none(input, refusals, "Waiting", "MovesPerEvaluation", budgetSpent(input));
   }
-  return place(input, eligible, placeable, refusals);
+  const choice = choose(input, placeable);
+  return decided(input, choice, { eligible, placeable, refusals });
 }
+
+const budgetSpent = ({ policy }: ReliefInput) =>
+  `this policy starts at most ${policy.maxMovesPerEvaluation} in one evaluation`;
 
 /** As if any number of moves to a node were admitted. */
 function unpaced(input: ReliefInput): ReliefInput {
@@ -66,95 +57,49 @@ function unpaced(input: ReliefInput): ReliefInput {
   return { ...input, context };
 }
 
+/** Without a deadline everything starts now. */
+function choose(input: ReliefInput, placeable: readonly Candidate[]): TimedChoice {
+  const { deadlineMs, rounds, mostFromNode: most, budget, context } = input;
+  if (deadlineMs !== undefined) return chooseInTime(input, placeable, { deadlineMs, rounds, most });
+  const choice = choosePods(input, placeable, Math.min(budget, most));
+  const startsAtMs = choice.placed.map(() => context.view.cluster.nowMs);
+  return { ...choice, startsAtMs, atMostSeconds: [], lateBySeconds: 0, tooSlow: [] };
+}
+
 function none(input: ReliefInput, refusals: Refusal[], outcome: Outcome, reason: string, message: string): Relief {
   return { outcome, moves: [], refusals, reason, message: `${input.pressure}; ${message}` };
 }
 
-function refusal({ policy, node }: ReliefInput, pod: PodSnapshot, reason: Reason & { node?: string }): Refusal {
-  return { policy: policy.name, from: node.snapshot.name, namespace: pod.namespace, pod: pod.name, ...reason };
+interface Considered {
+  eligible: readonly Candidate[];
+  placeable: readonly Candidate[];
+  refusals: Refusal[];
 }
 
-/** Biggest first; among equals by namespace, name and UID. */
-function compareCandidates(a: Candidate, b: Candidate): number {
-  return (
-    b.bytes - a.bytes ||
-    compareText(a.pod.namespace, b.pod.namespace) ||
-    compareText(a.pod.name, b.pod.name) ||
-    compareText(a.pod.uid, b.pod.uid)
-  );
-}
-
-function eligiblePods(input: ReliefInput, refusals: Refusal[]): Candidate[] {
-  const { policy, pods, context, history } = input;
-  const eligible: Candidate[] = [];
-  for (const pod of pods) {
-    const use = context.view.podUse(pod);
-    const nowMs = context.view.cluster.nowMs;
-    const reason = ineligible({ pod, use, limits: policy.eligibility, history, nowMs });
-    if (reason !== undefined) refusals.push(refusal(input, pod, reason));
-    else if (use.ok && use.usedBytes > 0) {
-      eligible.push({ pod, bytes: use.usedBytes, growthBytesPerMinute: context.view.podGrowth(pod) });
-    } else refusals.push(refusal(input, pod, { reason: "NoMemory", message: "it uses no memory" }));
-  }
-  return eligible.sort(compareCandidates);
-}
-
-const target = ({ targets, context, policy }: ReliefInput, { pod, bytes }: Candidate) =>
-  bestTarget(pod, bytes, targets, context, policy.score);
-
-function withTarget({ targets, context }: ReliefInput, candidates: readonly Candidate[]): Candidate[] {
-  return candidates.filter(({ pod, bytes }) => hasTarget(pod, bytes, targets, context));
-}
-
-function refuseUnplaceable(
-  input: ReliefInput,
-  candidates: readonly Candidate[],
-  placeable: readonly Candidate[],
-  refusals: Refusal[],
-): void {
-  const placed = new Set(placeable);
-  for (const { pod, bytes } of candidates.filter((candidate) => !placed.has(candidate))) {
-    refusals.push(refusal(input, pod, { reason: "NoTarget", message: "no node has room for it" }));
-    for (const reason of targetRefusals(pod, bytes, input.targets, input.context, MAX_TARGET_REFUSALS)) {
-      refusals.push(refusal(input, pod, reason));
-    }
-  }
-}
-
-/**
- * Every round places at least the first pod selected, for each candidate has a target; the others may lose theirs to it, and
- * are then left out of the next round's selection.
- */
-function place(
-  input: ReliefInput,
-  eligible: readonly Candidate[],
-  placeable: Candidate[],
-  refusals: Refusal[],
-): Relief {
-  const moves: PlannedMove[] = [];
-  let left = placeable;
-  let missing = input.amountBytes;
-  while (missing > 0 && moves.length < input.budget && left.length > 0) {
-    const round = placeSelected(input, left, missing, input.budget - moves.length);
-    if (round.length === 0) break;
-    moves.push(...round.map(({ move }) => move));
-    missing -= round.reduce((sum, { candidate }) => sum + candidate.bytes, 0);
-    const moved = new Set(round.map(({ candidate }) => candidate));
-    left = withTarget(
-      input,
-      left.filter((candidate) => !moved.has(candidate)),
-    );
-  }
-  refuseUnplaceable(
-    input,
-    placeable.filter((one) => !isMoved(moves, one)),
-    left,
-    refusals,
-  );
-  refusals.push(...left.map(({ pod }) => refusal(input, pod, notSelected(moves.length))));
+function decided(input: ReliefInput, choice: TimedChoice, { eligible, placeable, refusals }: Considered): Relief {
+  const { nowMs } = input.context.view.cluster;
+  const moves = plannedMoves(input, choice);
+  refusePassedOver(input, choice, placeable, refusals);
   if (moves.length === 0) return noneSelected(input, eligible, refusals);
-  return { outcome: "Moves", moves, refusals, reason: "PodsSelected", message: `${input.pressure}; ${summary(moves)}` };
+  const told = (outcome: Outcome, reason: string, message: string): Relief => {
+    return { outcome, moves, refusals, reason, message: `${input.pressure}; ${message}` };
+  };
+  if (moves.some((move) => isDue(move, nowMs))) {
+    if (choice.lateBySeconds > 0) return told("Moves", "TooLate", `${summary(moves)}; ${tooLate(choice)}`);
+    return told("Moves", "PodsSelected", summary(moves));
+  }
+  if (input.budget < 1 && choice.startsAtMs.some((startMs) => startMs <= nowMs)) {
+    return told("Waiting", "MovesPerEvaluation", budgetSpent(input));
+  }
+  const firstMs = Math.min(...moves.map(({ startAtMs }) => startAtMs));
+  return told("Waiting", "StartsLater", `${summary(moves)}, from ${timeText(firstMs)} on, which is early enough`);
 }
+
+const tooLate = ({ lateBySeconds }: TimedChoice) =>
+  `too late: it may end ${Math.ceil(lateBySeconds)}s after less is free than should be`;
+const timeText = (timeMs: number) => `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
+const summary = (moves: readonly PlannedMove[]) =>
+  moves.length === 1 ? `${moves[0]?.pod} goes to ${moves[0]?.to}` : `${moves.length} pods are moved`;
 
 /** When the pods that would be chosen are just those without a target, it is room that is missing. */
 function noneSelected(input: ReliefInput, eligible: readonly Candidate[], refusals: Refusal[]): Relief {
@@ -165,41 +110,68 @@ function noneSelected(input: ReliefInput, eligible: readonly Candidate[], refusa
   return none(input, refusals, "NothingToDo", "NothingSelected", message);
 }
 
-const isMoved = (moves: readonly PlannedMove[], { pod }: Candidate) => moves.some((move) => move.podUID === pod.uid);
-const summary = (moves: readonly PlannedMove[]) =>
-  moves.length === 1 ? `${moves[0]?.pod} goes to ${moves[0]?.to}` : `${moves.length} pods are moved`;
+function refuseUnplaceable(
+  input: Demand,
+  candidates: readonly Candidate[],
+  placeable: readonly Candidate[],
+  refusals: Refusal[],
+): void {
+  const placed = new Set(placeable);
+  for (const { pod, bytes } of candidates.filter((candidate) => !placed.has(candidate))) {
+    refusals.push(refusalOf(input, pod, { reason: "NoTarget", message: "no node has room for it" }));
+    for (const reason of targetRefusals(pod, bytes, input.targets, input.context, MAX_TARGET_REFUSALS)) {
+      refusals.push(refusalOf(input, pod, reason));
+    }
+  }
+}
+
+function refusePassedOver(
+  input: ReliefInput,
+  { placed, tooSlow }: TimedChoice,
+  placeable: readonly Candidate[],
+  refusals: Refusal[],
+): void {
+  const moved = new Set(placed.map(({ candidate }) => candidate));
+  const slow = new Map(tooSlow.map(({ candidate, lateBySeconds }) => [candidate, lateBySeconds]));
+  const others = placeable.filter((candidate) => !moved.has(candidate));
+  const rest = others.filter((candidate) => {
+    const lateBySeconds = slow.get(candidate);
+    if (lateBySeconds === undefined) return true;
+    const message = `its move may end ${Math.ceil(lateBySeconds)}s too late`;
+    refusals.push(refusalOf(input, candidate.pod, { reason: "TooLate", message }));
+    return false;
+  });
+  const left = withTarget(input, rest);
+  refuseUnplaceable(input, rest, left, refusals);
+  refusals.push(...left.map(({ pod }) => refusalOf(input, pod, notSelected(placed.length))));
+}
+
 const notSelected = (moved: number): Reason => ({
   reason: "NotSelected",
   message: moved > 0 ? "other pods were selected" : "the selection strategy chose none",
 });
 
-interface Placed {
-  candidate: Candidate;
-  move: PlannedMove;
+/** In the order in which they start. Those that are due but beyond the budget are told for the next evaluation. */
+function plannedMoves(input: ReliefInput, choice: TimedChoice): PlannedMove[] {
+  const { nowMs } = input.context.view.cluster;
+  let budget = input.budget;
+  return choice.placed.map((placed, index) => {
+    const wantedMs = choice.startsAtMs[index] ?? nowMs;
+    const startAtMs =
+      wantedMs > nowMs || budget-- >= 1 ? wantedMs : nowMs + input.policy.evaluationIntervalSeconds * 1000;
+    return plannedMove(input, placed, startAtMs, choice);
+  });
 }
 
-function placeSelected(
+function plannedMove(
   input: ReliefInput,
-  candidates: readonly Candidate[],
-  missing: number,
-  budget: number,
-): Placed[] {
-  const placed: Placed[] = [];
-  for (const candidate of input.policy.select(candidates, missing, input)) {
-    if (placed.length >= budget) break;
-    const open = target(input, candidate);
-    if (open === undefined) continue;
-    const { pod, bytes, growthBytesPerMinute } = candidate;
-    const [from, to] = [pod.node, open.node.snapshot.name];
-    placed.push({ candidate, move: plannedMove(input, candidate, open) });
-    input.context.ledger.reserve({ from, to, bytes, requestBytes: pod.requestBytes, growthBytesPerMinute });
-  }
-  return placed;
-}
-
-function plannedMove(input: ReliefInput, { pod, bytes }: Candidate, open: OpenNode): PlannedMove {
-  const to = open.node.snapshot.name;
-  const freeAfter = asTarget(open, input.context.ledger).freeBytes - bytes;
+  { candidate: { pod, bytes, grownBytes }, target }: Placed,
+  startAtMs: number,
+  choice: TimedChoice,
+): PlannedMove {
+  const to = target.node.snapshot.name;
+  const free = formatBytes(Math.max(0, asTarget(target, input.context.ledger).freeBytes));
+  const late = choice.lateBySeconds > 0 ? `; ${tooLate(choice)}` : "";
   return {
     namespace: pod.namespace,
     pod: pod.name,
@@ -209,9 +181,9 @@ function plannedMove(input: ReliefInput, { pod, bytes }: Candidate, open: OpenNo
     to,
     bytes,
     policy: input.policy.name,
-    startAtMs: input.context.view.cluster.nowMs,
-    expectedSeconds: predictedSeconds(bytes),
-    reason: "NodeShortOfMemory",
-    message: `${pod.node}: ${input.pressure}; ${pod.name} uses ${formatBytes(bytes)}, and ${to} keeps ${formatBytes(freeAfter)} free`,
+    startAtMs,
+    expectedSeconds: Math.ceil(input.costs.expect({ bytes: grownBytes, from: pod.node, to }).seconds),
+    reason: late === "" ? "NodeShortOfMemory" : "TooLate",
+    message: `${pod.node}: ${input.pressure}; ${pod.name} uses ${formatBytes(bytes)}, and ${to} keeps ${free} free${late}`,
   };
 }

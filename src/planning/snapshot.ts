@@ -3,6 +3,7 @@
  * The controller builds it in ../controllers/migration-policy/build-snapshot.ts.
  */
 import type { Phase } from "../api/v1alpha1/pod-migration.ts";
+import type { Calibration } from "./forecast/calibration.ts";
 
 /** Samples in ascending time; same length. */
 export interface Series {
@@ -124,4 +125,6 @@ export interface PlanningMemory {
   confirmations?: Record<string, string>;
   /** Pressured nodes that have less free than is wanted, as `policy/node`. */
   relieving?: string[];
+  /** How well series were foreseen, by metrics source, options and series: see ./foresight/calibrations.ts. */
+  forecasts?: Record<string, Calibration>;
 }

@@ -1,13 +1,23 @@
 /** The cluster as one policy sees it: figures of its metrics source, judged by its staleAfter. Nothing is computed twice. */
 import { type Cluster, type ClusterNode, nodeFigure, podFigure } from "./cluster.ts";
 import { type Judged, judge } from "./figures.ts";
+import type { Calibrations } from "./foresight/calibrations.ts";
+import { type Foresight, foresee } from "./foresight/foresight.ts";
+import type { Interruptions } from "./foresight/interruptions.ts";
 import { growthPerMinute } from "./growth.ts";
-import type { NodeGrowth } from "./pressure/pressure.ts";
+import type { ForecastSettings, NodeGrowth } from "./pressure/pressure.ts";
 import type { PodSnapshot } from "./snapshot.ts";
 
 export interface FigureOptions {
   source: string;
   staleAfterSeconds: number;
+  pressure?: { forecast?: ForecastSettings };
+}
+
+/** What forecasts need beside the figures. */
+export interface ForecastInput {
+  calibrations: Calibrations;
+  interruptions: Interruptions;
 }
 
 export interface View {
@@ -18,11 +28,15 @@ export interface View {
   /** Bytes per minute; undefined: not known, or its figure cannot be relied on. At most the node's capacity in a minute. */
   podGrowth(pod: PodSnapshot): number | undefined;
   nodeGrowth(node: ClusterNode): NodeGrowth;
+  /** Of a policy that forecasts. */
+  foresight?: Foresight;
 }
 
 const implausible = (message: string): Judged => ({ ok: false, reason: "MetricsImplausible", message });
 
-export function viewCluster(cluster: Cluster, { source, staleAfterSeconds }: FigureOptions): View {
+/** `forecasts`: absent, and nothing is forecast, whatever the options say. */
+export function viewCluster(cluster: Cluster, options: FigureOptions, forecasts?: ForecastInput): View {
+  const { source, staleAfterSeconds } = options;
   const judged = new Map<ClusterNode, Judged>();
   const context = { nowMs: cluster.nowMs, staleAfterSeconds };
 
@@ -53,7 +67,7 @@ export function viewCluster(cluster: Cluster, { source, staleAfterSeconds }: Fig
   }
 
   const grown = new Map<ClusterNode, NodeGrowth>();
-  return {
+  const view: View = {
     cluster,
     podUse,
     podGrowth,
@@ -70,6 +84,9 @@ export function viewCluster(cluster: Cluster, { source, staleAfterSeconds }: Fig
       return known;
     },
   };
+  const settings = options.pressure?.forecast;
+  if (settings === undefined || forecasts === undefined) return view;
+  return { ...view, foresight: foresee({ view, source, settings, ...forecasts }) };
 }
 
 /** Nothing grows by more than its node in a minute: what says so is a jump, and counts as that much. */

@@ -56,8 +56,8 @@ describe("docs/policies.md", () => {
     const given = /(?:reason: |wait\(|problem\(|none\([^"]*"\w+", |obstacleIf\([^"]*|^ {4})"([A-Z][A-Za-z]+)"/gm;
     const reasons = new Set(sources.flatMap((source) => [...source.matchAll(given)].map((match) => match[1])));
     expect(reasons.size).toBeGreaterThan(40);
-    // A gate's reason is nowhere shown; a pod's phase is none; no strategy asks for a latest start yet.
-    const others = ["FiguresUnreliable", "Running", "TooLate"];
+    // A gate's reason is nowhere shown; a pod's phase is none.
+    const others = ["FiguresUnreliable", "Running"];
     expect([...reasons].filter((reason) => !page.includes(`\`${reason}\``) && !others.includes(reason ?? ""))).toEqual(
       [],
     );

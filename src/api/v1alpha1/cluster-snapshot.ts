@@ -4,6 +4,7 @@
  * milliseconds; src/planning/written-snapshot makes a planning snapshot of the result.
  */
 import { z } from "zod";
+import { calibrationSchema } from "../../planning/forecast/calibration.ts";
 import { parseDuration, parseResourceQuantity } from "../quantity.ts";
 import { API_VERSION } from "./group.ts";
 import { PHASES } from "./pod-migration.ts";
@@ -197,6 +198,8 @@ const memory = z.looseObject({
     .record(z.string(), z.string().regex(/^[01]{1,100}$/, "expected a 1 or 0 for each of the last evaluations"))
     .optional(),
   relieving: z.array(z.string()).optional(),
+  // What is damaged is as good as lost: bounds then start as their widest.
+  forecasts: z.record(z.string(), calibrationSchema.optional().catch(undefined)).optional().catch(undefined),
 });
 
 export const clusterSnapshotSchema = z.strictObject({

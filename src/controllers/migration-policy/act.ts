@@ -9,7 +9,7 @@ import { POD_MIGRATIONS, type PodMigration } from "../../api/v1alpha1/pod-migrat
 import { type ControllerContext, refOf, type Term } from "../../kube/controller.ts";
 import { addFinalizer, hasFinalizer, removeFinalizer } from "../../kube/finalizers.ts";
 import type { MetricsUnavailable } from "../../metrics/source.ts";
-import type { Decision, PlannedMove } from "../../planning/decision.ts";
+import { type Decision, isDue, type PlannedMove } from "../../planning/decision.ts";
 import { applyTaint, gatesToKeep, taintChanges } from "../scheduling-gate/taints.ts";
 import { createMove, recordCause } from "./create-moves.ts";
 import { newsOf } from "./news.ts";
@@ -69,7 +69,7 @@ export async function carryOut(action: Action): Promise<void> {
 
 async function startMoves({ context, term, state, decision, due, migrations, failures }: Action): Promise<void> {
   const enforcing = new Map(due.filter(({ policy }) => !policy.dryRun).map((read) => [read.policy.name, read]));
-  for (const move of decision.moves) {
+  for (const move of decision.moves.filter((one) => isDue(one, decision.timeMs))) {
     const read = enforcing.get(move.policy);
     if (read === undefined || term.signal.aborted) continue;
     await failures.guard(move.policy, async () => {

@@ -30,6 +30,8 @@ export interface EligibilityInput {
   limits: EligibilityLimits;
   history: MoveHistory;
   nowMs: number;
+  /** By when the pod must be gone, where that is known. */
+  deadlineMs?: number;
 }
 
 type Check = (input: EligibilityInput) => Reason | undefined;
@@ -83,6 +85,14 @@ const notAlmostDone: Check = ({ pod, limits, nowMs }) => {
   return { reason: "AlmostDone", message: `it is expected to end in ${Math.ceil(leftSeconds)}s` };
 };
 
+const staysUntilDeadline: Check = ({ pod: { startedAtMs, expectedRuntimeSeconds }, nowMs, deadlineMs }) => {
+  if (deadlineMs === undefined || startedAtMs === undefined || expectedRuntimeSeconds === undefined) return undefined;
+  const endMs = startedAtMs + expectedRuntimeSeconds * 1000;
+  if (!(endMs > nowMs && endMs < deadlineMs)) return undefined;
+  const message = `it is expected to end in ${Math.ceil((endMs - nowMs) / 1000)}s, before the node may be short`;
+  return { reason: "EndsBeforeDeadline", message };
+};
+
 const rested: Check = ({ pod, history, nowMs }) => {
   const wait = history.backOff(pod, nowMs);
   if (wait === undefined) return undefined;
@@ -113,6 +123,7 @@ const CHECKS: readonly Check[] = [
   measured,
   bigEnough,
   notAlmostDone,
+  staysUntilDeadline,
 ];
 
 /** The first reason against moving the pod; undefined: it is eligible. */

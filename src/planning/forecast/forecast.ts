@@ -9,7 +9,7 @@ import type { Series } from "../snapshot.ts";
 import { planBacktest } from "./backtest.ts";
 import { type Calibration, type CalibrationKey, calibrate, usableCalibration } from "./calibration.ts";
 import { at, type History, toHistory } from "./history.ts";
-import { marginCurve } from "./margin.ts";
+import { errorsKnown, marginCurve } from "./margin.ts";
 import { backtestNamed, type ModelName } from "./models.ts";
 
 /** Horizons of more than a year are cut to it. */
@@ -42,6 +42,8 @@ export interface SeriesForecast extends Forecast {
   ageSeconds: number;
   /** Samples that could not be used. */
   dropped: number;
+  /** Forecasts of its own past that were held against what came after, at the calibrated lead. */
+  tests: number;
 }
 
 /** Undefined: the series has no usable sample, so nothing is known. Throws only for options that no schema admits. */
@@ -66,6 +68,7 @@ export function forecastHistory(history: History, options: ForecastOptions): Ser
     calibration,
     ageSeconds: -newest,
     dropped: history.dropped,
+    tests: errorsKnown(plan, trial.errors, plan.leadsSeconds.length - 1, Number.POSITIVE_INFINITY).count,
     point,
     upper: (aheadSeconds) => point(aheadSeconds) + margin(ahead(aheadSeconds) - newest),
   };

@@ -23,17 +23,17 @@ export const blocking = strategy<PacingFunction>()({
   }),
   configure: ({ pause }) => {
     const pauseMs = admitted(parseDuration, pause) * 1000;
-    return ({ nowMs, moves, planned }) => {
+    return ({ nowMs, moves, planned, costs }) => {
       if (planned > 0) return wait("MoveUnderWay", "another policy starts a move in this evaluation");
       const current = moves.find(isUnderWay);
       if (current) {
-        const leftSeconds = Math.ceil((expectedFinishMs(moves.filter(isUnderWay), nowMs) - nowMs) / 1000);
+        const leftSeconds = Math.ceil((expectedFinishMs(moves.filter(isUnderWay), nowMs, costs) - nowMs) / 1000);
         const end = Number.isFinite(leftSeconds) && leftSeconds > 0 ? `, expected to end in about ${leftSeconds}s` : "";
         return wait("MoveUnderWay", `the move of ${current.namespace}/${current.pod} is under way${end}`);
       }
       const lastMs = moves.reduce((last, move) => Math.max(last, move.finishedAtMs ?? -Infinity), -Infinity);
       const leftMs = Math.min(lastMs, nowMs) + pauseMs - nowMs;
-      if (leftMs <= 0) return { ok: true };
+      if (leftMs <= 0) return { ok: true, pauseSeconds: pauseMs / 1000 };
       return wait("PauseAfterMove", `the last move ended less than ${pause} ago`);
     };
   },

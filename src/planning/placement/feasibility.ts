@@ -16,7 +16,10 @@ export interface FeasibilityContext {
   margin: Amount;
   /** What a move stages on its target beside the pod's memory; absent: as much as that. */
   copyBytes?: number;
-  /** The room must still be there after so long, with the growth of what runs there, what comes and the pod. Absent: 0. */
+  /**
+   * The room must still be there after so long, with the growth of what runs there, what comes and the pod; where the policy forecasts,
+   * with the bounds of what is foreseen of them up to then. Absent: 0.
+   */
   aheadMinutes?: number;
   /** Moves to a node at once; absent: any number. */
   mostPerNode?: number;
@@ -96,11 +99,15 @@ const requestsFit: PodCheck = (pod, _, { node }, { ledger }) => {
 
 /** Free after the move must be at least freeBelow + margin: a target must not be the next to be short. */
 const roomToSpare: PodCheck = (pod, bytes, open, context) => {
-  const { ledger, freeBelow, margin } = context;
+  const { ledger, freeBelow, margin, view } = context;
   const { name, capacityBytes } = open.node.snapshot;
   const freeBytes = capacityBytes - open.usedBytes - ledger.at(name).incomingBytes;
-  const growthBytes = growthAhead(pod, open.node, context);
-  const keepBytes = amountBytes(freeBelow, capacityBytes) + amountBytes(margin, capacityBytes) + growthBytes;
+  const spareBytes = amountBytes(freeBelow, capacityBytes) + amountBytes(margin, capacityBytes);
+  const growthBytes =
+    view.foresight === undefined
+      ? growthAhead(pod, open.node, context)
+      : foreseenGrowth(pod, bytes, open, context, freeBytes - bytes - spareBytes);
+  const keepBytes = spareBytes + growthBytes;
   if (freeBytes - bytes >= keepBytes) return undefined;
   const [free, keep] = [formatBytes(Math.max(0, freeBytes)), formatBytes(keepBytes)];
   return { reason: "NotEnoughRoom", message: `${free} is free, and ${keep} must remain beside ${formatBytes(bytes)}` };
@@ -114,6 +121,21 @@ function growthAhead(
   if (aheadMinutes === 0) return 0;
   const arriving = ledger.at(node.snapshot.name).incomingGrowthBytesPerMinute + Math.max(0, view.podGrowth(pod) ?? 0);
   return aheadMinutes * (view.nodeGrowth(node).perMinute + arriving);
+}
+
+/** How much more than now it may be at the horizon. A cruder bound does where it is not more than `enoughBytes`. */
+function foreseenGrowth(
+  pod: PodSnapshot,
+  bytes: number,
+  { node, usedBytes }: OpenNode,
+  { view: { foresight }, ledger, aheadMinutes = 0 }: FeasibilityContext,
+  enoughBytes: number,
+): number {
+  if (enoughBytes < 0 || foresight === undefined) return 0;
+  const arriving = aheadMinutes * ledger.at(node.snapshot.name).incomingGrowthBytesPerMinute;
+  const own = Math.max(0, (foresight.podAtMost(pod) ?? bytes) - bytes);
+  const mostBytes = foresight.nodeAtMost(node, usedBytes + enoughBytes - arriving - own) ?? Number.POSITIVE_INFINITY;
+  return arriving + own + Math.max(0, mostBytes - usedBytes);
 }
 
 /** Until the restore ends, the copy that was sent and the restored memory are both there. */

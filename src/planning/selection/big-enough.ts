@@ -13,8 +13,8 @@ export const bigEnough = strategy<SelectionFunction>()({
   summary: "The smallest pod that relieves the node by itself.",
   options: z.object({}),
   configure: () => (candidates, amountBytes) => {
-    const enough = candidates.filter(({ bytes }) => bytes >= amountBytes);
-    const least = Math.min(...enough.map(({ bytes }) => bytes));
-    return enough.filter(({ bytes }) => bytes === least).slice(0, 1);
+    const enough = candidates.filter(({ reliefBytes }) => reliefBytes >= amountBytes);
+    const least = Math.min(...enough.map(({ reliefBytes }) => reliefBytes));
+    return enough.filter(({ reliefBytes }) => reliefBytes === least).slice(0, 1);
   },
 });

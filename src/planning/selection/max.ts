@@ -20,7 +20,7 @@ export const max = strategy<SelectionFunction>()({
     for (const candidate of candidates) {
       if (missing <= 0) break;
       chosen.push(candidate);
-      missing -= candidate.bytes;
+      missing -= candidate.reliefBytes;
     }
     return chosen;
   },

@@ -19,7 +19,10 @@ export const optimal = strategy<SelectionFunction>()({
   summary: "The pods that together come closest to the pressure from below, those moved before counting less.",
   options: z.object({}),
   configure: () => (candidates, amountBytes) => {
-    const items = candidates.map(({ pod, bytes }) => ({ weight: bytes, value: 0.5 ** pod.migrations * bytes }));
+    const items = candidates.map(({ pod, reliefBytes }) => ({
+      weight: reliefBytes,
+      value: 0.5 ** pod.migrations * reliefBytes,
+    }));
     return knapsack(items, amountBytes).flatMap((index) => candidates[index] ?? []);
   },
 });

@@ -8,6 +8,10 @@ export interface Candidate {
   bytes: number;
   /** Undefined: not known. */
   growthBytesPerMinute: number | undefined;
+  /** What its node is relieved of by its move: what is foreseen of it where the policy forecasts, else `bytes`. */
+  reliefBytes: number;
+  /** What it may have grown to when it is moved at the latest; not less than `bytes`. A move's duration goes by it. */
+  grownBytes: number;
 }
 
 /** The pressured node, before anything is moved. */

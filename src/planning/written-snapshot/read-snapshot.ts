@@ -3,6 +3,7 @@
 import { parseDuration } from "../../api/quantity.ts";
 import type { WrittenMove, WrittenNode, WrittenPod, WrittenSnapshot } from "../../api/v1alpha1/cluster-snapshot.ts";
 import { EXPECTED_RUNTIME_ANNOTATION } from "../../api/v1alpha1/group.ts";
+import type { Calibration } from "../forecast/calibration.ts";
 import type { ClusterSnapshot, Figure, MoveSnapshot, NodeSnapshot, PlanningMemory, PodSnapshot } from "../snapshot.ts";
 import { readSeries } from "./read-series.ts";
 
@@ -28,7 +29,13 @@ export function readSnapshot(written: WrittenSnapshot): ClusterSnapshot {
 function readMemory(written: WrittenSnapshot["memory"]): PlanningMemory | undefined {
   if (written?.version === undefined) return undefined;
   const { version, gates = {}, confirmations, relieving } = written;
-  return { version, gates, ...defined({ confirmations, relieving }) };
+  const forecasts = written.forecasts && usable(written.forecasts);
+  return { version, gates, ...defined({ confirmations, relieving, forecasts }) };
+}
+
+/** Without those that were damaged. */
+function usable(forecasts: Readonly<Record<string, Calibration | undefined>>): Record<string, Calibration> {
+  return Object.fromEntries(Object.entries(forecasts).flatMap(([name, one]) => (one ? [[name, one] as const] : [])));
 }
 
 function readFigure(written: WrittenNode | WrittenPod, nowMs: number, capacityBytes: number): Figure {

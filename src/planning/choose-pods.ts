@@ -1,0 +1,72 @@
+/** Selection and placement together: pods are selected and given a target, until what is asked for is freed. */
+import type { Demand } from "./demand.ts";
+import { bestTarget, hasTarget } from "./placement/choose-target.ts";
+import type { OpenNode } from "./placement/feasibility.ts";
+import type { Candidate, SelectionFunction } from "./selection/selection.ts";
+
+export interface Placed {
+  candidate: Candidate;
+  target: OpenNode;
+}
+
+/** A set of moves. */
+export interface Choice {
+  placed: Placed[];
+  /** Not chosen, and with a target still. */
+  left: Candidate[];
+  /** Not relieved by them. */
+  missingBytes: number;
+}
+
+export function withTarget({ targets, context }: Demand, candidates: readonly Candidate[]): Candidate[] {
+  return candidates.filter(({ pod, bytes }) => hasTarget(pod, bytes, targets, context));
+}
+
+/**
+ * Enters each move into the demand's ledger. Every round places at least the first pod selected, for each candidate has a target; the
+ * others may lose theirs to it, and are then left out of the next round's selection.
+ */
+export function choosePods(
+  demand: Demand,
+  candidates: readonly Candidate[],
+  most: number,
+  select: SelectionFunction = demand.policy.select,
+): Choice {
+  const choice: Choice = { placed: [], left: [...candidates], missingBytes: demand.amountBytes };
+  while (choice.missingBytes > 0 && choice.placed.length < most && choice.left.length > 0) {
+    const selected = select(choice.left, choice.missingBytes, demand);
+    const round = placeSelected(demand, selected, most - choice.placed.length);
+    if (round.length === 0) break;
+    choice.placed.push(...round);
+    choice.missingBytes -= round.reduce((sum, { candidate }) => sum + candidate.reliefBytes, 0);
+    const moved = new Set(round.map(({ candidate }) => candidate));
+    choice.left = withTarget(
+      demand,
+      choice.left.filter((candidate) => !moved.has(candidate)),
+    );
+  }
+  return choice;
+}
+
+function placeSelected(demand: Demand, selected: readonly Candidate[], most: number): Placed[] {
+  const placed: Placed[] = [];
+  for (const candidate of selected) {
+    if (placed.length >= most) break;
+    const { pod, bytes } = candidate;
+    const target = bestTarget(pod, bytes, demand.targets, demand.context, demand.policy.score);
+    if (target === undefined) continue;
+    placed.push({ candidate, target });
+    reserve(demand, { candidate, target });
+  }
+  return placed;
+}
+
+/** What the pod will use at most at the horizon is kept for it. */
+export function reserve({ context: { ledger, view } }: Demand, { candidate, target }: Placed): void {
+  const { pod, bytes, growthBytesPerMinute } = candidate;
+  const later = view.foresight?.podAtMost(pod);
+  const horizonMinutes = (view.foresight?.settings.horizonSeconds ?? 60) / 60;
+  const growth = later === undefined ? growthBytesPerMinute : Math.max(0, later - bytes) / horizonMinutes;
+  const [from, to] = [pod.node, target.node.snapshot.name];
+  ledger.reserve({ from, to, bytes, requestBytes: pod.requestBytes, growthBytesPerMinute: growth });
+}

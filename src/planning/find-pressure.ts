@@ -1,0 +1,113 @@
+/** What a policy finds on one of its nodes: how short it is or will be, by when, and when nothing is free any more. */
+import { amountBytes } from "../api/quantity.ts";
+import type { Cluster, ClusterNode } from "./cluster.ts";
+import type { NodeFinding } from "./decision.ts";
+import { firstAbove } from "./forecast/exhaustion.ts";
+import { type Foreseen, peakOf } from "./foresight/foreseen.ts";
+import type { Foresight } from "./foresight/foresight.ts";
+import type { Policy } from "./policy.ts";
+import type { PressureTracker } from "./pressure/confirmation.ts";
+import type { View } from "./view.ts";
+
+export interface Found {
+  /** Before anything is decided about the node. */
+  finding: NodeFinding;
+  /** The pressure is but a bound widened for want of history: no reason to move anything yet. */
+  doubtful: boolean;
+}
+
+interface Shared {
+  cluster: Cluster;
+  tracker: PressureTracker;
+  viewFor(policy: Policy): View;
+}
+
+/** Pressure, or why nothing can be said of the node: nothing is ever moved because of figures that cannot be relied on. */
+export function findPressure(policy: Policy, node: ClusterNode, { cluster, tracker, viewFor }: Shared): Found {
+  const { name, capacityBytes } = node.snapshot;
+  // An absurd capacity has been told by nodeUse; it is not handed on.
+  const toldBytes = capacityBytes > 0 && Number.isFinite(capacityBytes) ? capacityBytes : 0;
+  const common = { name, policy: policy.name, capacityBytes: toldBytes, outcome: "NothingToDo" as const };
+  const view = viewFor(policy);
+  const use = view.nodeUse(node);
+  if (!use.ok) {
+    const { reason, message } = use;
+    return { finding: { ...common, freeBytes: undefined, pressureBytes: 0, reason, message }, doubtful: false };
+  }
+  const usedBytes = Math.min(use.usedBytes, capacityBytes);
+  const freeBelowBytes = amountBytes(policy.freeBelow, capacityBytes);
+  const freeUntilBytes = Math.max(freeBelowBytes, amountBytes(policy.freeUntil ?? policy.freeBelow, capacityBytes));
+  const { nowMs } = cluster;
+  const { foresight } = view;
+  const input = {
+    name,
+    capacityBytes,
+    usedBytes,
+    nowMs,
+    growth: () => view.nodeGrowth(node),
+    ...(foresight && { atMost: (enoughBytes: number) => foresight.nodeAtMost(node, enoughBytes) }),
+  };
+  const entering = policy.pressure.judge({ ...input, freeBelowBytes });
+  const short = entering.pressureBytes > 0 || tracker.isRelieving(policy, name);
+  const pressure = short ? policy.pressure.judge({ ...input, freeBelowBytes: freeUntilBytes }) : entering;
+  const { pressureBytes } = pressure;
+  const limits = { nowMs, usedBytes, capacityBytes, limitBytes: capacityBytes - freeBelowBytes };
+  const outlook: Outlook =
+    foresight === undefined
+      ? byGrowth(policy, pressureBytes, limits, () => view.nodeGrowth(node).perMinute)
+      : byForecast(foresight, node, entering.pressureBytes > 0, limits);
+  const { doubtful = false, ...foreseen } = outlook;
+  const reason = pressureBytes > 0 ? "Pressured" : "EnoughFree";
+  const message = use.estimated ? `${pressure.message} (estimated: its pods together)` : pressure.message;
+  const freeBytes = capacityBytes - usedBytes;
+  return { finding: { ...common, freeBytes, pressureBytes, ...foreseen, reason, message }, doubtful };
+}
+
+interface Outlook extends Pick<NodeFinding, "exhaustedAtMs" | "deadlineMs"> {
+  doubtful?: boolean;
+}
+
+interface Limits {
+  nowMs: number;
+  usedBytes: number;
+  capacityBytes: number;
+  /** What may be used. */
+  limitBytes: number;
+}
+
+/** Further ahead than this nobody can say. */
+const FARTHEST_MS = 366 * 24 * 3_600_000;
+const DAY_SECONDS = 86_400;
+
+/** When nothing is free any more, growing on like this. */
+function byGrowth(policy: Policy, pressureBytes: number, limits: Limits, growthPerMinute: () => number): Outlook {
+  if (!(pressureBytes > 0 || policy.pressure.aheadMinutes > 0)) return {};
+  const growth = growthPerMinute();
+  const freeBytes = limits.capacityBytes - limits.usedBytes;
+  const leftMs = growth > 0 ? (freeBytes / growth) * 60_000 : Number.POSITIVE_INFINITY;
+  return leftMs <= FARTHEST_MS ? { exhaustedAtMs: limits.nowMs + Math.round(leftMs) } : {};
+}
+
+/** Of a node that a cheap bound proved safe nothing more is said. `short`: by freeBelow. */
+function byForecast(foresight: Foresight, node: ClusterNode, short: boolean, limits: Limits): Outlook {
+  const foreseen = foresight.nodeIfMade(node);
+  if (foreseen === undefined) return {};
+  const { nowMs, usedBytes, limitBytes } = limits;
+  const { horizonSeconds } = foresight.settings;
+  const exhausted = exhaustedAt(foreseen, horizonSeconds, limits);
+  if (!short) return exhausted;
+  // The search looks at other moments than the pressure's did.
+  const leftSeconds =
+    usedBytes > limitBytes ? 0 : (firstAbove(foreseen.upper, limitBytes, horizonSeconds) ?? horizonSeconds);
+  const doubtful = Math.max(usedBytes, peakOf(foreseen.tested, horizonSeconds)) <= limitBytes;
+  return { ...exhausted, deadlineMs: nowMs + Math.floor(leftSeconds * 1000), doubtful };
+}
+
+/** Nearby moments are looked at closely, far ones roughly. */
+function exhaustedAt({ point }: Foreseen, horizonSeconds: number, { nowMs, capacityBytes }: Limits): Outlook {
+  for (const within of [horizonSeconds, DAY_SECONDS, FARTHEST_MS / 1000]) {
+    const seconds = firstAbove(point, capacityBytes, within);
+    if (seconds !== undefined) return { exhaustedAtMs: nowMs + Math.round(seconds * 1000) };
+  }
+  return {};
+}

@@ -1,0 +1,85 @@
+/** What is foreseen of one node or pod, wherever it is known from. Bytes over seconds from now. */
+
+import type { Calibration } from "../forecast/calibration.ts";
+import { type Forecast, type ForecastOptions, forecastHistory, sumOfForecasts } from "../forecast/forecast.ts";
+import type { History } from "../forecast/history.ts";
+import type { Series } from "../snapshot.ts";
+
+export interface Foreseen extends Forecast {
+  /** As `upper`, but of what is hardly known yet the forecast alone: what a move may rest on. Between `point` and `upper`. */
+  tested(aheadSeconds: number): number;
+  /** From what it is foreseen, for messages: a model's name and the like. */
+  basis: string;
+}
+
+/** Fewer forecasts of its own past than this held against what came true say nothing of a series. */
+const FEWEST_TESTS = 5;
+/** Without a series memory may be off by this part of what is used. */
+const PRIOR_ERROR = 0.25;
+
+export function ofHistory(
+  history: History,
+  options: ForecastOptions,
+): { foreseen: Foreseen; calibration: Calibration } {
+  const { point, upper, model, tests, calibration } = forecastHistory(history, options);
+  const tested = tests >= FEWEST_TESTS ? upper : point;
+  return { foreseen: { point, upper, tested, basis: model }, calibration };
+}
+
+/** A future that is known is the forecast, without a margin; before its first and after its last moment it stays level. */
+export function ofFuture({ timesMs, bytes }: Series, nowMs: number): Foreseen | undefined {
+  const length = Math.min(timesMs.length, bytes.length);
+  if (length === 0) return undefined;
+  const point = (aheadSeconds: number) => valueAt(timesMs, bytes, length, nowMs + Math.max(0, aheadSeconds) * 1000);
+  return { point, upper: point, tested: point, basis: "known future" };
+}
+
+/** Along a straight line between two moments. */
+function valueAt(timesMs: Float64Array, bytes: Float64Array, length: number, timeMs: number): number {
+  let [low, high] = [0, length - 1];
+  if (timeMs <= (timesMs[low] ?? 0)) return bytes[low] ?? 0;
+  if (timeMs >= (timesMs[high] ?? 0)) return bytes[high] ?? 0;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((timesMs[middle] ?? 0) <= timeMs) low = middle;
+    else high = middle;
+  }
+  const [fromMs, toMs] = [timesMs[low] ?? 0, timesMs[high] ?? 0];
+  const part = toMs > fromMs ? (timeMs - fromMs) / (toMs - fromMs) : 1;
+  return (bytes[low] ?? 0) + part * ((bytes[high] ?? 0) - (bytes[low] ?? 0));
+}
+
+/** Without a series: what is used now and, where it is written beside it, its growth. */
+export function ofUse(usedBytes: number, growthBytesPerMinute: number | undefined): Foreseen {
+  const perSecond = Math.max(0, growthBytesPerMinute ?? 0) / 60;
+  const point = (aheadSeconds: number) => usedBytes + perSecond * Math.max(0, aheadSeconds);
+  return {
+    point,
+    upper: (aheadSeconds) => point(aheadSeconds) + PRIOR_ERROR * usedBytes,
+    tested: point,
+    basis: perSecond > 0 ? "stated growth" : "last value",
+  };
+}
+
+/** A node by its pods. `rest`: what it uses beside them; `unknownPods`: of them some of whose use is in the rest. */
+export function together(parts: readonly Foreseen[], restBytes: number, unknownPods: number): Foreseen {
+  const rest = Math.max(0, restBytes);
+  const doubtBytes = unknownPods > 0 || parts.length === 0 ? PRIOR_ERROR * rest : 0;
+  const tested = parts.map((part) => ({ point: part.point, upper: part.tested }));
+  return {
+    point: sumOfForecasts(parts, rest).point,
+    upper: sumOfForecasts(parts, rest + doubtBytes).upper,
+    tested: sumOfForecasts(tested, rest).upper,
+    basis: `its ${parts.length} pods together`,
+  };
+}
+
+/** The bound looks at this many moments up to the horizon. */
+const PLACES = 8;
+
+/** The most that the curve reaches up to the horizon. */
+export function peakOf(curve: (aheadSeconds: number) => number, horizonSeconds: number): number {
+  let most = 0;
+  for (let place = 1; place <= PLACES; place++) most = Math.max(most, curve((horizonSeconds * place) / PLACES));
+  return most;
+}
