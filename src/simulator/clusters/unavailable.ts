@@ -1,0 +1,5 @@
+/** A node that takes no new pods has the taint that Kubernetes itself gives it. */
+import type { Taint } from "../../planning/snapshot.ts";
+
+export const CORDONED: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+export const NOT_READY: Taint = { key: "node.kubernetes.io/not-ready", effect: "NoSchedule" };

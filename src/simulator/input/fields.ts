@@ -1,0 +1,59 @@
+/** Fields of the simulator's own files: quantities, durations and fractions as people write them, or plain numbers. */
+import { z } from "zod";
+import { parseDuration, parsePercent, parseResourceQuantity } from "../../api/quantity.ts";
+
+/** A field whose text `parse` understands; what it answers with undefined is refused, naming what was expected. */
+function field<T>(parse: (value: unknown) => T | undefined, expected: string) {
+  return z.unknown().transform((value, context): T => {
+    const result = parse(value);
+    if (result !== undefined) return result;
+    const given = value === undefined ? "it is missing" : `not ${JSON.stringify(value)}`;
+    context.addIssue({ code: "custom", message: `expected ${expected}; ${given}` });
+    return z.NEVER;
+  });
+}
+
+const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
+
+export function parseBytes(value: unknown): number | undefined {
+  if (isCount(value)) return value;
+  return typeof value === "string" ? parseResourceQuantity(value) : undefined;
+}
+
+export function parseSeconds(value: unknown): number | undefined {
+  if (isCount(value)) return value;
+  return typeof value === "string" ? parseDuration(value) : undefined;
+}
+
+function parseFraction(value: unknown): number | undefined {
+  const fraction = typeof value === "string" ? parsePercent(value) : value;
+  return isCount(fraction) && fraction <= 1 ? fraction : undefined;
+}
+
+function parseFactor(value: unknown): number | undefined {
+  const percent = typeof value === "string" ? /^([0-9]+(?:\.[0-9]+)?)%$/.exec(value)?.[1] : undefined;
+  const factor = percent === undefined ? value : Number.parseFloat(percent) / 100;
+  return isCount(factor) ? factor : undefined;
+}
+
+const positive = (parse: (value: unknown) => number | undefined) => (value: unknown) => {
+  const number = parse(value);
+  return number !== undefined && number > 0 ? number : undefined;
+};
+
+/** Bytes. */
+export const bytesField = field(parseBytes, "a quantity such as 4Gi, or a number of bytes from 0 on");
+/** Bytes, more than none. */
+export const sizeField = field(positive(parseBytes), "a quantity above 0 such as 4Gi, or a number of bytes");
+/** Seconds. */
+export const secondsField = field(parseSeconds, "a duration such as 10m, or a number of seconds from 0 on");
+/** Seconds, more than none. */
+export const spanField = field(positive(parseSeconds), "a duration above 0 such as 10m, or a number of seconds");
+/** 0 to 1. */
+export const fractionField = field(parseFraction, "a part such as 30% or 0.3");
+/** 0 or more. */
+export const factorField = field(parseFactor, "a factor such as 0.5 or 50%");
+/** Above 0. */
+export const shapeField = field(positive(parseFactor), "a number above 0");
+
+export const labelsField = z.record(z.string(), z.string());

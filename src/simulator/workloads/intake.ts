@@ -1,0 +1,81 @@
+/** What the formats' readers fill: everything that the files of one workload hold. */
+import { compareText } from "../../planning/order.ts";
+import { BrokenInputError } from "../input/broken-input.ts";
+import type { SimulatedPod } from "../scenario.ts";
+import { type DescribedPod, withRequest } from "./described-pod.ts";
+import { generateWorkload } from "./generator/generate.ts";
+import type { GeneratedWorkload } from "./generator/generated-workload.ts";
+import { describeRecorded, type GapTreatment, type RecordedPod } from "./recorded-pod.ts";
+
+export interface WorkloadOptions {
+  /** Default: interpolate. */
+  gaps?: GapTreatment | undefined;
+  /**
+   * What pods request, as a part of their peak (of the predecessor's jobs: of their class's size). Absent: what their file says, else half
+   * of the peak.
+   */
+  requestFactor?: number | undefined;
+}
+
+export interface Workload {
+  /** True if another seed means other pods. */
+  seeded: boolean;
+  /** In order of arrival; the same seed, the same pods. */
+  podsOf(seed: number): readonly SimulatedPod[];
+  /**
+   * When a simulation of it should end: a generated workload's own duration; of recorded pods when the last one has ended, and a tenth
+   * more of the runtime of what finishes, so that what was delayed may finish too.
+   */
+  endSeconds: number;
+}
+
+/** Readers push here. */
+export class Intake {
+  readonly described: DescribedPod[] = [];
+  readonly recorded: RecordedPod[] = [];
+  readonly generated: GeneratedWorkload[] = [];
+
+  /** Throws a BrokenInputError when two pods have one name; `file` stands for all of them. */
+  workload(file: string, options: WorkloadOptions): Workload {
+    const { gaps = "interpolate", requestFactor } = options;
+    const described = [...this.described, ...describeRecorded(this.recorded, gaps)];
+    const fixed = described.map((pod) => withRequest(pod, requestFactor)).sort(byArrival);
+    const generated = this.generated.map((one) => withFactor(one, requestFactor));
+    const podsOf = (seed: number) =>
+      generated.length === 0
+        ? fixed
+        : distinct(file, [...fixed, ...generated.flatMap((one) => generateWorkload(one, seed))]);
+    distinct(file, fixed);
+    const endSeconds = Math.ceil(Math.max(...generated.map(({ duration }) => duration), latestEnd(fixed)));
+    return { seeded: generated.length > 0, podsOf, endSeconds };
+  }
+}
+
+const byArrival = (a: SimulatedPod, b: SimulatedPod) =>
+  a.arrivalSeconds - b.arrivalSeconds || compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
+
+function withFactor(generated: GeneratedWorkload, factor: number | undefined): GeneratedWorkload {
+  return factor === undefined ? generated : { ...generated, requests: { ...generated.requests, factor } };
+}
+
+function distinct(file: string, pods: SimulatedPod[]): SimulatedPod[] {
+  const names = new Set<string>();
+  for (const { namespace, name } of pods.sort(byArrival)) {
+    const full = `${namespace}/${name}`;
+    if (names.has(full)) {
+      const message = `expected different pods; ${full} is there twice: give one of them another name or namespace`;
+      throw new BrokenInputError([{ file, message }]);
+    }
+    names.add(full);
+  }
+  return pods;
+}
+
+const SLACK = 0.1;
+
+function latestEnd(pods: readonly SimulatedPod[]): number {
+  return pods.reduce((end, { arrivalSeconds, durationSeconds, trace }) => {
+    const work = durationSeconds === undefined ? (trace.seconds.at(-1) ?? 0) : durationSeconds * (1 + SLACK);
+    return Math.max(end, arrivalSeconds + work);
+  }, 0);
+}
