@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./plan.ts")).addPlanCommand,
   },
   {
+    name: "simulate",
+    summary: "show what policies would have done to a cluster, on recorded or generated memory",
+    load: async () => (await import("./simulate.ts")).addSimulateCommand,
+  },
+  {
     name: "move",
     summary: "move a pod to another node, with its memory",
     load: async () => (await import("./move.ts")).addMoveCommand,

@@ -7,6 +7,8 @@ export const EXIT = {
   usage: 2,
   /** `move --wait`, `cancel --wait`: the move ended, but not as asked. */
   endedOtherwise: 3,
+  /** Ctrl-C: what was done until then is shown. */
+  interrupted: 130,
 } as const;
 
 export const EXIT_CODES_HELP = `

@@ -15,7 +15,7 @@ export type ReadSweep = { ok: true; value: SweepRequest } | { ok: false; message
 
 /** No sweep has more values than this: more is a mistake, or hours. */
 const MAX_VALUES = 200;
-const SHAPE = /^(?:(?<policy>[a-z0-9.-]+):)?(?<path>[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)*)=(?<values>.+)$/;
+const SHAPE = /^(?:(?<policy>[^:=]+):)?(?<path>[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*)*)=(?<values>.+)$/;
 const RANGE = /^(?<from>[^/]+?)\.\.(?<to>[^/]+)\/(?<step>.+)$/;
 const NUMBER = /^(?<number>-?[0-9]+(?:\.[0-9]+)?)(?<unit>[A-Za-z%]*)$/;
 

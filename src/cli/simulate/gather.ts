@@ -1,0 +1,140 @@
+/** Everything that a comparison needs, out of files and flags. All that is wrong with any of them is told at once. */
+import { readFileSync } from "node:fs";
+import { basename, extname } from "node:path";
+import { readCluster } from "../../simulator/clusters/read-cluster.ts";
+import { clusterShorthand } from "../../simulator/clusters/shorthand.ts";
+import type { Sweep } from "../../simulator/comparing/comparison.ts";
+import type { SimulationInput } from "../../simulator/comparing/run-task.ts";
+import { type PolicySet, type Read, readVariants, type Variant } from "../../simulator/comparing/variants.ts";
+import { readWorkloadSource, type WorkloadSource, workloadInput } from "../../simulator/comparing/workload-input.ts";
+import { BrokenInputError } from "../../simulator/input/broken-input.ts";
+import type { SimulatedNode } from "../../simulator/scenario.ts";
+import type { Workload } from "../../simulator/workloads/intake.ts";
+import { type PolicyObject, readPolicyObject, readPolicyObjects } from "../plan/read-documents.ts";
+import { readFlags, type Settings, type SimulateFlags } from "./flags.ts";
+import { unmatched } from "./unmatched.ts";
+
+export interface Gathered {
+  input: SimulationInput;
+  sweeps: Sweep[];
+  settings: Settings;
+  /** What may not be meant so. */
+  warnings: string[];
+}
+
+/** Without traces and cluster: what a GeneratedWorkload without any field fits on. */
+const DEFAULT_CLUSTER = "10x64Gi";
+
+export function gather(flags: SimulateFlags): Read<Gathered> {
+  const settings = readFlags(flags);
+  const variants = variantsOf(flags, settings.ok ? settings.value : undefined);
+  const nodes = nodesOf(flags);
+  const source = sourceOf(flags, settings.ok ? settings.value : undefined);
+  const workload = reading(() => readWorkloadSource(source));
+  if (settings.ok && variants.ok && nodes.ok && workload.ok) {
+    return {
+      ok: true,
+      value: together(flags, settings.value, variants.value, nodes.value, { source, workload: workload.value }),
+    };
+  }
+  return { ok: false, lines: [settings, variants, nodes, workload].flatMap((one) => (one.ok ? [] : one.lines)) };
+}
+
+function together(
+  flags: SimulateFlags,
+  settings: Settings,
+  { variants, sweeps }: { variants: Variant[]; sweeps: Sweep[] },
+  nodes: SimulatedNode[],
+  { source, workload }: { source: WorkloadSource; workload: Workload },
+): Gathered {
+  const input: SimulationInput = {
+    name: flags.trace === undefined ? "generated workload" : flags.trace.map((file) => basename(file)).join(" "),
+    workload: workloadInput(source, workload, settings.labels),
+    nodes,
+    endSeconds: settings.untilSeconds ?? Math.ceil(workload.endSeconds),
+    conditions: settings.conditions,
+    reserveFraction: settings.reserveFraction,
+    variants,
+  };
+  return { input, sweeps, settings, warnings: unmatched(input, settings.seeds[0] ?? 0) };
+}
+
+function variantsOf(
+  flags: SimulateFlags,
+  settings: Settings | undefined,
+): Read<{ variants: Variant[]; sweeps: Sweep[] }> {
+  const files = flags.policy ?? [];
+  if (files.length === 0) return { ok: false, lines: ["--policy: at least one file with a MigrationPolicy is needed"] };
+  const sets = policySets(files);
+  return sets.ok ? readVariants(sets.value, settings?.sweeps ?? [], readPolicyObject) : sets;
+}
+
+/** What a file holds acts together; it goes by its policy's name, or by its own if there are several or that is taken. */
+function policySets(files: readonly string[]): Read<PolicySet[]> {
+  const read = files.map((file) => {
+    const text = textOf(file);
+    const objects = text.ok ? readPolicyObjects({ name: file, text: text.value }) : text;
+    return objects.ok ? { file, objects: objects.value } : { file, lines: objects.lines };
+  });
+  const lines = read.flatMap((one) => one.lines ?? []);
+  if (lines.length > 0) return { ok: false, lines };
+  const sets = read.flatMap(({ file, objects }) => (objects === undefined ? [] : [{ file, objects }]));
+  const own = sets.map(({ objects }) => (objects.length === 1 ? policyName(objects[0]) : undefined));
+  return {
+    ok: true,
+    value: sets.map(({ file, objects }, index) => {
+      const name = own[index];
+      const single = name !== undefined && own.filter((other) => other === name).length === 1;
+      return { name: single ? name : basename(file, extname(file)), objects };
+    }),
+  };
+}
+
+/** If it has one: the schema is asked later. */
+function policyName(policy: PolicyObject | undefined): string | undefined {
+  const metadata = memberOf(policy?.object, "metadata");
+  const name = memberOf(metadata, "name");
+  return typeof name === "string" ? name : undefined;
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null
+    ? Object.entries(value).find(([name]) => name === key)?.[1]
+    : undefined;
+}
+
+function nodesOf({ cluster, trace }: SimulateFlags): Read<SimulatedNode[]> {
+  if (cluster === undefined && trace !== undefined) {
+    return {
+      ok: false,
+      lines: [`--cluster: is needed beside --trace: a file, or a shorthand such as ${DEFAULT_CLUSTER}`],
+    };
+  }
+  const written = cluster ?? DEFAULT_CLUSTER;
+  const short = clusterShorthand(written);
+  if (short !== undefined) return { ok: true, value: short };
+  const text = textOf(written);
+  return text.ok ? reading(() => readCluster({ name: written, text: text.value })) : text;
+}
+
+function sourceOf({ trace }: SimulateFlags, settings: Settings | undefined): WorkloadSource {
+  const options = settings?.workload ?? {};
+  return trace === undefined ? { kind: "Generated", workload: {}, options } : { kind: "Files", paths: trace, options };
+}
+
+function textOf(file: string): Read<string> {
+  try {
+    return { ok: true, value: readFileSync(file, "utf8") };
+  } catch (error) {
+    return { ok: false, lines: [`${file}: ${error instanceof Error ? error.message : String(error)}`] };
+  }
+}
+
+function reading<T>(read: () => T): Read<T> {
+  try {
+    return { ok: true, value: read() };
+  } catch (error) {
+    if (error instanceof BrokenInputError) return { ok: false, lines: error.lines };
+    throw error;
+  }
+}
