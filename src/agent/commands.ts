@@ -21,6 +21,7 @@ import {
 } from "./protocol.ts";
 import { type StepRequest, StepRunner } from "./step-runner.ts";
 import type { StepName } from "./steps.ts";
+import { Uploads } from "./uploads.ts";
 
 const certificateSchema = z.object({ certificate: z.string() });
 
@@ -37,6 +38,7 @@ export class AgentCommands {
   readonly #parts: CommandParts;
   readonly #port: () => number;
   readonly #runner: StepRunner;
+  readonly #uploads = new Uploads();
 
   constructor(parts: CommandParts, port: () => number) {
     this.#parts = parts;
@@ -101,7 +103,12 @@ export class AgentCommands {
     }
     if (record.state !== "receiving")
       throw new AgentError("WrongState", `the target is ${record.state}, not receiving`);
-    await this.#parts.runtime.acceptFiles(route.moveUID, partOf(route), body);
+    const part = partOf(route);
+    const key = part.part === "empty-dir" ? `${part.part} ${part.name}` : part.part;
+    const expected = record.expected ?? { stagingBytes: 0, filesBytes: 0 };
+    await this.#uploads.take(route.moveUID, key, body, expected, (counted, signal) =>
+      this.#parts.runtime.acceptFiles(route.moveUID, part, counted, signal),
+    );
     return {};
   }
 
@@ -114,7 +121,8 @@ export class AgentCommands {
       }
       case "receive": {
         const command = parse(receiveSchema, body);
-        const remember = { tokenHash: hashOf(command.token), sourceNode: command.sourceNode };
+        const { token, sourceNode, stagingBytes, filesBytes } = command;
+        const remember = { tokenHash: hashOf(token), sourceNode, expected: { stagingBytes, filesBytes } };
         const run = async (signal: AbortSignal) => ({
           ...(await runtime.receive(command, signal)),
           agentPort: this.#port(),
@@ -123,7 +131,11 @@ export class AgentCommands {
       }
       case "restore": {
         const command = parse(restoreSchema, body);
-        return { ...ids(command), podUID: command.podUID, run: (signal) => runtime.restore(command, signal) };
+        const run = async (signal: AbortSignal) => {
+          await this.#uploads.end(command.moveUID, "the pod is being restored");
+          return await runtime.restore(command, signal);
+        };
+        return { ...ids(command), podUID: command.podUID, run };
       }
       default:
         return this.#endingWork(step, parse(commandSchema, body));
@@ -135,8 +147,13 @@ export class AgentCommands {
     const podUID = records.get(command.moveUID, "target")?.podUID ?? "";
     const full = { ...command, podUID };
     if (step === "release") return { ...ids(command), run: (signal) => runtime.release(full, signal) };
-    if (step === "abort") return { ...ids(command), run: (signal) => runtime.abort(full, signal) };
-    return { ...ids(command), run: () => runtime.cleanupTarget(full) };
+    const run = async (signal: AbortSignal) => {
+      await this.#uploads.end(command.moveUID, "the move has ended here");
+      if (step === "abort") return await runtime.abort(full, signal);
+      await runtime.cleanupTarget(full);
+      this.#uploads.forget(command.moveUID);
+    };
+    return { ...ids(command), run };
   }
 
   #sourceWork(step: StepName, body: unknown): Work {

@@ -70,8 +70,11 @@ export interface NodeRuntime {
   createWaiting(moveUID: string): boolean;
   /** Repeated: the same answer as long as the page server waits or works, else a page server anew. */
   receive(command: ReceiveCommand, signal: AbortSignal): Promise<{ address: string; pagePort: number }>;
-  /** A part from the peer; resolves when it is stored. */
-  acceptFiles(moveUID: string, part: FilePart, body: Readable): Promise<void>;
+  /**
+   * A part from the peer; resolves when it is stored. Its size is watched over by the server. `signal`: the move goes on without
+   * it, and the body ends with an error; from then on nothing more may be written.
+   */
+  acceptFiles(moveUID: string, part: FilePart, body: Readable, signal: AbortSignal): Promise<void>;
   /** Resolves when every task of the restored container is held before its first instruction. */
   restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored>;
   /** The pod is an ordinary one from here on: a restart by the kubelet is a cold start. */

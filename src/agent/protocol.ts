@@ -81,6 +81,8 @@ export const receiveSchema = commandSchema.extend({
   /** The only address that may connect to the page server. */
   sourceAddress: z.string(),
   stagingBytes: z.number().positive(),
+  /** Writable layer and emptyDirs as they were at preflight: bounds what may be unpacked on this node. */
+  filesBytes: z.number().nonnegative().default(0),
   /** emptyDir volume names that will arrive. */
   emptyDirs: z.array(z.string()),
 });

@@ -17,6 +17,7 @@ import type { AgentErrorBody, DumpTarget } from "./protocol.ts";
 import { mayUse, type Route, routeOf } from "./router.ts";
 
 const MAX_BODY_BYTES = 1 << 20;
+const DRAIN_MS = 5_000;
 
 export interface AgentLog {
   info(message: string, fields?: Record<string, unknown>): void;
@@ -92,7 +93,7 @@ export class AgentServer {
     } catch (error) {
       const failure = asAgentError(error);
       this.#options.log.warn("refused or failed", { url: request.url, reason: failure.reason, error: failure.message });
-      if (!request.complete) response.setHeader("connection", "close");
+      if (!request.complete) drain(request);
       send(response, STATUS[failure.reason], failure.toBody());
     }
   }
@@ -146,6 +147,14 @@ const STATUS: Record<AgentErrorBody["reason"], number> = {
   SourceGone: 410,
   Internal: 500,
 };
+
+/** Who still sends hears the refusal only if what it sends is taken from it; not for long. */
+function drain(request: IncomingMessage): void {
+  request.resume();
+  const timer = setTimeout(() => request.destroy(), DRAIN_MS);
+  timer.unref();
+  request.once("close", () => clearTimeout(timer));
+}
 
 function nameOf(client: Client): string {
   if (client.kind === "controller") return "the controller";

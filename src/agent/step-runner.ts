@@ -6,6 +6,7 @@ import { AgentError } from "./agent-error.ts";
 import type { FinishedMove } from "./finished-moves.ts";
 import type { MoveRecords, Role, StoredRecord } from "./move-records.ts";
 import type { MoveRecord } from "./protocol.ts";
+import { settledOrLate } from "./settled-or-late.ts";
 import { admit, admitFinished, ruleOf, type StepName } from "./steps.ts";
 
 export interface StepRequest {
@@ -15,7 +16,7 @@ export interface StepRequest {
   step: StepName;
   podUID: string;
   /** Written into the record before the step runs. */
-  remember?: Pick<StoredRecord, "tokenHash" | "sourceNode" | "peerNode" | "containerID">;
+  remember?: Pick<StoredRecord, "tokenHash" | "sourceNode" | "peerNode" | "containerID" | "expected">;
   run: (signal: AbortSignal) => Promise<unknown>;
 }
 
@@ -87,7 +88,7 @@ export class StepRunner {
       return;
     }
     running.abort.abort();
-    await settledOrLate(settled);
+    await settledOrLate(settled, GIVE_WAY_MS);
     this.#forget(`${request.moveUID}.${request.role}`, running);
   }
 
@@ -130,16 +131,6 @@ export class StepRunner {
   }
 }
 
-/** Resolves after `GIVE_WAY_MS` at the latest. */
-async function settledOrLate(settled: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, GIVE_WAY_MS);
-  });
-  await Promise.race([settled, late]);
-  clearTimeout(timer);
-}
-
 interface Change {
   state?: MoveRecord["state"];
   message?: string | undefined;
@@ -148,6 +139,7 @@ interface Change {
   sourceNode?: string | undefined;
   peerNode?: string | undefined;
   containerID?: string | undefined;
+  expected?: StoredRecord["expected"];
 }
 
 function emptyRecord(request: StepRequest): StoredRecord {

@@ -62,7 +62,7 @@ export class AgentDriver implements CheckpointDriver {
   async receive(
     node: string,
     move: MoveId,
-    options: { sourceNode: string; stagingBytes: number; emptyDirs: string[] },
+    options: { sourceNode: string; stagingBytes: number; filesBytes: number; emptyDirs: string[] },
   ): Promise<Receiving & { token: string }> {
     const token = this.#options.tokenOf(move.moveUID);
     const sourceAddress = this.#locate(options.sourceNode).address;

@@ -35,7 +35,7 @@ export interface CheckpointDriver {
   receive(
     node: string,
     move: MoveId,
-    options: { sourceNode: string; stagingBytes: number; emptyDirs: string[] },
+    options: { sourceNode: string; stagingBytes: number; filesBytes: number; emptyDirs: string[] },
   ): Promise<Receiving & { token: string }>;
   dump(
     node: string,

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AgentClient } from "../../src/agent/agent-client.ts";
 import { FixedIdentity, type TlsCredentials } from "../../src/agent/identity.ts";
@@ -11,7 +12,7 @@ import { ScriptedRuntime } from "../support/agent/scripted-runtime.ts";
 const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 const podUID = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
 const source = { podUID, containerID: "c1", containerName: "app" };
-const receiving = { sourceNode: "n1", stagingBytes: 100, emptyDirs: [] };
+const receiving = { sourceNode: "n1", stagingBytes: 100, filesBytes: 10, emptyDirs: [] };
 
 let trust: TestTrust;
 let runtime: ScriptedRuntime;
@@ -228,6 +229,85 @@ describe("commands", () => {
     const path = `/v1/moves/${moveUID}/target/register`;
     const call = clientAs(trust.controller).call({ method: "POST", path, body, timeoutMs: 2_000 });
     await expect(call).rejects.toMatchObject({ reason: "BadRequest" });
+  });
+});
+
+describe("what a source sends", () => {
+  const token = "t".repeat(40);
+
+  beforeEach(async () => {
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    await driver.receive("n2", at(1), receiving);
+  });
+
+  async function put(part: string, stream: Readable | Buffer): Promise<unknown> {
+    const path = `/v1/moves/${moveUID}/target/files?part=${part}`;
+    const headers = { authorization: `Bearer ${token}` };
+    return clientAs(await trust.agent("n1")).call({ method: "PUT", path, stream, headers, timeoutMs: 8_000 });
+  }
+
+  /** Never ends by itself. */
+  const endless = (chunk: Buffer) =>
+    new Readable({
+      read() {
+        this.push(chunk);
+      },
+    });
+
+  /** Resolves with the step's signal once the runtime has been called for a part, which it keeps until its signal is aborted. */
+  function uploadBegins(): Promise<AbortSignal> {
+    return new Promise((resolve) => {
+      runtime.inside.set("acceptFiles", (signal) => {
+        if (signal) resolve(signal);
+        return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+      });
+    });
+  }
+
+  test.each([
+    ["a bundle of images", "images", 100, 1_000],
+    ["a manifest", "layer-manifest", 32 << 20, 1 << 20],
+    ["a layer", "layer", (1 << 30) + 30, 8 << 20],
+  ])("%s larger than was announced is refused, in words that the source hears", async (_what, part, most, chunk) => {
+    const answer = put(part, endless(Buffer.alloc(chunk)));
+    await expect(answer).rejects.toMatchObject({
+      reason: "NoRoom",
+      retryable: false,
+      message: expect.stringMatching(`${most}`),
+    });
+    expect(runtime.files).toEqual([]);
+    expect(await driver.moves("n2")).toMatchObject([{ state: "receiving" }]);
+  });
+
+  test.each(["abort", "restore"] as const)("is ended by %s before the node is touched", async (step) => {
+    const begun = uploadBegins();
+    const answer = put("layer", endless(Buffer.alloc(1_000))).catch((error: unknown) => error);
+    const signal = await begun;
+    let endedBefore: boolean | undefined;
+    runtime.inside.set(step, async () => {
+      endedBefore = signal.aborted;
+    });
+    await (step === "abort" ? driver.abort("n2", at(1)) : driver.restore("n2", at(1), { podUID }));
+    expect(endedBefore).toBe(true);
+    expect(await answer).toMatchObject({ reason: "WrongState" });
+    expect(runtime.files).toEqual([]);
+  });
+
+  test("gives way to the same part when that is sent anew", async () => {
+    const begun = uploadBegins();
+    const former = put("layer", endless(Buffer.alloc(1_000))).catch((error: unknown) => error);
+    await begun;
+    runtime.inside.delete("acceptFiles");
+    await put("layer", Buffer.from("anew"));
+    expect(await former).toMatchObject({ reason: "WrongState", retryable: true });
+    expect(runtime.files.map(({ text }) => text)).toEqual(["anew"]);
+  });
+
+  test("is counted over all its tries", async () => {
+    const third = Buffer.alloc(400 << 20);
+    await put("layer", third);
+    await put("layer", third);
+    await expect(put("layer", third)).rejects.toMatchObject({ reason: "NoRoom" });
   });
 });
 

@@ -34,11 +34,15 @@ export async function unpack(directory: string, body: Readable): Promise<void> {
     body.resume();
   });
   const whole = finished(body, { writable: false }).catch((error: unknown) => {
-    archive.child.kill();
+    archive.child.kill("SIGKILL");
     throw error;
   });
   body.pipe(stdin);
-  await Promise.all([whole, archive.done]);
+  try {
+    await Promise.all([whole, archive.done]);
+  } finally {
+    await archive.closed; // nothing is written any more when this resolves or rejects
+  }
 }
 
 export interface Archive {
@@ -59,5 +63,9 @@ function start(args: readonly string[]) {
     });
   });
   done.catch(() => undefined); // whoever awaits it sees the failure
-  return { child, stream: child.stdout, done };
+  const closed = new Promise<void>((resolve) => {
+    child.once("error", () => resolve());
+    child.once("close", () => resolve());
+  });
+  return { child, stream: child.stdout, done, closed };
 }

@@ -111,9 +111,9 @@ export class HostRuntime implements NodeRuntime {
     return { address: this.#options.nodeAddress, pagePort: port };
   }
 
-  async acceptFiles(moveUID: string, part: FilePart, body: Readable): Promise<void> {
-    if (part.part === "images") return await this.#acceptImages(moveUID, await buffer(body));
-    const { rootfs, emptyDirs } = await this.#destination(moveUID);
+  async acceptFiles(moveUID: string, part: FilePart, body: Readable, signal: AbortSignal): Promise<void> {
+    if (part.part === "images") return await this.#acceptImages(moveUID, body, signal);
+    const { rootfs, emptyDirs } = await this.#destination(moveUID, signal);
     if (part.part === "layer-manifest") {
       const manifest = layerManifestSchema.parse(JSON.parse((await buffer(body)).toString("utf8")));
       return removeDeleted(this.#host.path(rootfs), manifest);
@@ -222,26 +222,26 @@ export class HostRuntime implements NodeRuntime {
   }
 
   /** The images are the last to come: with them everything is there to serve the memory from. */
-  async #acceptImages(moveUID: string, body: Buffer): Promise<void> {
+  async #acceptImages(moveUID: string, body: Readable, signal: AbortSignal): Promise<void> {
     const move = targetMoveOf(moveUID);
     // An upload that outlives its move must not bring the move's folder back, outside of any staging area.
     if (!isMounted(this.#host, move.staging))
       throw new AgentError("WrongState", "this move is no longer received here");
     mkdirSync(this.#host.path(move.images), { recursive: true });
-    unbundleImages(this.#host.path(move.images), body);
-    await pagesArrived(
-      this.#host,
-      moveUID,
-      AbortSignal.timeout(this.#options.restore.restoreMs),
-      this.#options.restore.restoreMs,
-    );
+    await unbundleImages(this.#host.path(move.images), body);
+    const { restoreMs } = this.#options.restore;
+    await pagesArrived(this.#host, moveUID, AbortSignal.any([signal, AbortSignal.timeout(restoreMs)]), restoreMs);
+    signal.throwIfAborted();
     writeFileSync(this.#host.path(move.imagesComplete), "");
     if ((await this.#probe()).lazyPages) await startLazyPages(this.#host, moveUID);
   }
 
   /** Where the waiting container's files are; waits for the container. */
-  async #destination(moveUID: string): Promise<{ rootfs: string; emptyDirs: Map<string, string> }> {
-    const container = await waitForCreate(this.#host, moveUID, { ms: this.#options.restore.createMs });
+  async #destination(
+    moveUID: string,
+    signal: AbortSignal,
+  ): Promise<{ rootfs: string; emptyDirs: Map<string, string> }> {
+    const container = await waitForCreate(this.#host, moveUID, { ms: this.#options.restore.createMs, signal });
     if (container === undefined)
       throw new AgentError("RestoreFailed", "containerd did not create the target's container");
     const bundle = bundleOf(container);

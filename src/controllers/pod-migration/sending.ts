@@ -9,10 +9,12 @@ import { type MoveRun, moveId, type Sending, sizeOf, sourceOf, targetOf } from "
 export async function openForSource(run: MoveRun, source: Pod): Promise<Attempt<Sending>> {
   const { node } = targetOf(run.move);
   const emptyDirs = emptyDirsOf(source);
+  const size = sizeOf(run.move);
   const received = await attempt(
     run.deps.driver.receive(node, moveId(run), {
       sourceNode: sourceOf(run.move).node,
-      stagingBytes: stagingBytes(sizeOf(run.move)),
+      stagingBytes: stagingBytes(size),
+      filesBytes: size.filesBytes,
       emptyDirs,
     }),
   );

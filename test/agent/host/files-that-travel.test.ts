@@ -138,10 +138,12 @@ describe("a tar", () => {
 });
 
 describe("a bundle of images", () => {
-  test("comes back file by file", () => {
+  test("comes back file by file", async () => {
     make("images", { "core-1.img": "\0binary\n", "descriptors.json": "[]", "empty.img": "" });
     make("copy", { ".": undefined });
-    unbundleImages(at("copy"), bundleImages(at("images")));
+    const whole = bundleImages(at("images"));
+    const pieces = Array.from({ length: Math.ceil(whole.length / 7) }, (_, n) => whole.subarray(7 * n, 7 * n + 7));
+    await unbundleImages(at("copy"), Readable.from(pieces));
     expect(tree("copy")).toEqual(tree("images"));
     expect(readFileSync(at("copy/core-1.img"), "utf8")).toBe("\0binary\n");
   });
@@ -151,8 +153,20 @@ describe("a bundle of images", () => {
     ["a hidden file", `[{"name":".ssh","size":1}]\nx`],
     ["more than there is", `[{"name":"a","size":5}]\nx`],
     ["nothing", ""],
-  ])("that names %s is refused", (_what, body) => {
+  ])("that names %s is refused, and leaves nothing", async (_what, body) => {
     make("copy", { ".": undefined });
-    expect(() => unbundleImages(at("copy"), Buffer.from(body))).toThrow();
+    await expect(unbundleImages(at("copy"), Readable.from([Buffer.from(body)]))).rejects.toThrow();
+    expect(tree("copy")).toEqual([]);
+  });
+
+  test("of which the sender goes away leaves nothing", async () => {
+    make("copy", { ".": undefined });
+    const body = new Readable({ read() {} });
+    const unbundled = unbundleImages(at("copy"), body);
+    body.push('[{"name":"a","size":1},{"name":"b","size":5}]\nxy');
+    while (tree("copy").length < 2) await new Promise(setImmediate);
+    body.destroy(new Error("connection reset"));
+    await expect(unbundled).rejects.toThrow(/connection reset/);
+    expect(tree("copy")).toEqual([]);
   });
 });

@@ -44,7 +44,8 @@ export class ScriptedRuntime implements NodeRuntime {
   receive(_command: unknown, signal: AbortSignal): Promise<{ address: string; pagePort: number }> {
     return this.#step("receive", { address: "127.0.0.1", pagePort: 4000 }, signal);
   }
-  async acceptFiles(moveUID: string, part: FilePart, body: Readable): Promise<void> {
+  async acceptFiles(moveUID: string, part: FilePart, body: Readable, signal: AbortSignal): Promise<void> {
+    await this.inside.get("acceptFiles")?.(signal);
     this.files.push({ moveUID, part, text: (await buffer(body)).toString() });
   }
   restore(_command: unknown, signal: AbortSignal): Promise<Restored> {

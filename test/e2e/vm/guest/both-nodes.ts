@@ -51,7 +51,13 @@ export class Move {
 
   async receive(): Promise<void> {
     await target.register({ ...this.#command, podUID: this.targetPodUID, containerName: CONTAINER_NAME });
-    const receiving = { token: "t".repeat(32), sourceNode: "here", sourceAddress: ADDRESS, emptyDirs: [] };
+    const receiving = {
+      token: "t".repeat(32),
+      sourceNode: "here",
+      sourceAddress: ADDRESS,
+      filesBytes: 0,
+      emptyDirs: [],
+    };
     const { pagePort } = await target.receive({ ...this.#command, ...receiving, stagingBytes: 256 << 20 });
     this.#pagePort = pagePort;
   }
@@ -84,7 +90,7 @@ export class Move {
     return {
       open: async () => undefined,
       put: (part, body) =>
-        target.acceptFiles(this.uid, part, body instanceof Readable ? body : Readable.from([Buffer.from(body)])),
+        target.acceptFiles(this.uid, part, body instanceof Readable ? body : Readable.from([Buffer.from(body)]), never),
       close: async () => undefined,
     };
   }
