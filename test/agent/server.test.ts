@@ -264,16 +264,12 @@ describe("what a source sends", () => {
     });
   }
 
-  test.each([
-    ["a bundle of images", "images", 100, 1_000],
-    ["a manifest", "layer-manifest", 32 << 20, 1 << 20],
-    ["a layer", "layer", (1 << 30) + 30, 8 << 20],
-  ])("%s larger than was announced is refused, in words that the source hears", async (_what, part, most, chunk) => {
-    const answer = put(part, endless(Buffer.alloc(chunk)));
+  test("is refused when it is larger than was announced, in words that the source hears", async () => {
+    const answer = put("images", endless(Buffer.alloc(1_000)));
     await expect(answer).rejects.toMatchObject({
       reason: "NoRoom",
       retryable: false,
-      message: expect.stringMatching(`${most}`),
+      message: expect.stringMatching("100"),
     });
     expect(runtime.files).toEqual([]);
     expect(await driver.moves("n2")).toMatchObject([{ state: "receiving" }]);
@@ -301,13 +297,6 @@ describe("what a source sends", () => {
     await put("layer", Buffer.from("anew"));
     expect(await former).toMatchObject({ reason: "WrongState", retryable: true });
     expect(runtime.files.map(({ text }) => text)).toEqual(["anew"]);
-  });
-
-  test("is counted over all its tries", async () => {
-    const third = Buffer.alloc(400 << 20);
-    await put("layer", third);
-    await put("layer", third);
-    await expect(put("layer", third)).rejects.toMatchObject({ reason: "NoRoom" });
   });
 });
 
