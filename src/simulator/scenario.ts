@@ -70,7 +70,10 @@ export interface Conditions {
     /** It looks so often; the kubelet's default is 10 s. */
     intervalSeconds: number;
   };
-  /** A killed or evicted pod starts again after this, from the beginning of its work. */
+  /**
+   * A killed or evicted pod starts again after this, from the beginning of its work; killed again soon, after twice as long, up to five
+   * minutes.
+   */
   restartSeconds: number;
   moves: {
     /** A move takes fixed + bytes × secondsPerByte when it has the network to itself; of it the last part freezes the pod. */

@@ -8,6 +8,9 @@ import type { Scheduler } from "./scheduling.ts";
 /** The kubelet says for so long that its node is short of memory; its default. */
 const PRESSURE_SECONDS = 300;
 
+/** The kubelet's back-off: each kill doubles the wait up to this; a container that has run for so long begins anew. */
+const BACK_OFF = { atMostSeconds: 300, forgottenAfterSeconds: 600 };
+
 export interface LivesContext {
   queue: EventQueue;
   events: RunEvent[];
@@ -78,11 +81,18 @@ export class PodLives {
     pod.state = "Down";
     if (pod.snapshot) pod.snapshot.phase = "Pending";
     const { version } = pod.clock;
-    this.#context.queue.put(at + this.#context.restartSeconds, "Arrival", (later) => {
+    this.#context.queue.put(at + this.#backOff(pod, at), "Arrival", (later) => {
       if (pod.clock.version !== version || pod.state !== "Down") return;
       node.alter(later, () => this.#begin(pod, later));
       if (pod.snapshot) pod.snapshot.phase = "Running";
     });
+  }
+
+  /** Seconds until its container starts again. */
+  #backOff(pod: PodRun, at: number): number {
+    pod.killsInARow = at - pod.beganSeconds >= BACK_OFF.forgottenAfterSeconds ? 1 : pod.killsInARow + 1;
+    const { restartSeconds } = this.#context;
+    return Math.max(restartSeconds, Math.min(restartSeconds * 2 ** (pod.killsInARow - 1), BACK_OFF.atMostSeconds));
   }
 
   /** It leaves its node, and a successor of its owner's waits for one. */
@@ -102,6 +112,7 @@ export class PodLives {
 
   #begin(pod: PodRun, at: number): void {
     pod.state = "Running";
+    pod.beganSeconds = at;
     pod.clock.begin(at);
     this.#awaitFinish(pod);
   }

@@ -21,6 +21,9 @@ export class PodRun {
   move: { abandon(at: number, outcome: MoveOutcome): void } | undefined;
   /** Since when it, or the pods it was before its moves, runs; since the eviction, after one. */
   startedSeconds = 0;
+  /** When its container began its work, and how often it was killed before it had run for long. */
+  beganSeconds = 0;
+  killsInARow = 0;
   /** The first pod's UID of its lineage, its own, and how often the lineage was moved. */
   lineage = "";
   uid = "";
