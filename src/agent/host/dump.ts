@@ -18,6 +18,7 @@ import type { Host } from "./host.ts";
 import { bundleImages } from "./image-bundle.ts";
 import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
+import { greetingOf } from "./page-greeting.ts";
 import { connectionsOf, memoryOf } from "./source-facts.ts";
 import { type Frozen, frozenSchema } from "./source-watch.ts";
 
@@ -125,8 +126,9 @@ function criuConfig(command: DumpCommand): string {
 }
 
 async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {
-  const { address, pagePort } = command.peer;
-  const pages = connectPages(address, pagePort, CONNECT_TIMEOUT_MS);
+  const { address, pagePort, token } = command.peer;
+  const greeting = greetingOf(token, command.moveUID, pagePort);
+  const pages = connectPages({ address, port: pagePort, greeting }, CONNECT_TIMEOUT_MS);
   try {
     const [connection] = await Promise.all([pages, peer.open()]);
     return connection;

@@ -28,6 +28,7 @@ import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { unbundleImages } from "./image-bundle.ts";
 import { sourceMoveOf, targetMoveOf } from "./layout.ts";
+import { type ExpectedGreeting, expected, greetingOf } from "./page-greeting.ts";
 import { forgetFailedPageServer, listenForPages, type PageListener, pageServerOf } from "./page-server.ts";
 import { isReleased, markAborted, podsOnNode, register, sweepAborted, unregister } from "./registration.ts";
 import {
@@ -64,7 +65,18 @@ export interface HostRuntimeOptions {
   warn: (message: string) => void;
 }
 
-const receivingSchema = z.object({ port: z.int(), sourceAddress: z.string(), stagingBytes: z.number() });
+const hexSchema = z
+  .string()
+  .regex(/^([0-9a-f]{2})+$/)
+  .transform((hex) => Buffer.from(hex, "hex"));
+/** In the move's folder (0700, in memory): where its pages are expected, for an agent that comes back. */
+const receivingSchema = z.object({
+  port: z.int(),
+  sourceAddress: z.string(),
+  stagingBytes: z.number(),
+  greeting: z.object({ sourceDigest: hexSchema, target: hexSchema }),
+});
+type Receiving = z.infer<typeof receivingSchema>;
 
 export class HostRuntime implements NodeRuntime {
   readonly #options: HostRuntimeOptions;
@@ -103,11 +115,12 @@ export class HostRuntime implements NodeRuntime {
   }
 
   async receive(command: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
-    const { moveUID, stagingBytes, sourceAddress } = command;
+    const { moveUID, stagingBytes, sourceAddress, token } = command;
     const move = targetMoveOf(moveUID);
     await mountStaging(this.#host, moveUID, stagingBytes, this.#budget());
     writeFileSync(this.#host.path(move.criuConfig), "leave-stopped\ntcp-close\nverbosity 2\n");
-    const port = await this.#listen(moveUID, { port: 0, sourceAddress, stagingBytes });
+    const greeting = (port: number) => expected(greetingOf(token, moveUID, port));
+    const port = await this.#listen(moveUID, { port: 0, sourceAddress, stagingBytes }, greeting);
     return { address: this.#options.nodeAddress, pagePort: port };
   }
 
@@ -175,9 +188,9 @@ export class HostRuntime implements NodeRuntime {
   async recover(moves: { target: string[]; source: string[] }): Promise<void> {
     this.sweep();
     for (const moveUID of moves.target) {
-      const text = readIfThere(this.#host.path(targetMoveOf(moveUID).receiving));
-      if (text === undefined || !isMounted(this.#host, targetMoveOf(moveUID).staging)) continue;
-      await this.#listen(moveUID, receivingSchema.parse(JSON.parse(text))).catch((error: unknown) =>
+      const known = this.#receiving(moveUID);
+      if (known === undefined || !isMounted(this.#host, targetMoveOf(moveUID).staging)) continue;
+      await this.#listen(moveUID, known, () => known.greeting).catch((error: unknown) =>
         this.#options.warn(`move ${moveUID}: cannot listen for its pages again: ${String(error)}`),
       );
     }
@@ -202,18 +215,32 @@ export class HostRuntime implements NodeRuntime {
   }
 
   /** The port that a page server listens, or has listened, on. */
-  async #listen(moveUID: string, wanted: z.infer<typeof receivingSchema>): Promise<number> {
-    const file = this.#host.path(targetMoveOf(moveUID).receiving);
-    const known = readIfThere(file);
+  async #listen(
+    moveUID: string,
+    wanted: Omit<Receiving, "greeting">,
+    greeting: (port: number) => ExpectedGreeting,
+  ): Promise<number> {
+    const known = this.#receiving(moveUID);
     if (forgetFailedPageServer(this.#host, moveUID)) this.#unlisten(moveUID);
     const taken = this.#listeners.has(moveUID) || wasStarted(this.#host, pageServerOf(moveUID));
-    if (known !== undefined && taken) return receivingSchema.parse(JSON.parse(known)).port;
-    const groups = makeMoveGroup(this.#host, moveUID, Math.ceil(wanted.stagingBytes) + GROUP_SLACK_BYTES);
-    const listening = { moveUID, address: this.#options.nodeAddress, groups, ...wanted };
+    if (known !== undefined && taken) return known.port;
+    const { port, sourceAddress, stagingBytes } = wanted;
+    const groups = makeMoveGroup(this.#host, moveUID, Math.ceil(stagingBytes) + GROUP_SLACK_BYTES);
+    const listening = { moveUID, address: this.#options.nodeAddress, groups, port, sourceAddress, greeting };
     const listener = await listenForPages(this.#host, listening, this.#options.warn);
     this.#listeners.set(moveUID, listener);
-    writeFileSync(file, JSON.stringify({ ...wanted, port: listener.port }));
+    const { sourceDigest, target } = greeting(listener.port);
+    const words = { sourceDigest: sourceDigest.toString("hex"), target: target.toString("hex") };
+    const content = { port: listener.port, sourceAddress, stagingBytes, greeting: words };
+    writeFileSync(this.#host.path(targetMoveOf(moveUID).receiving), JSON.stringify(content), { mode: 0o600 });
     return listener.port;
+  }
+
+  #receiving(moveUID: string): Receiving | undefined {
+    const text = readIfThere(this.#host.path(targetMoveOf(moveUID).receiving));
+    const read = text === undefined ? undefined : receivingSchema.safeParse(JSON.parse(text));
+    if (read?.success === false) this.#options.warn(`move ${moveUID}: ${read.error.message}`);
+    return read?.data;
   }
 
   #unlisten(moveUID: string): void {

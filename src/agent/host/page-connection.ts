@@ -4,6 +4,7 @@
  * TCP_NODELAY on pushes them out, so that is done every few milliseconds for as long as CRIU dumps.
  */
 import { connect, type Socket } from "node:net";
+import { greet, type PageGreeting } from "./page-greeting.ts";
 
 const PUSH_INTERVAL_MS = 3;
 
@@ -12,21 +13,26 @@ export interface PageConnection {
   close(): void;
 }
 
-export async function connectPages(address: string, port: number, timeoutMs: number): Promise<PageConnection> {
+/** Where to, and what both sides say first. */
+export interface PageAddress {
+  address: string;
+  port: number;
+  greeting: PageGreeting;
+}
+
+/** Resolves when the target has shown that it is the move's. `timeoutMs` for each of connecting and greeting. */
+export async function connectPages(
+  { address, port, greeting }: PageAddress,
+  timeoutMs: number,
+): Promise<PageConnection> {
   const socket = connect({ host: address, port });
   socket.pause(); // what the page server says is CRIU's to read
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    socket.once("connect", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    socket.once("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-  });
+  await connected(socket, timeoutMs);
   socket.on("error", () => undefined); // CRIU reports a broken connection in its own words
+  await greet(socket, greeting, timeoutMs).catch((error: unknown) => {
+    socket.destroy();
+    throw error;
+  });
   const pushing = setInterval(() => {
     socket.setNoDelay(false);
     socket.setNoDelay(true);
@@ -38,4 +44,18 @@ export async function connectPages(address: string, port: number, timeoutMs: num
       socket.destroy();
     },
   };
+}
+
+function connected(socket: Socket, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    socket.once("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+  });
 }

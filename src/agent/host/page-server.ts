@@ -1,7 +1,7 @@
 /**
  * A move's page server. The agent listens itself, on the node's address and a fresh port, takes one connection, from the
- * source's address alone, and hands that to CRIU; from then on CRIU's process, in the move's own control group, does without the
- * agent.
+ * source's address alone and from one who knows the move's token, and hands that to CRIU; from then on CRIU's process, in the move's
+ * own control group, does without the agent.
  */
 import { rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { exitCodeOf, startDetached } from "./detached.ts";
 import type { Host } from "./host.ts";
 import { targetMoveOf } from "./layout.ts";
+import { answerGreeting, type ExpectedGreeting } from "./page-greeting.ts";
 
 export interface PageListening {
   moveUID: string;
@@ -17,6 +18,8 @@ export interface PageListening {
   /** 0: any free port. */
   port: number;
   sourceAddress: string;
+  /** What is said first on a connection to this port. */
+  greeting: (port: number) => ExpectedGreeting;
   /** cgroup.procs files of the move's group. */
   groups: readonly string[];
 }
@@ -38,26 +41,51 @@ export function forgetFailedPageServer(host: Host, moveUID: string): boolean {
   return true;
 }
 
+/** Connections that have not said yet who they are; more are turned away. */
+const WAITING = 8;
+const GREETING_MS = 5_000;
+
 export async function listenForPages(
   host: Host,
   options: PageListening,
   onRefused: (message: string) => void,
 ): Promise<PageListener> {
   const server = createServer({ pauseOnConnect: true });
+  const waiting = new Set<Socket>();
+  const refuse = (socket: Socket, why: string) => {
+    if (server.listening)
+      onRefused(`${nameOf(socket)} to the page server of move ${options.moveUID} was refused: ${why}`);
+    socket.destroy();
+  };
+  const close = () => {
+    server.close();
+    for (const socket of waiting) socket.destroy();
+  };
+  const take = async (socket: Socket) => {
+    waiting.add(socket);
+    await answerGreeting(socket, options.greeting(portOf(server)), GREETING_MS).finally(() => waiting.delete(socket));
+    if (!server.listening) throw new Error("another connection was taken");
+    close();
+    await handOver(host, options, socket).catch((error: unknown) => onRefused(`page server: ${String(error)}`));
+  };
   server.on("connection", (socket) => {
     socket.on("error", () => undefined);
-    if (plainAddress(socket.remoteAddress) !== plainAddress(options.sourceAddress)) {
-      onRefused(`a connection from ${socket.remoteAddress} to the page server of move ${options.moveUID} was refused`);
-      socket.destroy();
-      return;
-    }
-    server.close();
-    void handOver(host, options, socket).catch((error: unknown) => onRefused(`page server: ${String(error)}`));
+    if (plainAddress(socket.remoteAddress) !== plainAddress(options.sourceAddress))
+      refuse(socket, "not the source's address");
+    else if (waiting.size >= WAITING) refuse(socket, "too many wait already");
+    else void take(socket).catch((error: Error) => refuse(socket, error.message));
   });
   await listening(server, options);
+  return { port: portOf(server), close };
+}
+
+function nameOf(socket: Socket): string {
+  return `a connection from ${socket.remoteAddress}`;
+}
+
+function portOf(server: Server): number {
   const address = server.address();
-  const port = typeof address === "object" && address ? address.port : options.port;
-  return { port, close: () => server.close() };
+  return typeof address === "object" && address ? address.port : 0;
 }
 
 function listening(server: Server, options: PageListening): Promise<void> {

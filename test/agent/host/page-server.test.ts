@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -7,6 +7,7 @@ import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "..
 import type { Host } from "../../../src/agent/host/host.ts";
 import { targetMoveOf } from "../../../src/agent/host/layout.ts";
 import { connectPages } from "../../../src/agent/host/page-connection.ts";
+import { expected, greetingOf } from "../../../src/agent/host/page-greeting.ts";
 import { forgetFailedPageServer, listenForPages, pageServerOf } from "../../../src/agent/host/page-server.ts";
 
 const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
@@ -86,21 +87,77 @@ describe("the page server", () => {
     });
   });
 
+  const token = "t".repeat(32);
+  const greetingFor = (port: number) => greetingOf(token, moveUID, port);
+  const pagesTo = (port: number, greeting = greetingFor(port)) =>
+    connectPages({ address: "127.0.0.1", port, greeting }, 1_000);
+
   async function listen(refused: string[]) {
-    const options = { moveUID, address: "127.0.0.1", port: 0, sourceAddress: "127.0.0.1", groups: [] };
+    const greeting = (port: number) => expected(greetingFor(port));
+    const options = { moveUID, address: "127.0.0.1", port: 0, sourceAddress: "127.0.0.1", groups: [], greeting };
     return await listenForPages(host, options, (message) => refused.push(message));
   }
 
-  test("hands the source's connection to CRIU, and takes no second one", async () => {
+  test("hands the source's connection to CRIU, from its very first byte, and takes no second one", async () => {
     const { port } = await listen([]);
     const client = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
-    client.end("pages");
-    const answer = await new Promise<string>((resolve) => client.once("data", (chunk) => resolve(String(chunk))));
-    expect(answer).toBe("good bye\n");
+    const { source, target } = greetingFor(port);
+    // All at once: nobody but CRIU may have read what follows the greeting.
+    client.end(Buffer.concat([source, Buffer.from("pages")]));
+    const answers: Buffer[] = [];
+    for await (const chunk of client) answers.push(chunk);
+    expect(Buffer.concat(answers)).toEqual(Buffer.concat([target, Buffer.from("good bye\n")]));
     expect(await waitForExit(host, pageServerOf(moveUID), { ms: 5_000 })).toBe(0);
     expect(readFileSync(received(), "utf8")).toBe("pages");
     expect(outputOf(host, pageServerOf(moveUID))).toContain("--ps-socket 9");
-    await expect(connectPages("127.0.0.1", port, 1_000)).rejects.toThrow(/ECONNREFUSED/);
+    await expect(pagesTo(port)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  test("leaves what the page server says to CRIU on the source's side, too", async () => {
+    const { port } = await listen([]);
+    const pages = await pagesTo(port);
+    pages.socket.end("pages");
+    const said = join(root, "said");
+    writeFileSync(join(root, "bin", "sender"), `#!/bin/sh\ncat <&9 >${said}\n`, { mode: 0o755 });
+    const name = join(root, "sender");
+    await startDetached(host, { name, argv: ["sender"], groups: [], socket: pages.socket });
+    expect(await waitForExit(host, name, { ms: 5_000 })).toBe(0);
+    expect(readFileSync(said, "utf8")).toBe("good bye\n");
+    pages.close();
+  });
+
+  test.each([
+    ["does not know the token", (port: number) => greetingOf("u".repeat(32), moveUID, port).source],
+    ["repeats the word of another port", (port: number) => greetingFor(port + 1).source],
+    ["says too little", (port: number) => greetingFor(port).source.subarray(1)],
+  ])("refuses one who %s, and goes on waiting for the source", async (_who, word) => {
+    const refused: string[] = [];
+    const { port } = await listen(refused);
+    const stranger = connect({ host: "127.0.0.1", port });
+    stranger.end(word(port));
+    await new Promise((resolve) => stranger.once("close", resolve));
+    expect(refused).toHaveLength(1);
+    expect(wasStarted(host, pageServerOf(moveUID))).toBe(false);
+    (await pagesTo(port)).close();
+    expect(await waitForExit(host, pageServerOf(moveUID), { ms: 5_000 })).toBe(0);
+  });
+
+  test("is not kept from the source by those who connect and say nothing", async () => {
+    const { port } = await listen([]);
+    const silent = Array.from({ length: 5 }, () => connect({ host: "127.0.0.1", port }));
+    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
+    (await pagesTo(port)).close();
+    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+    expect(await waitForExit(host, pageServerOf(moveUID), { ms: 5_000 })).toBe(0);
+  });
+
+  test("is not believed by a source when it does not know the token", async () => {
+    const impostor = createServer((socket) => void socket.end("x".repeat(32)));
+    await new Promise<void>((resolve) => impostor.listen(0, "127.0.0.1", resolve));
+    const address = impostor.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    await expect(pagesTo(port)).rejects.toThrow(/not the move's target/);
+    impostor.close();
   });
 
   test.each([
@@ -119,10 +176,9 @@ describe("the page server", () => {
     const { port, close } = await listen(refused);
     const stranger = connect({ host: "127.0.0.1", port, localAddress: "127.0.0.2" });
     await new Promise((resolve) => stranger.once("close", resolve));
-    expect(refused.join()).toMatch(/127\.0\.0\.2 .* refused/);
+    expect(refused.join()).toMatch(/127\.0\.0\.2 .* refused: not the source/);
     expect(wasStarted(host, pageServerOf(moveUID))).toBe(false);
-    const pages = await connectPages("127.0.0.1", port, 1_000);
-    pages.close();
+    (await pagesTo(port)).close();
     expect(await waitForExit(host, pageServerOf(moveUID), { ms: 5_000 })).toBe(0);
     close();
   });
