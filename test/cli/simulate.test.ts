@@ -1,0 +1,145 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import type { Comparison } from "../../src/simulator/comparing/comparison.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const FOLDER = mkdtempSync(join(tmpdir(), "headroom-simulate-"));
+const HEADROOM = [`${ROOT}scripts/headroom.js`, "simulate"];
+const OPTIONS = { cwd: FOLDER, env: { PATH: process.env.PATH ?? "", HOME: FOLDER } };
+
+function simulate(...args: string[]) {
+  const run = spawnSync(process.execPath, [...HEADROOM, ...args], { ...OPTIONS, encoding: "utf8" });
+  return { code: run.status, out: run.stdout, err: run.stderr };
+}
+
+function file(name: string, text: string): string {
+  writeFileSync(join(FOLDER, name), text);
+  return name;
+}
+
+const policy = (name: string, spec: object) =>
+  JSON.stringify({ apiVersion: "headroom.dev/v1alpha1", kind: "MigrationPolicy", metadata: { name }, spec });
+
+const SMALL = file(
+  "small.yaml",
+  "{apiVersion: headroom.dev/v1alpha1, kind: GeneratedWorkload, pods: 12, duration: 20m, labels: {tier: batch}}",
+);
+const A = file("a.yaml", policy("a", { podSelector: {}, pressure: { freeBelow: "30%" } }));
+const B = file("b.yaml", policy("b", { podSelector: { matchLabels: { tier: "batch" } }, mode: "DryRun" }));
+const ON_SMALL = ["--trace", SMALL, "--cluster", "3x16Gi"];
+
+describe("headroom simulate", () => {
+  it("shows the policies beside none and clairvoyant, without colour or progress where nobody looks on", () => {
+    const { code, out, err } = simulate(...ON_SMALL, "--policy", A, "--policy", B, "--seeds", "2");
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toContain("small.yaml: 12 pods on 3 nodes over 0.33 h, 2 seeds");
+    for (const name of ["none", "clairvoyant", "a", "b"]) expect(out).toMatch(new RegExp(`^${name} `, "m"));
+    expect(out).not.toContain("\u001b");
+  });
+
+  it("writes the same bytes whatever the number of threads", () => {
+    const [one, two] = ["1", "2"].map((workers) => {
+      const files = ["--json", `${workers}.json`, "--csv", `${workers}.csv`];
+      expect(simulate(...ON_SMALL, "--policy", A, "--seeds", "3", "--workers", workers, ...files).code).toBe(0);
+      return [".json", ".csv"].map((end) => readFileSync(join(FOLDER, workers + end), "utf8"));
+    });
+    expect(one).toEqual(two);
+  });
+
+  it("gives JSON alone where - is asked for, sweeps included, and a page beside it", () => {
+    const sweep = "pressure.freeBelow=10%..30%/10%";
+    const { out } = simulate(
+      ...ON_SMALL,
+      "--policy",
+      A,
+      "--seeds",
+      "1",
+      "--sweep",
+      sweep,
+      "--json",
+      "-",
+      "--html",
+      "report.html",
+    );
+    expect(readFileSync(join(FOLDER, "report.html"), "utf8")).toMatch(/^<!doctype html>/i);
+    const comparison: Comparison = JSON.parse(out);
+    expect(comparison.variants.map(({ name }) => name)).toEqual([
+      "none",
+      "clairvoyant",
+      "a pressure.freeBelow=10%",
+      "a pressure.freeBelow=20%",
+      "a pressure.freeBelow=30%",
+    ]);
+    expect(comparison.sweeps).toEqual([{ path: "pressure.freeBelow", values: ["10%", "20%", "30%"] }]);
+  });
+
+  it("warns of a policy that selects none of the pods, and says how to give them labels", () => {
+    const bare = file(
+      "bare.yaml",
+      "{apiVersion: headroom.dev/v1alpha1, kind: GeneratedWorkload, pods: 2, duration: 5m}",
+    );
+    const args = ["--trace", bare, "--cluster", "2x64Gi", "--policy", B, "--seeds", "1"];
+    expect(simulate(...args).err).toBe(
+      "headroom: policy b selects none of the 2 pods; --labels tier=batch puts its labels on every pod\n",
+    );
+    expect(simulate(...args, "--labels", "tier=batch").err).toBe("");
+  });
+
+  it("tells everything that is wrong at once, where, and what was expected", () => {
+    const wrong = file("wrong.yaml", policy("w", { podSelector: {}, pressure: { freeBelow: 7 } }));
+    const args = ["--trace", "gone.json", "--policy", wrong, "--seeds", "0", "--metrics-loss", "2", "--sweep", "x"];
+    const { code, out, err } = simulate(...args);
+    expect([code, out]).toEqual([2, ""]);
+    for (const part of [
+      "--seeds 0: expected a number such as 30",
+      "--metrics-loss 2: expected a part such as 5%",
+      "--sweep x: expected [POLICY:]PATH",
+      "wrong.yaml: spec.pressure.freeBelow: expected",
+      "--cluster: is needed beside --trace",
+      "gone.json: ",
+    ]) {
+      expect(err).toContain(`headroom: ${part}`);
+    }
+  });
+
+  it("finds out before the work, not after it, that a file cannot be written", () => {
+    const { code, err } = simulate(...ON_SMALL, "--policy", A, "--seeds", "9000", "--json", "no/such/folder.json");
+    expect([code, err]).toEqual([1, expect.stringContaining("no/such/folder.json: ")]);
+  });
+
+  it("shows a bar to who looks on, and keeps what is done when it is interrupted", async () => {
+    const args = [
+      ...HEADROOM,
+      ...ON_SMALL,
+      "--policy",
+      A,
+      "--seeds",
+      "9000",
+      "--workers",
+      "1",
+      "--json",
+      "partial.json",
+    ];
+    const terminal = ["--import", "data:text/javascript,process.stderr.isTTY=true;"];
+    const child = spawn(process.execPath, [...terminal, ...args], OPTIONS);
+    let [out, err] = ["", ""];
+    child.stdout.on("data", (chunk) => {
+      out += String(chunk);
+    });
+    child.stderr.on("data", (chunk) => {
+      err += String(chunk);
+      // A second one would end it at once.
+      if (!child.killed && / [1-9][0-9]+\/27000 runs/.test(err)) child.kill("SIGINT");
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect(code).toBe(130);
+    expect(err).toMatch(/interrupted: [0-9]+ of 9000 seeds are compared/);
+    const { seeds, seedsAsked }: Comparison = JSON.parse(readFileSync(join(FOLDER, "partial.json"), "utf8"));
+    expect([seeds.length > 0, seedsAsked]).toEqual([true, 9000]);
+    expect(out).toContain(`${seeds.length} of 9000 seeds`);
+  });
+});
