@@ -2,7 +2,7 @@
 import { amountBytes } from "../api/quantity.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import type { NodeFinding } from "./decision.ts";
-import { firstAbove } from "./forecast/exhaustion.ts";
+import { exhaustion, firstAbove } from "./forecast/exhaustion.ts";
 import { type Foreseen, peakOf } from "./foresight/foreseen.ts";
 import type { Foresight } from "./foresight/foresight.ts";
 import type { Policy } from "./policy.ts";
@@ -97,8 +97,8 @@ function byForecast(foresight: Foresight, node: ClusterNode, short: boolean, lim
   const exhausted = exhaustedAt(foreseen, horizonSeconds, limits);
   if (!short) return exhausted;
   // The search looks at other moments than the pressure's did.
-  const leftSeconds =
-    usedBytes > limitBytes ? 0 : (firstAbove(foreseen.upper, limitBytes, horizonSeconds) ?? horizonSeconds);
+  const within = { capacityBytes: limitBytes, reserveBytes: 0, withinSeconds: horizonSeconds };
+  const leftSeconds = usedBytes > limitBytes ? 0 : (exhaustion(foreseen, within).earliestSeconds ?? horizonSeconds);
   const doubtful = Math.max(usedBytes, peakOf(foreseen.tested, horizonSeconds)) <= limitBytes;
   return { ...exhausted, deadlineMs: nowMs + Math.floor(leftSeconds * 1000), doubtful };
 }

@@ -8,13 +8,13 @@ import type { Curve, ForecastModel } from "./model.ts";
 import { medianStepSeconds } from "./step.ts";
 
 /** Origins of one backtest at most, beside those that are new since the last calibration. */
-const MAX_ORIGINS = 32;
+export const MAX_ORIGINS = 32;
 /** The leads in parts of the calibrated one; the first is the very next sample. */
 const LEAD_PARTS = [0, 1 / 4, 1 / 2, 1];
 /** Rates of the envelope are taken over this part of the calibrated lead. */
-const SUSTAINED_PART = 1 / 4;
+export const SUSTAINED_PART = 1 / 4;
 /** A sample this many times later than the lead, after a gap, is no longer held against it. */
-const LATEST_TARGET = 1.5;
+export const LATEST_TARGET = 1.5;
 
 /** Which forecasts of the past are looked at. Depends on the times of the samples and the horizon only, so it serves every model. */
 export interface BacktestPlan {
@@ -118,7 +118,8 @@ export function errorsAtMost(plan: BacktestPlan): Errors {
   );
 }
 
-function presentCurve(model: ForecastModel, { history, envelope, horizonSeconds }: BacktestPlan): Curve {
+/** From the newest sample on, kept within the envelope. */
+export function presentCurve(model: ForecastModel, { history, envelope, horizonSeconds }: BacktestPlan): Curve {
   const end = history.seconds.length;
   const curve = model.fit({ history, end, horizonSeconds });
   const newest = at(history.seconds, end - 1);

@@ -10,7 +10,7 @@ import { planBacktest } from "./backtest.ts";
 import { type Calibration, type CalibrationKey, calibrate, usableCalibration } from "./calibration.ts";
 import { at, type History, toHistory } from "./history.ts";
 import { errorsKnown, marginCurve } from "./margin.ts";
-import { backtestNamed, type ModelName } from "./models.ts";
+import { backtestNamed, curveNamed, type ModelName } from "./models.ts";
 
 /** Horizons of more than a year are cut to it. */
 const LONGEST_HORIZON_SECONDS = 366 * 86_400;
@@ -56,21 +56,36 @@ export function forecastSeries(series: Series, options: ForecastOptions): Series
 export function forecastHistory(history: History, options: ForecastOptions): SeriesForecast {
   const { nowMs, model, confidence } = options;
   const { plan, key, state } = planForecast(history, options);
-  const trial = backtestNamed(model, plan);
-  const calibration = calibrate(plan, trial.errors, { key, state, nowMs });
   const last = history.seconds.length - 1;
   const newest = Math.min(0, at(history.seconds, last));
   const lastBytes = at(history.bytes, last);
-  const margin = marginCurve(plan, trial.errors, { confidence, alpha: calibration.alpha, lastBytes });
-  const point = (aheadSeconds: number) => trial.curve(ahead(aheadSeconds));
+  const trial = lazily(() => backtestNamed(model, plan));
+  const calibration = lazily(() => calibrate(plan, trial().errors, { key, state, nowMs }));
+  const margin = lazily(() => marginCurve(plan, trial().errors, { confidence, alpha: calibration().alpha, lastBytes }));
+  const curve = model === "Auto" ? trial().curve : curveNamed(model, plan);
+  const point = (aheadSeconds: number) => curve(ahead(aheadSeconds));
   return {
-    model: trial.model,
-    calibration,
+    model: model === "Auto" ? trial().model : model,
     ageSeconds: -newest,
     dropped: history.dropped,
-    tests: errorsKnown(plan, trial.errors, plan.leadsSeconds.length - 1, Number.POSITIVE_INFINITY).count,
+    get calibration() {
+      return calibration();
+    },
+    get tests() {
+      const longest = plan.leadsSeconds.length - 1;
+      return errorsKnown(plan, trial().errors, longest, Number.POSITIVE_INFINITY).count;
+    },
     point,
-    upper: (aheadSeconds) => point(aheadSeconds) + margin(ahead(aheadSeconds) - newest),
+    upper: (aheadSeconds) => point(aheadSeconds) + margin()(ahead(aheadSeconds) - newest),
+  };
+}
+
+/** The model's own past is looked at only where the bound, and not just the forecast, is asked for. */
+function lazily<T>(work: () => T): () => T {
+  let done: { value: T } | undefined;
+  return () => {
+    done ??= { value: work() };
+    return done.value;
   };
 }
 

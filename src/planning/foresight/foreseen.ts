@@ -17,13 +17,20 @@ const FEWEST_TESTS = 5;
 /** Without a series memory may be off by this part of what is used. */
 const PRIOR_ERROR = 0.25;
 
+/** `note` is given the calibration once a bound is asked for. */
 export function ofHistory(
   history: History,
   options: ForecastOptions,
-): { foreseen: Foreseen; calibration: Calibration } {
-  const { point, upper, model, tests, calibration } = forecastHistory(history, options);
-  const tested = tests >= FEWEST_TESTS ? upper : point;
-  return { foreseen: { point, upper, tested, basis: model }, calibration };
+  note: (calibration: Calibration) => void,
+): Foreseen {
+  const forecast = forecastHistory(history, options);
+  const { point, model } = forecast;
+  const upper = (aheadSeconds: number) => {
+    note(forecast.calibration);
+    return forecast.upper(aheadSeconds);
+  };
+  const tested = (aheadSeconds: number) => (forecast.tests >= FEWEST_TESTS ? upper : point)(aheadSeconds);
+  return { point, upper, tested, basis: model };
 }
 
 /** A future that is known is the forecast, without a margin; before its first and after its last moment it stays level. */

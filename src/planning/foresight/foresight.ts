@@ -6,7 +6,9 @@
  * what it uses beside them.
  */
 import { type ClusterNode, nodeFigure, podFigure } from "../cluster.ts";
+import type { Calibration } from "../forecast/calibration.ts";
 import type { ForecastOptions } from "../forecast/forecast.ts";
+import { boundAtAGlance } from "../forecast/glance.ts";
 import { type History, spanSeconds, toHistory } from "../forecast/history.ts";
 import { boundWithoutForecast } from "../forecast/safe-bound.ts";
 import type { ForecastSettings } from "../pressure/pressure.ts";
@@ -26,8 +28,8 @@ export interface Foresight {
   node(node: ClusterNode): Foreseen | undefined;
   /** The forecast of a node for which one was needed. */
   nodeIfMade(node: ClusterNode): Foreseen | undefined;
-  /** As {@link nodeAtMost}, always exact. */
-  podAtMost(pod: PodSnapshot): number | undefined;
+  /** As {@link nodeAtMost}. `enoughBytes` absent: exact. */
+  podAtMost(pod: PodSnapshot, enoughBytes?: number): number | undefined;
   pod(pod: PodSnapshot): Foreseen | undefined;
 }
 
@@ -42,126 +44,181 @@ export interface ForesightInput {
 /** The fewest samples that are a series. */
 const FEWEST_SAMPLES = 2;
 
-export function foresee({ view, source, settings, calibrations, interruptions }: ForesightInput): Foresight {
+export function foresee(input: ForesightInput): Foresight {
+  const { view, settings } = input;
+  const sources = readSources(input);
+  const pod = once((one: PodSnapshot) => foreseePod(input, sources, one));
+  const node = once((one: ClusterNode) => foreseeNode(input, sources, one, pod));
+  const bounds = cheapBounds(input, sources, pod);
+  const exact = (foreseen: Foreseen | undefined, usedBytes: number) =>
+    foreseen && Math.max(usedBytes, peakOf(foreseen.upper, settings.horizonSeconds));
+  const nodeExactly = once((one: ClusterNode) => exact(node.of(one), usedBy(view.nodeUse(one))));
+  const podExactly = once((one: PodSnapshot) => exact(pod.of(one), usedBy(view.podUse(one))));
+  return {
+    settings,
+    node: node.of,
+    nodeIfMade: (one) => (node.knows(one) ? node.of(one) : undefined),
+    nodeAtMost(one, enoughBytes) {
+      if (!view.nodeUse(one).ok) return undefined;
+      const cheap = nodeExactly.knows(one) ? undefined : bounds.node(one, enoughBytes);
+      return cheap !== undefined && cheap <= enoughBytes ? cheap : nodeExactly.of(one);
+    },
+    pod: pod.of,
+    podAtMost(one, enoughBytes = Number.NEGATIVE_INFINITY) {
+      if (!view.podUse(one).ok) return undefined;
+      const exactly = podExactly.knows(one) || enoughBytes === Number.NEGATIVE_INFINITY;
+      const cheap = exactly ? undefined : bounds.pod(one, enoughBytes);
+      return cheap !== undefined && cheap <= enoughBytes ? cheap : podExactly.of(one);
+    },
+  };
+}
+
+const usedBy = (use: ReturnType<View["podUse"]>) => (use.ok ? use.usedBytes : 0);
+
+/** Where the figures come from, cut where a move put a step into them. */
+interface Sources {
+  optionsOf(kind: "node" | "pod", id: string): ForecastOptions;
+  note(kind: "node" | "pod", id: string): (calibration: Calibration) => void;
+  nodeFigure(node: ClusterNode): Figure | undefined;
+  podFigure(pod: PodSnapshot): Figure | undefined;
+  /** Undefined: it must be foreseen without. */
+  nodeHistory(node: ClusterNode): History | undefined;
+  podHistory(pod: PodSnapshot): History | undefined;
+}
+
+function readSources({ view, source, settings, calibrations, interruptions }: ForesightInput): Sources {
   const { cluster } = view;
   const { nowMs } = cluster;
   const owner: ForecastOwner = { ...settings, source };
-  const { horizonSeconds } = settings;
-
-  const optionsOf = (kind: "node" | "pod", id: string): ForecastOptions => ({
-    nowMs,
-    ...settings,
-    calibration: calibrations.before(owner, kind, id),
-  });
+  const figureOfNode = (node: ClusterNode) => nodeFigure(cluster, node.snapshot, source);
+  const figureOfPod = (pod: PodSnapshot) => podFigure(cluster, pod, source);
   const historyOf = (figure: Figure | undefined, fromMs: number | undefined): History | undefined => {
     const all = figure?.series && toHistory(figure.series, nowMs);
     const history = all && since(all, fromMs, nowMs);
     return history && history.seconds.length >= FEWEST_SAMPLES ? history : undefined;
   };
-  const podHistory = once((pod: PodSnapshot) => historyOf(podFigure(cluster, pod, source), interruptions.ofPod(pod)));
-  const nodeHistory = once((node: ClusterNode) => {
-    const { name } = node.snapshot;
-    const movedMs = interruptions.ofNode(name);
-    const history = historyOf(nodeFigure(cluster, node.snapshot, source), movedMs);
-    const interrupted = movedMs !== undefined && (nowMs - movedMs) / 1000 < horizonSeconds;
-    return history && interrupted && spanSeconds(history) < horizonSeconds ? undefined : history;
-  });
-
-  const pod = once((one: PodSnapshot): Foreseen | undefined => {
-    const use = view.podUse(one);
-    if (!use.ok) return undefined;
-    const figure = podFigure(cluster, one, source);
-    const known = figure?.future && ofFuture(figure.future, nowMs);
-    if (known !== undefined) return known;
-    const history = podHistory(one);
-    if (history === undefined) return ofUse(use.usedBytes, figure?.series ? undefined : view.podGrowth(one));
-    const { foreseen, calibration } = ofHistory(history, optionsOf("pod", one.uid));
-    calibrations.note(owner, "pod", one.uid, calibration);
-    return foreseen;
-  });
-
-  const made = new Set<ClusterNode>();
-  const node = once((one: ClusterNode): Foreseen | undefined => {
-    const use = view.nodeUse(one);
-    if (!use.ok) return undefined;
-    made.add(one);
-    const { name } = one.snapshot;
-    const future = nodeFigure(cluster, one.snapshot, source)?.future;
-    const known = future && ofFuture(future, nowMs);
-    if (known !== undefined) return known;
-    const history = nodeHistory(one);
-    if (history === undefined) return byItsPods(one, use.usedBytes);
-    const { foreseen, calibration } = ofHistory(history, optionsOf("node", name));
-    calibrations.note(owner, "node", name, calibration);
-    return foreseen;
-  });
-
-  function byItsPods(one: ClusterNode, usedBytes: number): Foreseen {
-    const parts = one.pods.map(pod).filter((part) => part !== undefined);
-    return together(parts, restBytes(one, usedBytes), one.pods.length - parts.length);
-  }
-
-  /** What the node uses beside its pods. */
-  function restBytes(one: ClusterNode, usedBytes: number): number {
-    const uses = one.pods.map((each) => view.podUse(each));
-    return Math.max(0, usedBytes - uses.reduce((sum, use) => sum + (use.ok ? use.usedBytes : 0), 0));
-  }
-
-  const podBound = (one: PodSnapshot): number => {
-    const history = podFigure(cluster, one, source)?.future === undefined ? podHistory(one) : undefined;
-    if (history !== undefined && view.podUse(one).ok) return boundWithoutForecast(history, optionsOf("pod", one.uid));
-    const foreseen = pod(one);
-    return foreseen === undefined ? 0 : peakOf(foreseen.upper, horizonSeconds);
-  };
-
-  /** No forecast's bound exceeds it. */
-  const nodeBound = once((one: ClusterNode): number => {
-    const use = view.nodeUse(one);
-    if (!use.ok || nodeFigure(cluster, one.snapshot, source)?.future !== undefined) return Number.POSITIVE_INFINITY;
-    const history = nodeHistory(one);
-    if (history !== undefined) return boundWithoutForecast(history, optionsOf("node", one.snapshot.name));
-    const rest = restBytes(one, use.usedBytes);
-    return one.pods.reduce((sum, each) => sum + podBound(each), together([], rest, 1).upper(0));
-  });
-
-  const nodePeak = once((one: ClusterNode): number | undefined => {
-    const foreseen = node(one);
-    return foreseen && Math.max(usedBytesOf(one), peakOf(foreseen.upper, horizonSeconds));
-  });
-  const usedBytesOf = (one: ClusterNode) => {
-    const use = view.nodeUse(one);
-    return use.ok ? use.usedBytes : 0;
-  };
-
   return {
-    settings,
-    node,
-    nodeIfMade: (one) => (made.has(one) ? node(one) : undefined),
-    nodeAtMost(one, enoughBytes) {
-      if (!view.nodeUse(one).ok) return undefined;
-      if (!made.has(one)) {
-        const bound = Math.max(usedBytesOf(one), nodeBound(one));
-        if (bound <= enoughBytes) return bound;
-      }
-      return nodePeak(one);
-    },
-    pod,
-    podAtMost: once((one: PodSnapshot) => {
-      const foreseen = pod(one);
-      const use = view.podUse(one);
-      return foreseen && Math.max(use.ok ? use.usedBytes : 0, peakOf(foreseen.upper, horizonSeconds));
-    }),
+    optionsOf: (kind, id) => ({ nowMs, ...settings, calibration: calibrations.before(owner, kind, id) }),
+    note: (kind, id) => (calibration) => calibrations.note(owner, kind, id, calibration),
+    nodeFigure: figureOfNode,
+    podFigure: figureOfPod,
+    podHistory: once((pod: PodSnapshot) => historyOf(figureOfPod(pod), interruptions.ofPod(pod))).of,
+    nodeHistory: once((node: ClusterNode) => {
+      const movedMs = interruptions.ofNode(node.snapshot.name);
+      const history = historyOf(figureOfNode(node), movedMs);
+      const tooShort = movedMs !== undefined && history && spanSeconds(history) < settings.horizonSeconds;
+      return tooShort ? undefined : history;
+    }).of,
   };
 }
 
-/** Remembers each answer. */
-function once<K, V>(work: (key: K) => V): (key: K) => V {
+function foreseePod({ view }: ForesightInput, sources: Sources, pod: PodSnapshot): Foreseen | undefined {
+  const use = view.podUse(pod);
+  if (!use.ok) return undefined;
+  const figure = sources.podFigure(pod);
+  const known = figure?.future && ofFuture(figure.future, view.cluster.nowMs);
+  if (known !== undefined) return known;
+  const history = sources.podHistory(pod);
+  if (history === undefined) return ofUse(use.usedBytes, figure?.series ? undefined : view.podGrowth(pod));
+  return ofHistory(history, sources.optionsOf("pod", pod.uid), sources.note("pod", pod.uid));
+}
+
+function foreseeNode(
+  { view }: ForesightInput,
+  sources: Sources,
+  node: ClusterNode,
+  pods: Once<PodSnapshot, Foreseen | undefined>,
+): Foreseen | undefined {
+  const use = view.nodeUse(node);
+  if (!use.ok) return undefined;
+  const { name } = node.snapshot;
+  const future = sources.nodeFigure(node)?.future;
+  const known = future && ofFuture(future, view.cluster.nowMs);
+  if (known !== undefined) return known;
+  const history = sources.nodeHistory(node);
+  if (history !== undefined) return ofHistory(history, sources.optionsOf("node", name), sources.note("node", name));
+  const parts = node.pods.map(pods.of).filter((part) => part !== undefined);
+  return together(parts, restBytes(view, node, use.usedBytes), node.podCount - parts.length);
+}
+
+/** What the node uses beside its pods. */
+function restBytes(view: View, node: ClusterNode, usedBytes: number): number {
+  return Math.max(0, usedBytes - node.pods.reduce((sum, pod) => sum + usedBy(view.podUse(pod)), 0));
+}
+
+/** Bounds that no forecast's bound exceeds; the cheaper where it is not more than what is enough. */
+interface CheapBounds {
+  node(node: ClusterNode, enoughBytes: number): number;
+  pod(pod: PodSnapshot, enoughBytes: number): number;
+}
+
+function cheapBounds(
+  { view, settings, interruptions }: ForesightInput,
+  sources: Sources,
+  pods: Once<PodSnapshot, Foreseen | undefined>,
+): CheapBounds {
+  const { nowMs } = view.cluster;
+  const glance = ({ series, future }: Figure, fromMs: number | undefined) =>
+    series === undefined || future !== undefined
+      ? Number.POSITIVE_INFINITY
+      : boundAtAGlance(series, { nowMs, ...settings, fromMs });
+  const podAtAGlance = once((pod: PodSnapshot) => {
+    const use = view.podUse(pod);
+    const figure = sources.podFigure(pod);
+    if (!use.ok || figure === undefined) return 0;
+    return Math.max(use.usedBytes, glance(figure, interruptions.ofPod(pod)));
+  });
+  const podWithout = once((pod: PodSnapshot) => {
+    const used = usedBy(view.podUse(pod));
+    const history = sources.podFigure(pod)?.future === undefined ? sources.podHistory(pod) : undefined;
+    // Without a history a forecast is no work.
+    if (history === undefined) return Math.max(used, peakOf(pods.of(pod)?.upper ?? (() => 0), settings.horizonSeconds));
+    return view.podUse(pod).ok ? Math.max(used, boundWithoutForecast(history, sources.optionsOf("pod", pod.uid))) : 0;
+  });
+  const byItsPods = (node: ClusterNode, bound: Once<PodSnapshot, number>) => {
+    const rest = together([], restBytes(view, node, usedBy(view.nodeUse(node))), 1).upper(0);
+    return node.pods.reduce((sum, pod) => sum + bound.of(pod), rest);
+  };
+  const nodeAtAGlance = once((node: ClusterNode) => {
+    const figure = sources.nodeFigure(node) ?? node.snapshot;
+    const movedMs = interruptions.ofNode(node.snapshot.name);
+    const used = usedBy(view.nodeUse(node));
+    // Cut short by a move it is foreseen by its pods; not worth a glance.
+    if (figure.future !== undefined || movedMs !== undefined) return Number.POSITIVE_INFINITY;
+    if ((figure.series?.bytes.length ?? 0) >= FEWEST_SAMPLES) return Math.max(used, glance(figure, undefined));
+    return byItsPods(node, podAtAGlance);
+  });
+  const nodeWithout = once((node: ClusterNode) => {
+    const used = usedBy(view.nodeUse(node));
+    if (sources.nodeFigure(node)?.future !== undefined) return Number.POSITIVE_INFINITY;
+    const history = sources.nodeHistory(node);
+    if (history === undefined) return byItsPods(node, podWithout);
+    return Math.max(used, boundWithoutForecast(history, sources.optionsOf("node", node.snapshot.name)));
+  });
+  const lesser = (glanced: number, enoughBytes: number, without: () => number) =>
+    glanced <= enoughBytes ? glanced : without();
+  return {
+    node: (node, enoughBytes) => lesser(nodeAtAGlance.of(node), enoughBytes, () => nodeWithout.of(node)),
+    pod: (pod, enoughBytes) => lesser(podAtAGlance.of(pod), enoughBytes, () => podWithout.of(pod)),
+  };
+}
+
+/** Work whose answers are remembered. */
+interface Once<K, V> {
+  of(key: K): V;
+  knows(key: K): boolean;
+}
+
+function once<K, V>(work: (key: K) => V): Once<K, V> {
   const known = new Map<K, V>();
-  return (key) => {
-    const found = known.get(key);
-    if (found !== undefined || known.has(key)) return found as V; // it is what `work` gave for this very key
-    const value = work(key);
-    known.set(key, value);
-    return value;
+  return {
+    knows: (key) => known.has(key),
+    of(key) {
+      const found = known.get(key);
+      if (found !== undefined || known.has(key)) return found as V; // it is what `work` gave for this very key
+      const value = work(key);
+      known.set(key, value);
+      return value;
+    },
   };
 }

@@ -22,6 +22,8 @@ const RUNS = 5;
 const PRESSURES: Readonly<Record<string, NonNullable<SpecInput["pressure"]>>> = {
   Threshold: { strategy: "Threshold", freeBelow: "20%" },
   Slope: { strategy: "Slope", freeBelow: "20%" },
+  "Forecast, Linear": { strategy: "Forecast", freeBelow: "20%", forecast: { model: "Linear" } },
+  "Forecast, Auto": { strategy: "Forecast", freeBelow: "20%", forecast: { model: "Auto" } },
 };
 
 const resultSchema = z.object({

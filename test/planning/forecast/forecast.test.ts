@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { exhaustion, firstAbove } from "../../../src/planning/forecast/exhaustion.ts";
 import { forecastHistory, forecastSeries, sumOfForecasts } from "../../../src/planning/forecast/forecast.ts";
+import { boundAtAGlance } from "../../../src/planning/forecast/glance.ts";
 import { toHistory } from "../../../src/planning/forecast/history.ts";
 import { MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
 import { boundWithoutForecast } from "../../../src/planning/forecast/safe-bound.ts";
@@ -60,7 +61,8 @@ describe("a forecast", () => {
         });
         if (foreseen === undefined) return;
         let margin = 0;
-        for (const ahead of [0, 1, horizon / 3, horizon, 2 * horizon, Number.POSITIVE_INFINITY]) {
+        const leads = [0, 1, horizon / 3, horizon, 2 * horizon, Number.POSITIVE_INFINITY].sort((a, b) => a - b);
+        for (const ahead of leads) {
           const [point, upper] = [foreseen.point(ahead), foreseen.upper(ahead)];
           expect(Number.isFinite(point) && point >= 0 && Number.isFinite(upper)).toBe(true);
           expect(upper).toBeGreaterThanOrEqual(point);
@@ -199,6 +201,57 @@ describe("the bound without a forecast", () => {
     if (history === undefined) throw new Error("no samples");
     const bound = boundWithoutForecast(history, { nowMs, horizonSeconds: 300, confidence: 0.95, model: "Linear" });
     expect(bound).toBeLessThan(80 * GIB);
+  });
+});
+
+describe("the bound at a glance", () => {
+  const glance = (series: Series, nowMs: number) =>
+    boundAtAGlance(series, { nowMs, horizonSeconds: 300, confidence: 0.95 });
+  const evenSeries = fc
+    .tuple(
+      fc.array(fc.integer({ min: 0, max: 64 * GIB }), { minLength: 12, maxLength: 80 }),
+      fc.integer({ max: 40_000 }),
+    )
+    .map(([bytes, ageMs]) => ({
+      timesMs: Float64Array.from(
+        bytes,
+        (_, index) => NOW_MS - Math.max(0, ageMs) - (bytes.length - 1 - index) * 15_000,
+      ),
+      bytes: Float64Array.from(bytes),
+    }));
+
+  it("is nowhere below the other", () => {
+    let told = 0;
+    fc.assert(
+      fc.property(
+        fc.oneof(evenSeries, plausibleSeries, absurdSeries),
+        confidence,
+        horizonSeconds,
+        (series, level, horizon) => {
+          const options = { nowMs: NOW_MS, horizonSeconds: Math.min(horizon, 366 * 86_400), confidence: level };
+          const bound = boundAtAGlance(series, options);
+          const history = toHistory(series, NOW_MS);
+          if (bound === Number.POSITIVE_INFINITY || history === undefined) return;
+          told += 1;
+          const other = boundWithoutForecast(history, { ...options, model: "Auto" });
+          expect(bound * (1 + 1e-9)).toBeGreaterThanOrEqual(other);
+        },
+      ),
+      { numRuns: 1500 },
+    );
+    expect(told).toBeGreaterThan(200);
+  });
+
+  it("tells of a steady series that it stays near, and says nothing where samples are missing", () => {
+    const series = generate(40, (_, normal) => (50 + 0.05 * normal()) * GIB, 5);
+    const nowMs = series.timesMs.at(-1) ?? 0;
+    expect(glance(series, nowMs)).toBeLessThan(56 * GIB);
+    const gap = {
+      timesMs: series.timesMs.map((time, index) => (index < 20 ? time - 600_000 : time)),
+      bytes: series.bytes,
+    };
+    expect(glance(gap, nowMs)).toBe(Number.POSITIVE_INFINITY);
+    expect(glance(windowOf(series, 30, 40), nowMs)).toBe(Number.POSITIVE_INFINITY);
   });
 });
 
