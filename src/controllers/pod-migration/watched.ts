@@ -13,12 +13,12 @@ const LOOK_EVERY_MS = 1_000;
 /**
  * The step's answer; or the roll-back for which it is given up: it is not sent again, and what it still does on its node is ended
  * by the roll-back.
- * @param meanwhile done at each look.
+ * @param meanwhile done at each look; may find that the step is in vain.
  */
 export async function watched<T>(
   run: MoveRun,
   begin: (givenUp: AbortSignal) => Promise<Attempt<T>>,
-  meanwhile: () => Promise<void> = async () => {},
+  meanwhile: () => Promise<Outcome | undefined> = async () => undefined,
 ): Promise<Attempt<T> | Outcome> {
   const ended = new AbortController();
   const givenUp = new AbortController();
@@ -35,9 +35,10 @@ export async function watched<T>(
 }
 
 /** An API server that doesn't answer must not end what is under way. */
-async function look(run: MoveRun, meanwhile: () => Promise<void>): Promise<Outcome | undefined> {
+async function look(run: MoveRun, meanwhile: () => Promise<Outcome | undefined>): Promise<Outcome | undefined> {
   try {
-    await meanwhile();
+    const inVain = await meanwhile();
+    if (inVain) return inVain;
     const { namespace, name } = run.move.metadata;
     const latest = await run.deps.client.get(POD_MIGRATIONS, { namespace, name });
     const reason = latest && isMove(latest) ? interruption(latest, run.deps.clock.now()) : undefined;

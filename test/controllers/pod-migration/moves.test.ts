@@ -199,6 +199,26 @@ describe("before the commit, the source goes on when", () => {
     expectSourceGoesOn(world);
   });
 
+  it("its image is not to be had on the target, though that shows only while the source is frozen", async () => {
+    const world = await World.with();
+    world.nodes.dump = () => new Promise(() => {});
+    once(world, "Frozen", () =>
+      world.kube.change(PODS, nameOf(world.target), (pod) => {
+        const state = { waiting: { reason: "ImagePullBackOff", message: "no such image" } };
+        const container = { name: "counter", ready: false, restartCount: 0, image: "", imageID: "", state };
+        pod.status = { ...pod.status, containerStatuses: [container] };
+      }),
+    );
+    const end = world.toTheEnd();
+    for (let second = 0; second < 10 && !world.ended; second++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      world.clock.advance(1_000);
+    }
+    await end;
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "TargetImage" });
+    expectSourceGoesOn(world);
+  });
+
   it("it is cancelled during a long dump", async () => {
     const world = await World.with();
     let given: AbortSignal | undefined;

@@ -2,13 +2,13 @@
 
 import { buildChangedImage, importImages } from "../cluster/test-images.ts";
 import { damageImagesBeforeRestore, repairRestore } from "../harness/faults.ts";
-import { describeState, moveReaches, requestMove } from "../harness/moves.ts";
+import { describeState, type Migration, moveReaches, requestMove } from "../harness/moves.ts";
 import { getPod, startPod } from "../harness/pods.ts";
 import { assert, assertEqual, type Context, type Scenario } from "../harness/scenario.ts";
 import { assertOneLife } from "../harness/witness.ts";
 
 /** The move did not succeed, and the pod is where and what it was. */
-async function assertStayed(context: Context, name: string, move: string): Promise<void> {
+async function assertStayed(context: Context, name: string, move: string): Promise<Migration> {
   const { api, namespace, witness } = context;
   const ended = await moveReaches(api, namespace, move, ["RolledBack", "Failed"], 180);
   const pod = await getPod(context, name);
@@ -16,6 +16,7 @@ async function assertStayed(context: Context, name: string, move: string): Promi
   assertEqual(pod?.status?.containerStatuses?.[0]?.restartCount, 0, "the pod's restarts");
   assertOneLife(name, await witness.hears(name, 300));
   context.note(describeState(ended));
+  return ended;
 }
 
 async function otherContent(context: Context): Promise<void> {
@@ -26,8 +27,10 @@ async function otherContent(context: Context): Promise<void> {
   const target = context.node("n2");
   await target.run(["ctr", "-n", "k8s.io", "images", "rm", "--sync", ...(await workloadImages(context))]);
   await importImages(target, [changed]);
-  await requestMove(api, namespace, { name: "other-content", podName: name, targetNode: "n2", timeout: "60s" });
-  await assertStayed(context, name, "other-content");
+  await requestMove(api, namespace, { name: "other-content", podName: name, targetNode: "n2" });
+  const { status } = await assertStayed(context, name, "other-content");
+  assertEqual(status?.reason, "TargetImage", "the reason");
+  assert(!status?.phaseTransitions?.some(({ phase }) => phase === "Frozen"), "the source was frozen for nothing");
 }
 
 /** The names under which containerd on n2 has the workload's image. */

@@ -11,6 +11,7 @@ import { restoreTarget } from "../restore-target.ts";
 import { type MoveRun, moveId, type Sending, sourceOf, targetOf } from "../run.ts";
 import { openForSource } from "../sending.ts";
 import { timeText } from "../status.ts";
+import { imageTrouble } from "../target-readiness.ts";
 import { watched } from "../watched.ts";
 
 const RETRY_MS = 500;
@@ -45,7 +46,7 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
   const options = { ...sending, tcp: run.move.spec.tcp };
   const startedMs = run.deps.clock.now();
   const send = (givenUp: AbortSignal) => attempt(run.deps.driver.dump(node, moveId(run, givenUp), container, options));
-  const result = await watched(run, send, () => letGoInTime(run, startedMs));
+  const result = await watched(run, send, () => lookAtTarget(run, startedMs));
   // The way that was opened is used up: whoever tries again opens one anew.
   delete run.scratch.sending;
   if ("kind" in result) return result;
@@ -54,9 +55,13 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
   return dumped(run, result.value);
 }
 
-async function letGoInTime(run: MoveRun, startedMs: number): Promise<void> {
+/** Its gate is removed in time for the end of the dump. A target that can't be started keeps the source frozen for nothing. */
+async function lookAtTarget(run: MoveRun, startedMs: number): Promise<Outcome | undefined> {
   const due = run.deps.clock.now() - startedMs >= gateDelayMs(run.move);
   if (heldBackUntilDump(run.move) && due) await letGo(run);
+  const target = await readTarget(run);
+  const trouble = target && imageTrouble(target);
+  return trouble && rollBack(trouble.reason, trouble.message);
 }
 
 async function letGo(run: MoveRun): Promise<void> {

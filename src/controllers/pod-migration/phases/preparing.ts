@@ -55,8 +55,7 @@ async function prepareTarget(run: MoveRun, source: Pod, target: Pod): Promise<Ou
   if (heldBackUntilDump(run.move)) return open(run, source);
   await removeGate(run, target);
   if (record?.createWaiting) return open(run, source);
-  const readiness = targetReadiness(target, run.deps.clock.now());
-  return readiness.kind === "ready" ? open(run, source) : notReady(readiness);
+  return notReady(targetReadiness(target, run.deps.clock.now()));
 }
 
 /** Undefined when the agent knows the target pod: from now on it is restored or fails, never started cold. */
@@ -70,7 +69,7 @@ async function register(run: MoveRun): Promise<Outcome | undefined> {
     : rollBack("RegisterFailed", inWords(registered.failure));
 }
 
-function notReady(readiness: Exclude<Readiness, { kind: "ready" }>): Outcome {
+function notReady(readiness: Readiness): Outcome {
   if (readiness.kind === "hopeless") return rollBack(readiness.reason, readiness.message);
   return wait(POLL_MS, readiness.message);
 }
