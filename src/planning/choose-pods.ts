@@ -68,5 +68,5 @@ export function reserve({ context: { ledger, view } }: Demand, { candidate, targ
   const horizonMinutes = (view.foresight?.settings.horizonSeconds ?? 60) / 60;
   const growth = later === undefined ? growthBytesPerMinute : Math.max(0, later - bytes) / horizonMinutes;
   const [from, to] = [pod.node, target.node.snapshot.name];
-  ledger.reserve({ from, to, bytes, requestBytes: pod.requestBytes, growthBytesPerMinute: growth });
+  ledger.reserve({ from, to, bytes, requestBytes: pod.requestBytes, growthBytesPerMinute: growth, pod });
 }

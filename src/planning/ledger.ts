@@ -2,7 +2,8 @@
 import type { Cluster } from "./cluster.ts";
 import { growthPerMinute } from "./growth.ts";
 import { isUnderWay } from "./pacing/pacing.ts";
-import type { Figure, MoveSnapshot } from "./snapshot.ts";
+import { type Arrivals, NO_ARRIVALS } from "./placement/arrivals.ts";
+import type { Figure, MoveSnapshot, PodSnapshot } from "./snapshot.ts";
 
 interface Account {
   /** Memory that is still to come. */
@@ -25,6 +26,8 @@ export interface Reservation {
   bytes: number;
   requestBytes: number;
   growthBytesPerMinute: number | undefined;
+  /** Absent: one that is no longer known. */
+  pod?: PodSnapshot | undefined;
 }
 
 export interface Ledger {
@@ -32,6 +35,8 @@ export interface Ledger {
   reserve(reservation: Reservation): void;
   /** A copy: what is reserved there is not reserved here. */
   fork(): Ledger;
+  /** Pods that are on the move. The same list as long as nothing more is reserved. */
+  arrivals(): Arrivals;
 }
 
 const EMPTY: Readonly<Account> = {
@@ -64,11 +69,14 @@ function accountOf(accounts: Map<string, Account>, node: string): Account {
   return known;
 }
 
-function ledgerOver(accounts: Map<string, Account>): Ledger {
+function ledgerOver(accounts: Map<string, Account>, known: Arrivals = NO_ARRIVALS): Ledger {
+  let arrivals = known;
   return {
+    arrivals: () => arrivals,
     at: (node) => accounts.get(node) ?? EMPTY,
-    fork: () => ledgerOver(new Map([...accounts].map(([node, account]) => [node, { ...account }]))),
-    reserve({ from, to, bytes, requestBytes, growthBytesPerMinute = 0 }) {
+    fork: () => ledgerOver(new Map([...accounts].map(([node, account]) => [node, { ...account }])), arrivals),
+    reserve({ from, to, bytes, requestBytes, growthBytesPerMinute = 0, pod }) {
+      if (pod !== undefined) arrivals = [...arrivals, { pod, to }];
       leave(accountOf(accounts, from), bytes);
       const target = accountOf(accounts, to);
       target.incomingBytes += bytes;
@@ -109,7 +117,7 @@ function enter(cluster: Cluster, move: MoveSnapshot, ledger: Ledger, account: (n
     else {
       const growthBytesPerMinute = moveGrowth(cluster, move.podUID);
       const requestBytes = pod?.requestBytes ?? 0;
-      ledger.reserve({ from: move.from, to: move.to, bytes, requestBytes, growthBytesPerMinute });
+      ledger.reserve({ from: move.from, to: move.to, bytes, requestBytes, growthBytesPerMinute, pod });
     }
   } else if (move.phase === "Succeeded") {
     if (move.to !== undefined && unseen(cluster, move.to, move)) account(move.to).incomingBytes += bytes;

@@ -4,6 +4,7 @@
  */
 import type { Phase } from "../api/v1alpha1/pod-migration.ts";
 import type { Calibration } from "./forecast/calibration.ts";
+import type { SchedulingRules } from "./scheduling-rules.ts";
 
 /** Samples in ascending time; same length. */
 export interface Series {
@@ -56,7 +57,7 @@ export interface NodeSnapshot extends Figure {
   stagingFreeBytes?: number;
 }
 
-export interface PodSnapshot extends Figure {
+export interface PodSnapshot extends Figure, SchedulingRules {
   namespace: string;
   name: string;
   uid: string;
@@ -76,6 +77,8 @@ export interface PodSnapshot extends Figure {
   lineage: string;
   ownerKind?: string;
   phase: "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
+  /** It is being deleted. */
+  terminating?: boolean;
   /** Why this pod can never be moved, as the PodMigration preflight would say; absent when nothing speaks against it. */
   obstacle?: { reason: string; message: string };
 }

@@ -8,6 +8,7 @@ import { calibrationSchema } from "../../planning/forecast/calibration.ts";
 import { parseDuration, parseResourceQuantity } from "../quantity.ts";
 import { API_VERSION } from "./group.ts";
 import { PHASES } from "./pod-migration.ts";
+import { affinitySchema, topologySpreadSchema } from "./scheduling.ts";
 
 /** A field whose text `parse` understands; what it answers with undefined is refused, naming what was expected. */
 function field<T>(parse: (value: unknown) => T | undefined, expected: string) {
@@ -166,6 +167,9 @@ const pod = oneFigure(
     owner: field(parseOwner, "a kind such as Job or ReplicaSet, or {kind, name}").optional(),
     tolerations: z.array(toleration).optional(),
     nodeSelector: labels.optional(),
+    affinity: affinitySchema.optional().describe("As in a pod's spec; what is required counts."),
+    topologySpreadConstraints: topologySpreadSchema.optional(),
+    terminating: z.boolean().optional().describe("It is being deleted. Absent: false."),
     phase: z.enum(["Pending", "Running", "Succeeded", "Failed", "Unknown"]).optional().describe("Absent: Running."),
     obstacle: z
       .strictObject({ reason: name, message: z.string() })

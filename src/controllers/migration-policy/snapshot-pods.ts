@@ -3,6 +3,7 @@ import { parseDuration, parseResourceQuantity } from "../../api/quantity.ts";
 import { EXPECTED_RUNTIME_ANNOTATION, LINEAGE_LABEL } from "../../api/v1alpha1/group.ts";
 import type { Pod } from "../../kube/resources.ts";
 import { podObstacle } from "../../planning/eligibility/pod-obstacles.ts";
+import { readRules } from "../../planning/kubernetes-rules.ts";
 import type { PodSnapshot, Toleration } from "../../planning/snapshot.ts";
 
 export interface PodContext {
@@ -37,6 +38,8 @@ export function podSnapshot(pod: Pod, context: PodContext): PodSnapshot | undefi
     annotations,
     tolerations: tolerationsOf(pod),
     nodeSelector: pod.spec.nodeSelector ?? {},
+    ...readRules({ ...pod.spec, affinity: ownAffinity(pod) }, labels),
+    ...(pod.metadata.deletionTimestamp !== undefined && { terminating: true }),
     migrations: context.migrations,
     lineage: lineageOf(pod),
     phase: PHASES.find((phase) => phase === pod.status?.phase) ?? "Unknown",
@@ -62,13 +65,25 @@ function expectedRuntimeSeconds(pod: Pod): number | undefined {
   return annotated ?? pod.spec.activeDeadlineSeconds;
 }
 
+/** A toleration whose operator is not known here, or not on in every cluster, tolerates nothing. */
 function tolerationsOf(pod: Pod): Toleration[] {
-  return (pod.spec.tolerations ?? []).map(({ key, operator, value, effect }) => ({
-    ...optional("key", key),
-    ...optional("value", value),
-    ...optional("effect", effect),
-    operator: operator === "Exists" ? "Exists" : "Equal",
-  }));
+  return (pod.spec.tolerations ?? []).flatMap(({ key, operator = "Equal", value, effect }) =>
+    operator === "Exists" || operator === "Equal"
+      ? [{ ...optional("key", key), ...optional("value", value), ...optional("effect", effect), operator }]
+      : [],
+  );
+}
+
+/** Without the node that a move pinned its copy to: that one is no wish of the pod's. */
+function ownAffinity({ metadata, spec }: Pod): Pod["spec"]["affinity"] {
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (required === undefined || metadata.labels?.[LINEAGE_LABEL] === undefined) return spec.affinity;
+  const nodeSelectorTerms = required.nodeSelectorTerms
+    .map(({ matchFields: _pin, ...term }) => term)
+    .filter((term) => (term.matchExpressions ?? []).length > 0);
+  const { nodeAffinity: _, ...others } = spec.affinity ?? {};
+  if (nodeSelectorTerms.length === 0) return others;
+  return { ...others, nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } };
 }
 
 const requestOf = (container: Container) =>

@@ -5,9 +5,12 @@ import type { ClusterNode } from "../cluster.ts";
 import type { Reason } from "../decision.ts";
 import { problemOf } from "../figures.ts";
 import type { Ledger } from "../ledger.ts";
-import type { PodSnapshot, Taint, Toleration } from "../snapshot.ts";
+import type { PodSnapshot } from "../snapshot.ts";
 import type { View } from "../view.ts";
+import { neighbourRefusal } from "./neighbour-rules.ts";
+import { nodeAffinityRefusal } from "./node-affinity.ts";
 import type { Target } from "./placement.ts";
+import { taintRefusal } from "./tolerations.ts";
 
 export interface FeasibilityContext {
   view: View;
@@ -64,24 +67,10 @@ export function closedFor(node: ClusterNode, context: FeasibilityContext): Reaso
   return undefined;
 }
 
-function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect !== undefined && toleration.effect !== "" && toleration.effect !== taint.effect) return false;
-  if (toleration.key === undefined || toleration.key === "") return toleration.operator === "Exists";
-  if (toleration.key !== taint.key) return false;
-  return toleration.operator === "Exists" || (toleration.value ?? "") === (taint.value ?? "");
-}
-
-const toleratesTaints: PodCheck = (pod, _, { node }) => {
-  const repelling = node.snapshot.taints.filter((taint) => taint.effect !== "PreferNoSchedule");
-  const taint = repelling.find((one) => !pod.tolerations.some((toleration) => tolerates(toleration, one)));
-  return taint && { reason: "TaintNotTolerated", message: `the pod does not tolerate the node's taint ${taint.key}` };
-};
-
-const nodeSelected: PodCheck = (pod, _, { node }) => {
-  const { labels } = node.snapshot;
-  const missing = Object.entries(pod.nodeSelector).find(([key, value]) => labels[key] !== value);
-  return missing && { reason: "NodeSelectorMismatch", message: `the pod wants a node with ${missing.join("=")}` };
-};
+const toleratesTaints: PodCheck = (pod, _, { node }) => taintRefusal(pod, node.snapshot);
+const nodeSelected: PodCheck = (pod, _, { node }) => nodeAffinityRefusal(pod, node.snapshot);
+const besideNeighbours: PodCheck = (pod, _, { node }, { view, ledger }) =>
+  neighbourRefusal(pod, node.snapshot, view.cluster, ledger.arrivals());
 
 const podSlot: PodCheck = (_pod, _, { node }, { ledger }) => {
   const { snapshot, podCount } = node;
@@ -133,9 +122,13 @@ function foreseenGrowth(
 ): number {
   if (enoughBytes < 0 || foresight === undefined) return 0;
   const arriving = aheadMinutes * ledger.at(node.snapshot.name).incomingGrowthBytesPerMinute;
-  const own = Math.max(0, (foresight.podAtMost(pod) ?? bytes) - bytes);
-  const mostBytes = foresight.nodeAtMost(node, usedBytes + enoughBytes - arriving - own) ?? Number.POSITIVE_INFINITY;
-  return arriving + own + Math.max(0, mostBytes - usedBytes);
+  const growth = (podMostBytes: number | undefined) => {
+    const own = Math.max(0, (podMostBytes ?? bytes) - bytes);
+    const nodeMostBytes = foresight.nodeAtMost(node, usedBytes + enoughBytes - arriving - own) ?? usedBytes;
+    return arriving + own + Math.max(0, nodeMostBytes - usedBytes);
+  };
+  const crude = growth(foresight.podAtMost(pod, bytes + enoughBytes - arriving));
+  return crude <= enoughBytes ? crude : growth(foresight.podAtMost(pod));
 }
 
 /** Until the restore ends, the copy that was sent and the restored memory are both there. */
@@ -162,6 +155,7 @@ const paced: PodCheck = (_pod, _, { node }, { ledger, mostPerNode }) =>
 const POD_CHECKS: readonly PodCheck[] = [
   toleratesTaints,
   nodeSelected,
+  besideNeighbours,
   podSlot,
   requestsFit,
   roomToSpare,

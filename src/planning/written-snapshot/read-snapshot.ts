@@ -4,6 +4,7 @@ import { parseDuration } from "../../api/quantity.ts";
 import type { WrittenMove, WrittenNode, WrittenPod, WrittenSnapshot } from "../../api/v1alpha1/cluster-snapshot.ts";
 import { EXPECTED_RUNTIME_ANNOTATION } from "../../api/v1alpha1/group.ts";
 import type { Calibration } from "../forecast/calibration.ts";
+import { readRules } from "../kubernetes-rules.ts";
 import type { ClusterSnapshot, Figure, MoveSnapshot, NodeSnapshot, PlanningMemory, PodSnapshot } from "../snapshot.ts";
 import { readSeries } from "./read-series.ts";
 
@@ -83,6 +84,7 @@ function readPod(written: WrittenPod, { moves, time }: WrittenSnapshot, capacity
     annotations,
     tolerations: (written.tolerations ?? []).map((toleration) => defined(toleration)),
     nodeSelector: written.nodeSelector ?? {},
+    ...readRules(written, written.labels ?? {}),
     migrations: written.migrations ?? timesMoved(moves, lineage),
     lineage,
     phase: written.phase ?? "Running",
@@ -91,6 +93,7 @@ function readPod(written: WrittenPod, { moves, time }: WrittenSnapshot, capacity
       startedAtMs: written.startedAt,
       expectedRuntimeSeconds: written.expectedRuntime ?? annotated,
       ownerKind: written.owner,
+      terminating: written.terminating,
       obstacle: written.obstacle ?? obstacleOf(written),
     }),
   };

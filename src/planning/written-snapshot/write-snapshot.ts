@@ -1,5 +1,6 @@
 /** A planning snapshot as it is written down; reading it gives the same decisions. Pure. */
 import { API_VERSION } from "../../api/v1alpha1/group.ts";
+import { writeRules } from "../kubernetes-rules.ts";
 import type { ClusterSnapshot, Figure, MoveSnapshot, NodeSnapshot, PodSnapshot, Series } from "../snapshot.ts";
 
 type Written = Record<string, unknown>;
@@ -77,6 +78,8 @@ function writePod(pod: PodSnapshot, figure: Written): Written {
     owner: pod.ownerKind,
     tolerations: pod.tolerations,
     nodeSelector: pod.nodeSelector,
+    ...writeRules(pod),
+    terminating: pod.terminating,
     phase: pod.phase,
     obstacle: pod.obstacle,
   });

@@ -73,6 +73,38 @@ describe("a pod of the API", () => {
     expect(found?.expectedRuntimeSeconds).toBe(expected);
   });
 
+  it("tolerates nothing by operators that not every scheduler has", () => {
+    const tolerations = [
+      { key: "a", operator: "Gt", value: "3" },
+      { key: "b", operator: "Exists" },
+      { key: "c", value: "d", effect: "NoSchedule" },
+    ];
+    expect(podSnapshot(podWith({ tolerations }), context)?.tolerations).toEqual([
+      { key: "b", operator: "Exists" },
+      { key: "c", operator: "Equal", value: "d", effect: "NoSchedule" },
+    ]);
+  });
+
+  it("requires the nodes that its spec requires, but not the one that a move pinned it to", () => {
+    const own = { matchExpressions: [{ key: "disk", operator: "In", values: ["ssd"] }] };
+    const pin = { matchFields: [{ key: "metadata.name", operator: "In", values: ["n2"] }] };
+    const requiring = (...nodeSelectorTerms: object[]) => ({
+      affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+    });
+    const moved = { labels: { "headroom.dev/lineage": "u0" } };
+    const affinityOf = (...[spec, metadata]: Parameters<typeof podWith>) =>
+      podSnapshot(podWith(spec, metadata), context)?.affinity;
+    expect(affinityOf(requiring(own, pin))).toEqual({ nodeTerms: [own, pin] });
+    expect(affinityOf(requiring({ ...own, ...pin }), moved)).toEqual({ nodeTerms: [own] });
+    expect(affinityOf(requiring(pin), moved)).toBeUndefined();
+    const away = {
+      podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "h", labelSelector: {} }] },
+    };
+    expect(affinityOf({ affinity: { ...requiring(pin).affinity, ...away } }, moved)).toEqual({
+      podAntiAffinity: [{ topologyKey: "h", labelSelector: {} }],
+    });
+  });
+
   it("carries what preflight would say against it", () => {
     const host = podWith({ volumes: [{ name: "v", hostPath: { path: "/" } }] });
     expect(podSnapshot(host, context)?.obstacle?.reason).toBe("HostPath");

@@ -6,6 +6,12 @@ import { readSnapshot } from "../../../src/planning/written-snapshot/read-snapsh
 import { writeSnapshot } from "../../../src/planning/written-snapshot/write-snapshot.ts";
 import { move, NOW_MS, node, pod, policy } from "../fixtures.ts";
 
+const EMPTY = {
+  apiVersion: "headroom.dev/v1alpha1",
+  kind: "ClusterSnapshot",
+  time: new Date(NOW_MS).toISOString(),
+  nodes: [],
+};
 const TIME = new Date(NOW_MS).toISOString();
 const at = (seconds: number) => new Date(NOW_MS + seconds * 1000).toISOString();
 const read = (rest: object): ClusterSnapshot =>
@@ -148,6 +154,69 @@ describe("what is absent", () => {
   ])("preflight's obstacles are known of %j", (more, reason) => {
     const { pods } = read({ pods: [{ namespace: "d", name: "p", node: "a", ...more }] });
     expect(pods[0]?.obstacle?.reason).toBe(reason);
+  });
+});
+
+describe("scheduling rules", () => {
+  const selector = { matchLabels: { app: "q" }, matchExpressions: [{ key: "t", operator: "Exists" }] };
+  const term = { topologyKey: "zone", labelSelector: selector, namespaces: ["x"], namespaceSelector: {} };
+  const nodeSelectorTerms = [{ matchExpressions: [{ key: "gen", operator: "Gt", values: ["3"] }] }];
+  const written = {
+    labels: { app: "q", rev: "7" },
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms },
+        preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: {} }],
+      },
+      podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] },
+      podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] },
+    },
+    topologySpreadConstraints: [
+      { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway" },
+      {
+        maxSkew: 2,
+        topologyKey: "host",
+        whenUnsatisfiable: "DoNotSchedule",
+        labelSelector: {},
+        matchLabelKeys: ["rev", "none"],
+        minDomains: 2,
+        nodeTaintsPolicy: "Honor",
+      },
+    ],
+    terminating: true,
+  };
+  const one = (more: object) => read({ pods: [{ namespace: "d", name: "p", node: "a", ...more }] }).pods[0];
+
+  it("are read as in a pod's spec: what is required, not what is preferred", () => {
+    const labelSelector = { matchExpressions: [{ key: "rev", operator: "In", values: ["7"] }] };
+    expect(one(written)).toMatchObject({
+      affinity: { nodeTerms: nodeSelectorTerms, podAntiAffinity: [term] },
+      topologySpread: [{ maxSkew: 2, topologyKey: "host", labelSelector, minDomains: 2, nodeTaintsPolicy: "Honor" }],
+      terminating: true,
+    });
+    expect(Object.keys(one(written)?.affinity ?? {})).not.toContain("podAffinity");
+    expect(one({})).not.toHaveProperty("affinity");
+  });
+
+  it("are the same when written and read again", () => {
+    const snapshot = read({ pods: [{ namespace: "d", name: "p", node: "a", ...written }] });
+    const again = clusterSnapshotSchema.parse(JSON.parse(JSON.stringify(writeSnapshot(snapshot))));
+    expect(readSnapshot(again).pods).toEqual(snapshot.pods);
+  });
+
+  it.each([
+    ["an unknown operator", { key: "gen", operator: "Near", values: ["3"] }],
+    ["a requirement without a key", { operator: "Exists" }],
+  ])("are refused with %s, by its path", (_, requirement) => {
+    const affinity = {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [requirement] }] },
+      },
+    };
+    const pods = [{ namespace: "d", name: "p", node: "a", affinity }];
+    const parsed = clusterSnapshotSchema.safeParse({ ...EMPTY, pods });
+    const path = "pods.0.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms.0";
+    expect(parsed.error?.issues.map((issue) => issue.path.join("."))[0]).toContain(path);
   });
 });
 
