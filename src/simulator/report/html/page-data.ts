@@ -3,8 +3,9 @@
  * the browser's code (./page) is checked against them. Seconds since the run's start, bytes.
  */
 import type { NodeFinding, PlannedMove, Refusal } from "../../../planning/decision.ts";
-import type { Estimate, ScoreDescription, Sweep, VariantResult } from "../../comparing/comparison.ts";
+import type { Estimate, PairedDifference, ScoreDescription, Sweep, VariantResult } from "../../comparing/comparison.ts";
 import type { MoveOutcome } from "../../run-record.ts";
+import type { Conditions } from "../../scenario.ts";
 
 export interface PageScore {
   estimate: Estimate | null;
@@ -22,10 +23,12 @@ export interface PageRunName {
 
 export interface PageData {
   scenario: { name: string; nodes: number; pods: number; endSeconds: number; reserveFraction: number };
+  conditions: Conditions;
   seeds: number;
   seedsAsked: number;
   scores: ScoreDescription[];
   variants: PageVariant[];
+  differences: PairedDifference[];
   sweeps: Sweep[];
   /** In the order of their packed blocks. */
   runs: PageRunName[];

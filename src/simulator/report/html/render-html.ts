@@ -23,15 +23,17 @@ export function renderHtml(report: ComparisonReport): string {
 }
 
 function pageData(
-  { scenario, seeds, seedsAsked, scores, variants, sweeps }: Comparison,
+  { scenario, conditions, seeds, seedsAsked, scores, variants, differences, sweeps }: Comparison,
   runs: readonly RunRecord[],
 ): PageData {
   return {
     scenario,
+    conditions,
     seeds: seeds.length,
     seedsAsked,
     scores,
     variants: variants.map(pageVariant),
+    differences,
     sweeps,
     runs: runs.map(({ variant, seed }) => ({ variant, seed })),
   };

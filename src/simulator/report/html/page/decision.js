@@ -3,6 +3,7 @@ import { h } from "./elements.js";
 import { moreText, nodesText } from "./event-list.js";
 import { bytes, clock, counted, duration, percent } from "./format.js";
 import { GLYPHS, glyphInText, glyphOf } from "./glyphs.js";
+import { chooseMark } from "./node-chart.js";
 
 /** @import { Mark, PageDecision } from "../page-data.ts" */
 /** @import { View, ViewStore } from "./view.js" */
@@ -23,7 +24,10 @@ export function renderDecision(store, section) {
     body.replaceChildren(...content(view));
   };
   store.watch((_, changed) => {
-    if (changed.has("decision") || changed.has("mark") || changed.has("run")) update();
+    if (!changed.has("decision") && !changed.has("mark") && !changed.has("run")) return;
+    update();
+    const below = window.matchMedia("(max-width: 900px)").matches;
+    if (below && store.get().mark !== null) section.scrollIntoView({ block: "nearest" });
   });
   update();
 }
@@ -37,7 +41,10 @@ function step(store, by) {
       ? decisions.findIndex(({ seconds }) => seconds >= from)
       : decisions.findLastIndex(({ seconds }) => seconds <= to);
   const next = decision === null ? first : Math.max(0, Math.min(decisions.length - 1, decision + by));
-  if (next >= 0) store.set({ decision: next, mark: run.facts.marks.find((mark) => mark.decision === next) ?? null });
+  if (next < 0) return;
+  const mark = run.facts.marks.find((one) => one.decision === next);
+  if (mark === undefined) store.set({ decision: next, mark: null });
+  else chooseMark(store, mark);
 }
 
 /** @param {View} view @returns {Node[]} */

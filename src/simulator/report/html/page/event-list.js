@@ -47,7 +47,8 @@ export function renderEventList(store, section) {
   store.watch((view, keys) => {
     if (keys.size === 1 && keys.has("decision")) return;
     if (!keys.has("mark")) state.shown = PAGE;
-    if (keys.has("mark") && keys.size <= 2) mark(table, view);
+    const asBefore = !keys.has("run") && !keys.has("from") && !keys.has("to");
+    if (keys.has("mark") && asBefore && isShown(table, view)) mark(table, view);
     else update();
   });
   update();
@@ -60,6 +61,9 @@ function mark(table, view) {
     else row.removeAttribute("aria-current");
   }
 }
+
+/** @param {HTMLElement} table @param {View} view */
+const isShown = (table, view) => [...table.querySelectorAll("tbody tr")].some((row) => rows.get(row) === view.mark);
 
 /** @type {WeakMap<Element, Mark>} */
 const rows = new WeakMap();

@@ -23,12 +23,16 @@ export const gib = (value) => value / GIB;
  * @param {number} value
  */
 export function digits(value) {
-  const size = Math.abs(value);
-  if (size >= 1000) return Math.round(value).toLocaleString("en");
-  if (size >= 100) return value.toFixed(0);
-  if (size >= 10) return trimmed(value.toFixed(1));
-  if (size >= 0.001 || size === 0) return trimmed(value.toFixed(size >= 1 ? 2 : 3));
-  return value.toPrecision(2);
+  return value < 0 ? `−${magnitude(-value)}` : magnitude(value);
+}
+
+/** @param {number} size */
+function magnitude(size) {
+  if (size >= 1000) return Math.round(size).toLocaleString("en");
+  if (size >= 100) return size.toFixed(0);
+  if (size >= 10) return trimmed(size.toFixed(1));
+  if (size >= 0.001 || size === 0) return trimmed(size.toFixed(size >= 1 ? 2 : 3));
+  return size.toPrecision(2);
 }
 
 /** @param {string} text */
@@ -60,15 +64,6 @@ export function clock(seconds) {
 
 /** @param {number} fraction */
 export const percent = (fraction) => `${digits(fraction * 100)} %`;
-
-/**
- * A score with its unit; a fraction as a percentage.
- * @param {number} value
- * @param {string} unit
- */
-export function inUnit(value, unit) {
-  return unit === "" ? digits(value) : `${digits(value)} ${unit}`;
-}
 
 /**
  * @param {number} count

@@ -2,7 +2,7 @@
 import { renderDecision } from "./decision.js";
 import { byId, choice, h } from "./elements.js";
 import { renderEventList } from "./event-list.js";
-import { counted, duration, percent } from "./format.js";
+import { bytes, counted, duration, percent } from "./format.js";
 import { renderNodeChart } from "./node-chart.js";
 import { renderOverview } from "./overview.js";
 import { runOf, tally } from "./run.js";
@@ -38,6 +38,27 @@ function showFacts() {
     counted(data.seeds, "seed"),
     `reserve ${percent(reserveFraction)} of a node`,
   ].join(" · ");
+  byId("facts").after(conditions());
+}
+
+function conditions() {
+  const { tickSeconds, metrics, scheduler, kubelet, restartSeconds, moves } = data.conditions;
+  const facts = [
+    ["Memory followed", `every ${duration(tickSeconds)}`],
+    [
+      "Samples",
+      `every ${duration(metrics.intervalSeconds)}, seen ${duration(metrics.delaySeconds)} later, ${percent(metrics.lossRate)} lost`,
+    ],
+    ["Scheduler", scheduler],
+    ["Kubelet", `evicts below ${bytes(kubelet.evictionBytes)} free, looks every ${duration(kubelet.intervalSeconds)}`],
+    ["Restart", `${duration(restartSeconds)} after a kill`],
+    [
+      "Moves",
+      `${duration(moves.fixedSeconds)} and ${bytes(1 / moves.secondsPerByte)} a second; noise ${moves.noise}; ${percent(moves.failureRate)} fail`,
+    ],
+  ];
+  const list = facts.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]);
+  return h("details", {}, h("summary", {}, "Conditions"), h("dl", { class: "meanings" }, list));
 }
 
 /** The first policy's run, or what there is. */

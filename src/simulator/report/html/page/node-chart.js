@@ -4,7 +4,7 @@ import { h } from "./elements.js";
 import { clock, digits, gib, percent, tickLabel, timeTicks } from "./format.js";
 import { drawGlyph, glyphOf } from "./glyphs.js";
 import { summary } from "./overview.js";
-import { usedAt } from "./run.js";
+import { endOf, nodesOf, usedAt } from "./run.js";
 import { colours } from "./theme.js";
 import { stretch } from "./view.js";
 
@@ -26,7 +26,7 @@ export function renderNodeChart(store, section, reserve) {
   const drawn = chart(place, 300, () => nodePlot(store, reserve, readout));
   const update = () => {
     const { run, node } = store.get();
-    title.textContent = `Node ${run.facts.nodes[node]?.name ?? ""}`;
+    title.textContent = run.facts.nodes[node]?.name ?? "";
     facts.textContent = summary(run, node);
     drawn.draw();
   };
@@ -128,6 +128,10 @@ function drawLimits(plot, capacity, reserve, palette) {
     ctx.textAlign = "right";
     const above = dash.length === 0;
     ctx.textBaseline = above ? "bottom" : "top";
+    ctx.setLineDash([]);
+    ctx.lineWidth = 4 * devicePixelRatio;
+    ctx.strokeStyle = palette.surface;
+    ctx.strokeText(text, bbox.left + bbox.width - 4 * devicePixelRatio, y + (above ? -2 : 3) * devicePixelRatio);
     ctx.fillText(text, bbox.left + bbox.width - 4 * devicePixelRatio, y + (above ? -2 : 3) * devicePixelRatio);
   }
   ctx.restore();
@@ -187,7 +191,7 @@ function placed(plot, view) {
   return marks.map((mark) => ({
     mark,
     x: plot.valToPos(mark.at, "x", true),
-    y: plot.valToPos(usedAt(view.run, view.node, mark.at) * capacity, "y", true),
+    y: plot.valToPos(heightOf(view, mark) * capacity, "y", true),
   }));
 }
 
@@ -210,9 +214,21 @@ function clicked(store, plot, event) {
   if (near !== undefined) chooseMark(store, near.mark);
 }
 
-/** @param {ViewStore} store @param {Mark} mark */
+/** A kill is marked where memory was just before it. @param {View} view @param {Mark} mark */
+function heightOf({ run, node }, mark) {
+  const used = usedAt(run, node, mark.at);
+  return "lostSeconds" in mark ? Math.max(used, usedAt(run, node, mark.at - run.facts.bucketSeconds)) : used;
+}
+
+/** Shows it, on a node that it concerns. @param {ViewStore} store @param {Mark} mark */
 export function chooseMark(store, mark) {
-  store.set({ mark, decision: mark.decision ?? null });
+  const view = store.get();
+  const nodes = nodesOf(mark);
+  const node = nodes.includes(view.node) ? view.node : (nodes[0] ?? view.node);
+  const seen = mark.at <= view.to && endOf(mark, view.run) >= view.from;
+  const length = view.to - view.from;
+  const time = seen ? {} : stretch(view, mark.at - length / 2, mark.at + length / 2);
+  store.set({ mark, node, decision: mark.decision ?? null, ...time });
 }
 
 /** @param {View} view @param {Plot} plot */

@@ -150,12 +150,13 @@ const PAINT_ORDER = ["NodesFull", "Gate", "Move", "Eviction", "Kill"];
 function paintMarks(context, view, layout, { first, last }, palette) {
   const rowOf = new Map(layout.order.map((node, row) => [node, row]));
   const size = layout.rowHeight >= 18 ? 9 : layout.rowHeight >= 8 ? 7 : 5;
+  const arrows = { rowOf, all: movesShown(view) <= MOST_ARROWS };
   for (const kind of PAINT_ORDER) {
     for (let row = first; row < last; row++) {
       const node = layout.order[row] ?? -1;
       for (const mark of view.run.marksOf[node] ?? []) {
         if (mark.kind === kind && mark.at <= view.to && (mark.at >= view.from || "end" in mark))
-          paintMark(context, view, layout, { mark, node, row, size }, rowOf, palette);
+          paintMark(context, view, layout, { mark, node, row, size }, arrows, palette);
       }
     }
   }
@@ -166,10 +167,10 @@ function paintMarks(context, view, layout, { first, last }, palette) {
  * @param {View} view
  * @param {Layout} layout
  * @param {{ mark: Mark, node: number, row: number, size: number }} place
- * @param {Map<number, number>} rowOf
+ * @param {{ rowOf: Map<number, number>, all: boolean }} arrows
  * @param {Palette} palette
  */
-function paintMark(context, view, layout, { mark, node, row, size }, rowOf, palette) {
+function paintMark(context, view, layout, { mark, node, row, size }, arrows, palette) {
   const x = xOf(view, layout, mark.at);
   const middle = rowTop(layout, row) + layout.rowHeight / 2;
   if (mark.kind === "Gate" || mark.kind === "NodesFull") {
@@ -184,18 +185,21 @@ function paintMark(context, view, layout, { mark, node, row, size }, rowOf, pale
   if (x < layout.left) return;
   if (mark.kind !== "Move") {
     drawGlyph(context, glyphOf(mark, node), x, middle, size, palette);
+  } else if (!arrows.all && mark.from !== view.node && mark.to !== view.node) {
+    context.fillStyle = palette.move;
+    context.fillRect(x - 1, middle - 1, 2, 2);
   } else if (node === mark.from) {
-    paintMove(
-      context,
-      x,
-      middle,
-      rowTop(layout, rowOf.get(mark.to) ?? row) + layout.rowHeight / 2,
-      layout.rowHeight,
-      palette,
-      mark,
-    );
+    const target = rowTop(layout, arrows.rowOf.get(mark.to) ?? row) + layout.rowHeight / 2;
+    paintMove(context, x, middle, target, layout.rowHeight, palette, mark);
   }
 }
+
+/** With more moves than this in sight, only the chosen node's have arrows; the others are dots where they began and ended. */
+const MOST_ARROWS = 150;
+
+/** @param {View} view */
+const movesShown = ({ run, from, to }) =>
+  run.facts.marks.reduce((count, { kind, at }) => count + (kind === "Move" && at >= from && at <= to ? 1 : 0), 0);
 
 /** An arrow from row to row. @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {number} target @param {number} rowHeight @param {Palette} palette @param {Mark} mark */
 function paintMove(context, x, y, target, rowHeight, palette, mark) {

@@ -183,9 +183,12 @@ function reveal(part, { run, node }) {
   const room = layout.height - TOP - layout.rowHeight;
   if (top < part.frame.scrollTop) part.frame.scrollTop = top;
   else if (top > part.frame.scrollTop + room) part.frame.scrollTop = top - room;
-  part.readout.textContent = summary(run, node);
+  part.readout.textContent = named(run, node);
   part.spoken.textContent = part.readout.textContent;
 }
+
+/** @param {Run} run @param {number} node */
+const named = (run, node) => `${run.facts.nodes[node]?.name ?? ""}: ${summary(run, node)}`;
 
 /** @param {Run} run @param {number} node */
 export function summary(run, node) {
@@ -195,7 +198,7 @@ export function summary(run, node) {
   const moves = (run.marksOf[node] ?? []).filter((mark) => mark.kind === "Move");
   const away = moves.filter((mark) => mark.kind === "Move" && mark.from === node).length;
   return [
-    `${facts.name}: ${bytes(facts.capacityBytes)}, peak ${percent(facts.peakUsedBytes / facts.capacityBytes)}, mean ${percent(facts.meanUsedBytes / facts.capacityBytes)}`,
+    `${bytes(facts.capacityBytes)}, peak ${percent(facts.peakUsedBytes / facts.capacityBytes)}, mean ${percent(facts.meanUsedBytes / facts.capacityBytes)}`,
     counted(kills, "kill"),
     counted(evictions, "eviction"),
     `${counted(away, "move")} away, ${moves.length - away} here`,
@@ -298,7 +301,7 @@ function listenToPointer(part, canvas) {
     box.hidden = true;
   });
   canvas.addEventListener("pointerleave", () => {
-    part.readout.textContent = summary(store.get().run, store.get().node);
+    part.readout.textContent = named(store.get().run, store.get().node);
   });
   canvas.addEventListener("dblclick", () => store.set(stretch(store.get(), 0, store.get().run.facts.endSeconds)));
 }

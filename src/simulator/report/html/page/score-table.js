@@ -1,9 +1,9 @@
 /** The scores of every variant: means, 95 % intervals, and whether they are better or worse than no policy at all. */
 import { choice, h, svg } from "./elements.js";
-import { counted, inUnit } from "./format.js";
+import { counted, digits } from "./format.js";
 
-/** @import { PageData, PageScore, PageVariant } from "../page-data.ts" */
-/** @import { ScoreDescription } from "../../../comparing/comparison.ts" */
+/** @import { PageData, PageVariant } from "../page-data.ts" */
+/** @import { Estimate, ScoreDescription } from "../../../comparing/comparison.ts" */
 
 /** More variants than this are shown only when asked for. */
 const COLUMNS = 8;
@@ -25,10 +25,11 @@ const MAIN_SCORES = [
 /** @param {PageData} data @param {HTMLElement} section */
 export function renderScores(data, section) {
   const place = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Scores of every variant" });
-  const state = { variants: "first", scores: "main" };
+  const state = { variants: "first", scores: "main", against: noneOf(data) };
   const show = (/** @type {Partial<typeof state>} */ change) => {
     Object.assign(state, change);
-    place.replaceChildren(scoreTable(scoresFor(data, state.scores), variantsFor(data, state.variants)));
+    const judge = judgeFor(data, state.against);
+    place.replaceChildren(scoreTable(scoresFor(data, state.scores), variantsFor(data, state.variants), judge));
   };
   const scores = choice(
     "Scores",
@@ -40,13 +41,45 @@ export function renderScores(data, section) {
     (value) => show({ scores: value }),
   );
   const variants = data.variants.length > COLUMNS && variantChoice(data, (value) => show({ variants: value }));
+  const against = baselineChoice(data, (value) => show({ against: value }));
   show({});
   section.append(
     h("p", { class: "lead" }, leadText(data)),
-    h("div", { class: "toolbar" }, scores.field, variants),
+    h("div", { class: "toolbar" }, scores.field, variants, against),
     place,
     meanings(data.scores),
   );
+}
+
+/** @typedef {(variant: PageVariant, score: string) => Estimate | null} Judge How much more a variant has than what it is judged against. */
+
+/** @param {PageData} data */
+const noneOf = ({ variants }) => variants.find(({ role }) => role === "None")?.name ?? "";
+
+/** @param {PageData} data @param {string} against @returns {Judge} */
+function judgeFor(data, against) {
+  if (against === noneOf(data)) return ({ scores }, score) => scores[score]?.againstNone ?? null;
+  const pairs = new Map(data.differences.map((pair) => [`${pair.variant}\n${pair.minus}`, pair.scores]));
+  return ({ name, role }, score) => {
+    if (role === "None")
+      return turned(data.variants.find((variant) => variant.name === against)?.scores[score]?.againstNone ?? null);
+    return pairs.get(`${name}\n${against}`)?.[score] ?? turned(pairs.get(`${against}\n${name}`)?.[score] ?? null);
+  };
+}
+
+/** The difference the other way round. @param {Estimate | null} difference */
+function turned(difference) {
+  if (difference === null) return null;
+  const { mean, low, high, seeds } = difference;
+  return { mean: -mean, low: high === null ? null : -high, high: low === null ? null : -low, seeds };
+}
+
+/** No policy, or one that others are paired with. @param {PageData} data @param {(value: string) => void} onChoice */
+function baselineChoice(data, onChoice) {
+  const paired = new Set(data.differences.flatMap(({ variant, minus }) => [variant, minus]));
+  const names = data.variants.map(({ name }) => name).filter((name) => name === noneOf(data) || paired.has(name));
+  const options = names.map((name) => ({ value: name, text: name }));
+  return names.length > 1 && choice("Better or worse than", options, noneOf(data), onChoice).field;
 }
 
 /** Those that some variant has. @param {PageData} data @param {string} which */
@@ -79,22 +112,14 @@ function leadText({ seeds, seedsAsked }) {
   const interrupted = seeds < seedsAsked ? ` Interrupted: ${seedsAsked} seeds were asked for.` : "";
   const intervals =
     seeds > 1
-      ? "Means over all seeds, each with its 95 % interval. ▼ better and ▲ worse say that the paired difference from no policy is not by chance: its interval excludes zero."
+      ? "Means over all seeds, each with its 95 % interval. ▼ better and ▲ worse: the interval of the difference, paired seed by seed, excludes zero."
       : "One seed: no intervals, so nothing is said to be better or worse.";
   return `${counted(seeds, "seed")}.${interrupted} ${intervals}`;
 }
 
-/** @param {ScoreDescription[]} scores @param {PageVariant[]} variants */
-function scoreTable(scores, variants) {
-  const heads = variants.map(({ name, role }) =>
-    h(
-      "th",
-      { scope: "col" },
-      name,
-      role === "None" && h("small", {}, "no policy at all"),
-      role === "Clairvoyant" && h("small", {}, "knows the future"),
-    ),
-  );
+/** @param {ScoreDescription[]} scores @param {PageVariant[]} variants @param {Judge} judge */
+function scoreTable(scores, variants, judge) {
+  const heads = variants.map(variantHead);
   return h(
     "table",
     { class: "scores" },
@@ -102,13 +127,13 @@ function scoreTable(scores, variants) {
     h(
       "tbody",
       {},
-      scores.map((score) => scoreRow(score, variants)),
+      scores.map((score) => scoreRow(score, variants, judge)),
     ),
   );
 }
 
-/** @param {ScoreDescription} score @param {PageVariant[]} variants */
-function scoreRow(score, variants) {
+/** @param {ScoreDescription} score @param {PageVariant[]} variants @param {Judge} judge */
+function scoreRow(score, variants, judge) {
   const scale = scaleOf(score, variants);
   const aim = { Lower: "less is better", Higher: "more is better", Neither: "" }[score.better];
   const unit = [score.unit, aim].filter((text) => text !== "").join(", ");
@@ -117,7 +142,31 @@ function scoreRow(score, variants) {
     "tr",
     {},
     head,
-    variants.map(({ scores }) => scoreCell(score, scores[score.name], scale)),
+    variants.map((variant) =>
+      scoreCell(score, variant.scores[score.name]?.estimate, judge(variant, score.name), scale),
+    ),
+  );
+}
+
+const ROLES = { None: "no policy at all", Clairvoyant: "knows the future", Policy: "" };
+
+/** Swept options on lines of their own. @param {PageVariant} variant */
+function variantHead({ name, role, policy, parameters }) {
+  const options = parameters.map(({ path, value }) =>
+    h(
+      "small",
+      {},
+      path.split(".").flatMap((part, index) => (index === 0 ? [part] : [h("wbr", {}), `.${part}`])),
+      "=",
+      value,
+    ),
+  );
+  return h(
+    "th",
+    { scope: "col" },
+    parameters.length === 0 ? name : policy,
+    ROLES[role] !== "" && h("small", {}, ROLES[role]),
+    options,
   );
 }
 
@@ -130,30 +179,29 @@ function scaleOf(score, variants) {
   return { low: Math.min(0, ...figures), high: Math.max(...figures, 0) };
 }
 
-/** @param {ScoreDescription} score @param {PageScore | undefined} result @param {{ low: number, high: number }} scale */
-function scoreCell(score, result, scale) {
-  const estimate = result?.estimate;
+/** @param {ScoreDescription} score @param {Estimate | null | undefined} estimate @param {Estimate | null} difference @param {{ low: number, high: number }} scale */
+function scoreCell(score, estimate, difference, scale) {
   if (!estimate) return h("td", { class: "none" }, h("span", { title: "not defined here" }, "–"));
   const { mean, low, high } = estimate;
-  const interval = low !== null && high !== null && low !== high ? `${inUnit(low, "")} to ${inUnit(high, "")}` : "";
-  const { word, text } = verdict(score, result?.againstNone ?? null);
+  const interval = low !== null && high !== null && low !== high ? `${digits(low)} to ${digits(high)}` : "";
+  const { word, text } = verdict(score, difference);
   return h(
     "td",
     { class: word },
-    h("b", {}, inUnit(mean, "")),
+    h("b", {}, digits(mean)),
     h("span", { class: "interval" }, interval),
     bar(mean, low ?? mean, high ?? mean, scale),
     text !== "" && h("span", { class: "verdict" }, text),
   );
 }
 
-/** @param {ScoreDescription} score @param {PageScore["againstNone"]} difference */
+/** @param {ScoreDescription} score @param {Estimate | null} difference */
 export function verdict({ better }, difference) {
   if (better === "Neither" || difference === null || difference.low === null || difference.high === null)
     return { word: "", text: "" };
   if (difference.low <= 0 && difference.high >= 0) return { word: "", text: "" };
   const improved = difference.mean < 0 === (better === "Lower");
-  const by = `${difference.mean < 0 ? "−" : "+"}${inUnit(Math.abs(difference.mean), "")}`;
+  const by = `${difference.mean < 0 ? "" : "+"}${digits(difference.mean)}`;
   return improved ? { word: "better", text: `▼ better, ${by}` } : { word: "worse", text: `▲ worse, ${by}` };
 }
 

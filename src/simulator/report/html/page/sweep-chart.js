@@ -128,14 +128,17 @@ function sweepPlot(sweep, curves, score) {
 /** From zero, with room above. @param {number} low @param {number} high @returns {[number, number]} */
 const rangeFor = (low, high) => [Math.min(0, low), high > 0 ? high * 1.06 : 1];
 
+/** Another one for each six curves, so that no two look the same before there are 36. @param {number} index */
+const dashOf = (index) => CURVE_DASHES[(index + Math.floor(index / 6)) % 6] ?? [];
+
 /** A mean's curve and the bounds of its band. @param {number} index */
 function curveSeries(index) {
   const bound = { show: true, width: 0, points: { show: false } };
   const mean = {
     stroke: curveColour(index),
     width: 2,
-    dash: CURVE_DASHES[index % 6] ?? [],
-    points: { show: true, size: 6 },
+    dash: dashOf(index),
+    points: { show: true, size: 6, fill: curveColour(index) },
   };
   return [mean, bound, { ...bound }];
 }
@@ -143,7 +146,7 @@ function curveSeries(index) {
 /** @param {Curve[]} curves */
 function legend(curves) {
   const items = curves.map(({ name }, index) => {
-    const dash = (CURVE_DASHES[index % 6] ?? []).join(" ");
+    const dash = dashOf(index).join(" ");
     const line = svg(
       "svg",
       { viewBox: "0 0 34 8", class: `key curve-${index % 6}`, "aria-hidden": "true" },
