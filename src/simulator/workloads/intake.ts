@@ -2,6 +2,7 @@
 import { compareText } from "../../planning/order.ts";
 import { BrokenInputError } from "../input/broken-input.ts";
 import type { SimulatedPod } from "../scenario.ts";
+import { ContainerRecording } from "./container-recording.ts";
 import { type DescribedPod, withRequest } from "./described-pod.ts";
 import { generateWorkload } from "./generator/generate.ts";
 import type { GeneratedWorkload } from "./generator/generated-workload.ts";
@@ -33,12 +34,14 @@ export interface Workload {
 export class Intake {
   readonly described: DescribedPod[] = [];
   readonly recorded: RecordedPod[] = [];
+  readonly containers = new ContainerRecording();
   readonly generated: GeneratedWorkload[] = [];
 
   /** Throws a BrokenInputError when two pods have one name; `file` stands for all of them. */
   workload(file: string, options: WorkloadOptions): Workload {
     const { gaps = "interpolate", requestFactor } = options;
-    const described = [...this.described, ...describeRecorded(this.recorded, gaps)];
+    const recorded = [...this.recorded, ...this.containers.pods()];
+    const described = [...this.described, ...describeRecorded(recorded, gaps)];
     const fixed = described.map((pod) => withRequest(pod, requestFactor)).sort(byArrival);
     const generated = this.generated.map((one) => withFactor(one, requestFactor));
     const podsOf = (seed: number) =>
@@ -46,7 +49,8 @@ export class Intake {
         ? fixed
         : distinct(file, [...fixed, ...generated.flatMap((one) => generateWorkload(one, seed))]);
     distinct(file, fixed);
-    const endSeconds = Math.ceil(Math.max(...generated.map(({ duration }) => duration), latestEnd(fixed)));
+    const endSeconds =
+      Math.ceil(Math.max(...generated.map(({ duration }) => duration), latestEnd(fixed))) || LEAST_SECONDS;
     return { seeded: generated.length > 0, podsOf, endSeconds };
   }
 }
@@ -72,6 +76,8 @@ function distinct(file: string, pods: SimulatedPod[]): SimulatedPod[] {
 }
 
 const SLACK = 0.1;
+/** Where nothing in the files tells how long to look: pods that never change. */
+const LEAST_SECONDS = 3600;
 
 function latestEnd(pods: readonly SimulatedPod[]): number {
   return pods.reduce((end, { arrivalSeconds, durationSeconds, trace }) => {

@@ -91,7 +91,7 @@ describe("the simulator's own format", () => {
   });
 
   it.each([
-    ["", "expected pods, it is empty"],
+    ["", "expected pods, the file is empty"],
     ["pods: []", "line 1: expected a workload in a format that is known"],
     ["kind: [", "w.yaml, line 1: expected YAML or JSON"],
     ["apiVersion: v1\nkind: Workload\npods: []", "line 1: apiVersion: expected"],

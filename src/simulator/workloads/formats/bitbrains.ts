@@ -1,0 +1,106 @@
+/**
+ * Bitbrains GWA-T-12 (fastStorage and Rnd): one file for each virtual machine, columns separated by `;` and tabs. `Timestamp [ms]` holds
+ * seconds since 1970 in the published files, whatever its header says, and is taken as what its size shows it to be. KB are KiB: provisioned
+ * memory comes in powers of two of them. A machine requests what was provisioned; with a request factor, that part of its peak.
+ */
+import { BrokenInputError } from "../../input/broken-input.ts";
+import type { LineSource } from "../../input/lines.ts";
+import type { RecordedPod } from "../recorded-pod.ts";
+import { Samples } from "../samples.ts";
+
+const KiB = 1024;
+const TIME = "Timestamp [ms]";
+const USED = "Memory usage [KB]";
+const PROVISIONED = "Memory capacity provisioned [KB]";
+
+/** By the first lines of a file. */
+export function isBitbrains(head: string): boolean {
+  const header = head.split("\n", 1)[0] ?? "";
+  return /^\uFEFF?\s*"?timestamp/i.test(header) && header.includes(";");
+}
+
+interface Columns {
+  count: number;
+  time: number;
+  used: number;
+  /** Below 0: the file has none. */
+  provisioned: number;
+}
+
+export function readBitbrains(source: LineSource): RecordedPod {
+  const samples = new Samples();
+  let [columns, number, provisionedBytes]: [Columns | undefined, number, number] = [undefined, 0, 0];
+  let msPerUnit = 1;
+  for (const line of source.lines()) {
+    number++;
+    if (line.trim() === "") continue;
+    if (columns === undefined) {
+      columns = readHeader(line, source.name);
+      continue;
+    }
+    const row = readRow(line, columns, { file: source.name, line: number });
+    if (samples.length === 0) msPerUnit = millisecondsPerUnit(row.time);
+    samples.add(row.time * msPerUnit, row.usedBytes);
+    provisionedBytes = Math.max(provisionedBytes, row.provisionedBytes);
+  }
+  if (samples.length === 0)
+    throw new BrokenInputError([{ file: source.name, message: "expected at least one row below the header" }]);
+  return {
+    namespace: "default",
+    name: `vm-${source.stem.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`,
+    ...samples.series(),
+    finishes: "WhenGone",
+    labels: {},
+    annotations: {},
+    ...(provisionedBytes > 0 && { requestBytes: provisionedBytes }),
+  };
+}
+
+const cells = (line: string) => line.split(";").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+
+function readHeader(line: string, file: string): Columns {
+  const names = cells(line.replace(/^\uFEFF/, "")).map((name) => name.toLowerCase());
+  const place = (name: string) => names.indexOf(name.toLowerCase());
+  const missing = [TIME, USED].filter((name) => place(name) < 0);
+  if (missing.length > 0) {
+    throw new BrokenInputError(
+      missing.map((field) => ({ file, line: 1, field, message: "expected a column of this name" })),
+    );
+  }
+  return { count: names.length, time: place(TIME), used: place(USED), provisioned: place(PROVISIONED) };
+}
+
+interface Row {
+  /** In the file's unit. */
+  time: number;
+  usedBytes: number;
+  provisionedBytes: number;
+}
+
+function readRow(line: string, columns: Columns, place: { file: string; line: number }): Row {
+  const found = cells(line);
+  if (found.length < columns.count) {
+    const message = `expected ${columns.count} columns, there are ${found.length}: is the file cut off?`;
+    throw new BrokenInputError([{ ...place, message }]);
+  }
+  const read = (column: number, field: string) => {
+    const text = found[column] ?? "";
+    const value = text === "" ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && value >= 0) return value;
+    throw new BrokenInputError([
+      { ...place, field, message: `expected a number from 0 on; not ${JSON.stringify(text)}` },
+    ]);
+  };
+  return {
+    time: read(columns.time, TIME),
+    usedBytes: read(columns.used, USED) * KiB,
+    provisionedBytes: columns.provisioned < 0 ? 0 : read(columns.provisioned, PROVISIONED) * KiB,
+  };
+}
+
+/** Seconds since 1970 lie between these for the next thousand years; milliseconds since then are more, a count from 0 is less. */
+const [SECONDS_FROM, SECONDS_BELOW] = [1e8, 1e11];
+
+function millisecondsPerUnit(first: number): number {
+  return first >= SECONDS_FROM && first < SECONDS_BELOW ? 1000 : 1;
+}

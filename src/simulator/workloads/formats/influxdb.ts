@@ -1,0 +1,109 @@
+/**
+ * An InfluxDB 2 export as annotated CSV (`influx query --raw`, or the API's answer) of what Telegraf writes about containers: measurement
+ * kubernetes_pod_container with memory_working_set_bytes (inputs.kubernetes), and requests and limits from inputs.kube_inventory if they
+ * are there. Rows are read as the controller reads them. Other measurements and fields are passed over.
+ */
+import { type FluxTableMetaData, linesToTables, UNKNOWN_COLUMN } from "@influxdata/influxdb-client";
+import { BadAnswerError } from "../../../metrics/influxdb/errors.ts";
+import { type ContainerRow, readContainerRow } from "../../../metrics/influxdb/rows.ts";
+import { BrokenInputError } from "../../input/broken-input.ts";
+import type { LineSource } from "../../input/lines.ts";
+import type { ContainerRecording } from "../container-recording.ts";
+
+/** By the first lines of a file. */
+export function isInfluxExport(head: string): boolean {
+  return (
+    /^\uFEFF?\s*#(datatype|group|default),/.test(head) ||
+    /^\uFEFF?,?(result,)?table,.*_value/m.test(head.split("\n", 1)[0] ?? "")
+  );
+}
+
+const MEASUREMENT = "kubernetes_pod_container";
+const WORKING_SET = "memory_working_set_bytes";
+
+export function readInfluxExport(source: LineSource, recording: ContainerRecording): void {
+  let [line, taken] = [0, 0];
+  const flaw = (field: string, message: string) => new BrokenInputError([{ file: source.name, line, field, message }]);
+  const parser = linesToTables({
+    next: (row, table) => {
+      if (takeRow(row, table, recording, flaw)) taken++;
+    },
+    error: (error) => {
+      throw error;
+    },
+    complete: () => {},
+  });
+  for (const text of source.lines()) {
+    line++;
+    next(parser, line === 1 ? text.replace(/^\uFEFF/, "") : text, flaw);
+  }
+  if (taken > 0) return;
+  const message = `expected rows of ${MEASUREMENT} with ${WORKING_SET}, pod_name, namespace and container_name`;
+  throw new BrokenInputError([{ file: source.name, message }]);
+}
+
+type Flaw = (field: string, message: string) => BrokenInputError;
+
+function next(parser: ReturnType<typeof linesToTables>, text: string, flaw: Flaw): void {
+  try {
+    parser.next(text);
+  } catch (error) {
+    if (error instanceof BrokenInputError) throw error;
+    if (error instanceof BadAnswerError) throw flaw("", `expected rows of annotated CSV; ${error.message}`);
+    throw flaw("", `expected annotated CSV; ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** False: passed over. */
+function takeRow(row: string[], table: FluxTableMetaData, recording: ContainerRecording, flaw: Flaw): boolean {
+  refuseCutOff(row, table, flaw);
+  const figure = FIGURES[cell(row, table, "_field") ?? WORKING_SET];
+  if (figure === undefined || (cell(row, table, "_measurement") ?? MEASUREMENT) !== MEASUREMENT) return false;
+  const read = readContainerRow(row, table);
+  const raw = cell(row, table, "_value");
+  // Without a pod's tags it is some agent's own invention; without a value there was no sample.
+  if (read === undefined || raw === undefined) return false;
+  if (Number.isNaN(read.timeMs)) {
+    const time = JSON.stringify(cell(row, table, "_time") ?? "");
+    throw flaw("_time", `expected a time such as 2026-01-01T00:00:00Z; not ${time}`);
+  }
+  if (!(Number.isFinite(read.bytes) && read.bytes >= 0)) throw flaw("_value", valueMessage(raw, table));
+  figure(recording, read);
+  return true;
+}
+
+function refuseCutOff(row: string[], table: FluxTableMetaData, flaw: Flaw): void {
+  const [there, wanted] = [row.length, table.columns.length];
+  if (there < wanted) throw flaw("", `expected ${wanted} columns, there are ${there}: is the file cut off?`);
+  const error = cell(row, table, "error");
+  if (error !== undefined) throw new BadAnswerError(error);
+}
+
+function valueMessage(raw: string, table: FluxTableMetaData): string {
+  const type = table.column("_value").dataType;
+  const isNumber = type === "long" || type === "unsignedLong" || type === "double";
+  const annotation = isNumber ? "" : ", with #datatype long or double for this column (is the export annotated?)";
+  return `expected a number of bytes from 0 on${annotation}; not ${JSON.stringify(raw)}`;
+}
+
+type Take = (recording: ContainerRecording, row: ContainerRow) => void;
+
+const placeOf = ({ namespace, pod, container, nodeName }: ContainerRow) => ({
+  namespace,
+  pod,
+  container,
+  node: nodeName,
+});
+
+const FIGURES: Readonly<Record<string, Take>> = {
+  [WORKING_SET]: (into, row) => into.addSample(placeOf(row), "WorkingSet", row.timeMs, row.bytes),
+  memory_usage_bytes: (into, row) => into.addSample(placeOf(row), "Usage", row.timeMs, row.bytes),
+  resource_requests_memory_bytes: (into, row) => into.setRequest(placeOf(row), row.bytes),
+  resource_limits_memory_bytes: (into, row) => into.setLimit(placeOf(row), row.bytes),
+};
+
+function cell(row: string[], table: FluxTableMetaData, name: string): string | undefined {
+  const column = table.column(name, false);
+  const text = column === UNKNOWN_COLUMN ? "" : row[column.index];
+  return text === undefined || text === "" ? undefined : text;
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { readWorkload } from "../../../../src/simulator/workloads/read-workload.ts";
+import { refusal } from "./refusal.ts";
+
+const COLUMNS = "result,table,_time,_value,_field,_measurement,container_name,namespace,node_name,pod_name";
+const annotations = (type = "long") =>
+  `#datatype,string,long,dateTime:RFC3339,${type},string,string,string,string,string,string
+#group,false,false,false,false,true,true,true,true,true,true
+#default,_result,,,,,,,,,`;
+interface Row {
+  time?: string;
+  value?: string;
+  field?: string;
+  measurement?: string;
+  container?: string;
+  pod?: string;
+}
+const row = ({
+  time = "2026-01-01T00:00:00Z",
+  value = "500",
+  field = "memory_working_set_bytes",
+  measurement = "kubernetes_pod_container",
+  container = "main",
+  pod = "a",
+}: Row = {}) => `,,0,${time},${value},${field},${measurement},${container},default,n1,${pod}`;
+const table = (rows: readonly Row[], type?: string) =>
+  `${annotations(type)}\n,${COLUMNS}\n${rows.map((one) => row(one)).join("\n")}\n`;
+const read = (text: string) => readWorkload(text, { fileName: "export.csv" });
+const shown = (text: string) =>
+  read(text).map(({ name, node, trace }) => [name, node, [...trace.seconds], [...trace.bytes]]);
+const later = "2026-01-01T00:01:00Z";
+
+describe("an InfluxDB export", () => {
+  it("adds up a pod's containers, whatever the tables' types, and order", () => {
+    const text = `${table([{ time: later, value: "300" }, { value: "100" }])}\n\n${table(
+      [
+        { container: "other", value: "7.5" },
+        { container: "other", time: later, value: "8.5" },
+      ],
+      "double",
+    )}`;
+    expect(shown(text)).toEqual([["a", "n1", [0, 60], [107.5, 308.5]]]);
+    expect(shown(text.replaceAll("\n", "\r\n"))).toEqual(shown(text));
+  });
+
+  it("passes over other measurements and fields, and what has no value", () => {
+    const text = table([
+      {},
+      { measurement: "mem", field: "used" },
+      { field: "cpu_usage_nanocores", value: "-3" },
+      { field: "restarts_total" },
+      { time: later, value: "" },
+    ]);
+    expect(shown(text)).toEqual([["a", "n1", [0], [500]]]);
+  });
+
+  it("takes usage only where there is no working set", () => {
+    const usage = { field: "memory_usage_bytes", value: "900" };
+    expect(shown(table([{}, usage, { ...usage, pod: "b" }]))).toEqual([
+      ["a", "n1", [0], [500]],
+      ["b", "n1", [0], [900]],
+    ]);
+  });
+
+  it("takes requests and limits from kube_inventory's rows", () => {
+    const text = table([
+      {},
+      { field: "resource_requests_memory_bytes", value: "200" },
+      { field: "resource_limits_memory_bytes", value: "600" },
+    ]);
+    expect(read(text)[0]).toMatchObject({ requestBytes: 200, limitBytes: 600 });
+  });
+
+  it.each([
+    [table([{}, { value: "-5" }]), 'export.csv, line 6: _value: expected a number of bytes from 0 on; not "-5"'],
+    [table([{ value: "lots" }]), 'line 5: _value: expected a number of bytes from 0 on; not "lots"'],
+    [table([{ time: "yesterday" }]), 'line 5: _time: expected a time such as 2026-01-01T00:00:00Z; not "yesterday"'],
+    [
+      `${table([{}])},,0,2026-01-01T00:01:00Z,500,memory_work`,
+      "line 6: expected 10 columns, there are 5: is the file cut off?",
+    ],
+    [
+      table([{ measurement: "mem" }]),
+      "export.csv: expected rows of kubernetes_pod_container with memory_working_set_bytes",
+    ],
+    [table([{ pod: "" }]), "export.csv: expected rows of kubernetes_pod_container"],
+    [`${annotations()}\n`, "export.csv: expected rows of kubernetes_pod_container"],
+    [
+      `,${COLUMNS}\n${row()}\n`,
+      "_value: expected a number of bytes from 0 on, with #datatype long or double for this column",
+    ],
+    [
+      "#datatype,string,string\n#group,true,true\n#default,,\n,error,reference\n,query was cut off,897\n",
+      "line 5: expected rows of annotated CSV; query was cut off",
+    ],
+  ])("is refused with line and column: %j", (text, expected) => {
+    expect(refusal(text, "export.csv")).toContain(expected);
+  });
+});
