@@ -23,8 +23,8 @@ export function timeMoves(atMostSeconds: readonly number[], deadline: DeadlineOp
   let earliestMs = nowMs;
   const starts = seconds.map((taken, round) => {
     const start = latest[round];
-    const startMs = start?.ok === true ? Math.max(start.startAtMs, earliestMs) : earliestMs;
-    earliestMs += taken * 1000;
+    const startMs = start?.ok === true ? Math.max(Math.floor(start.startAtMs), earliestMs) : earliestMs;
+    earliestMs += Math.ceil(taken * 1000);
     return startMs;
   });
   return {

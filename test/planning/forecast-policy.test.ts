@@ -1,8 +1,8 @@
 /** Policies that forecast: who must free how much, by when, and when moves start. A byte is a percent of a node. */
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../../src/planning/evaluate.ts";
-import type { ClusterSnapshot, Series } from "../../src/planning/snapshot.ts";
-import { brief, NOW_MS, node, pod, policy, type SpecInput } from "./fixtures.ts";
+import type { ClusterSnapshot, PlanningMemory, Series } from "../../src/planning/snapshot.ts";
+import { brief, move, NOW_MS, node, pod, policy, type SpecInput } from "./fixtures.ts";
 
 const GB = 1e9;
 /** `minutes` of samples every 15 s up to now; `bytes` of minutes before now (negative). */
@@ -105,5 +105,201 @@ describe("when a move starts", () => {
     expect(planned?.expectedSeconds).toBe(84);
     const leftSeconds = ((decision.nodes[0]?.deadlineMs ?? 0) - (planned?.startAtMs ?? 0)) / 1000;
     expect(leftSeconds).toBeCloseTo(84 + 30 + 15 + 5, -1);
+  });
+
+  /** z2 at 90 GB grows by 2 GB a minute: 5 GB too many in 5 minutes, less free than should be in 2.5. */
+  function pressed(pods: Record<string, number>, more: Partial<ClusterSnapshot> = {}): ClusterSnapshot {
+    const snapshot = growingCluster(20, 2, more);
+    return { ...snapshot, pods: Object.entries(pods).map(([name, used]) => pod(name, "z2", undefined, steady(used))) };
+  }
+
+  it("as moves took here: a faster cluster waits longer", () => {
+    const moves = Array.from({ length: 40 }, (_, index) =>
+      move({
+        pod: `done-${index}`,
+        from: "z8",
+        to: "z9",
+        phase: "Succeeded",
+        memoryBytes: (5 + index) * GB,
+        startedAtMs: NOW_MS - 7_200_000,
+        finishedAtMs: NOW_MS - 7_200_000 + (2 + index / 2) * 1000,
+      }),
+    );
+    const { decision } = evaluate(pressed({ w: 20 }, { moves }), [forecast()]);
+    expect(decision.moves[0]).toMatchObject({ expectedSeconds: 10 });
+    expect((decision.moves[0]?.startAtMs ?? 0) - NOW_MS).toBeGreaterThan(100_000);
+    expect(evaluate(pressed({ w: 20 }), [forecast()]).decision.moves[0]?.expectedSeconds).toBe(68);
+  });
+
+  it("early enough for all that must follow one another", () => {
+    const slower = growingCluster(20, 1);
+    const snapshot = { ...slower, pods: ["a", "b"].map((name) => pod(name, "z2", undefined, steady(4))) };
+    const decide = (maxMovesPerEvaluation: number) =>
+      evaluate(snapshot, [forecast({ horizon: "10m" }, { pacing: { maxMovesPerEvaluation } })]).decision;
+    const decision = decide(1);
+    expect(brief(decision.moves)).toEqual(["a→z1", "b→z1"]);
+    const [first, second] = decision.moves.map(({ startAtMs }) => startAtMs);
+    // 14 s and 30 s at most each; between them the pause of 30 s and an evaluation.
+    expect(((second ?? 0) - (first ?? 0)) / 1000).toBeCloseTo(44 + 30 + 15, -1);
+    const together = decide(2);
+    expect(new Set(together.moves.map(({ startAtMs }) => startAtMs)).size).toBe(1);
+    expect(together.moves[0]?.startAtMs).toBe(second);
+  });
+
+  it("a smaller pod goes when the one selected could not go in time, and it is said why", () => {
+    const { decision } = evaluate(pressed({ large: 60, small: 10 }), [forecast()]);
+    expect(brief(decision.moves)).toEqual(["small→z1"]);
+    expect(decision.refusals).toContainEqual(expect.objectContaining({ pod: "large", reason: "TooLate" }));
+    expect(decision.nodes[0]?.reason).toBe("StartsLater");
+  });
+
+  it("several smaller ones when no single one is enough", () => {
+    const pacing = { maxMovesPerEvaluation: 5 };
+    const { decision } = evaluate(pressed({ large: 60, a: 4, b: 4 }), [forecast({}, { pacing })]);
+    expect(brief(decision.moves).sort()).toEqual(["a→z1", "b→z1"]);
+  });
+
+  it("now, when nothing can end in time: late is better than never, and by how much is said", () => {
+    const { decision } = evaluate(pressed({ large: 60 }), [forecast()]);
+    expect(decision.outcome).toBe("Moves");
+    expect(decision.moves[0]).toMatchObject({ pod: "large", startAtMs: NOW_MS, reason: "TooLate" });
+    // 201 s and 30 s, and 2.5 minutes are left, less the bound's margin.
+    const by = Number(/it may end (\d+)s/.exec(decision.moves[0]?.message ?? "")?.[1]);
+    expect(by).toBeGreaterThanOrEqual(81);
+    expect(by).toBeLessThan(100);
+    expect(decision.nodes[0]).toMatchObject({ reason: "TooLate" });
+    expect(decision.nodes[0]?.message).toContain(`${by}s`);
+  });
+
+  it("is left alone when it ends by itself before", () => {
+    const ends = (seconds: number) => ({ startedAtMs: NOW_MS - 3_600_000, expectedRuntimeSeconds: 3600 + seconds });
+    const decide = (seconds: number) => {
+      const snapshot = pressed({ w: 20 });
+      const pods = snapshot.pods.map((one) => ({ ...one, ...ends(seconds) }));
+      const eligibility = { skipAboveProgress: "100%", skipBelowRemaining: "0s" };
+      return evaluate({ ...snapshot, pods }, [forecast({}, { eligibility })]).decision;
+    };
+    expect(decide(100).moves).toEqual([]);
+    expect(decide(100).refusals).toContainEqual(expect.objectContaining({ reason: "EndsBeforeDeadline" }));
+    expect(decide(200).moves).toHaveLength(1);
+  });
+
+  it("those that start later don't count for this evaluation's limits, nor for what others may start", () => {
+    const nodes = [...pressed({}).nodes, node("z3", { ...big, ...growing(90, 2) })];
+    const pods = [pod("a", "z2", undefined, steady(20)), pod("b", "z3", undefined, steady(60))];
+    const { decision } = evaluate({ ...pressed({}), nodes, pods }, [forecast()]);
+    expect(decision.nodes.find(({ name }) => name === "z2")?.reason).toBe("StartsLater");
+    expect(decision.nodes.find(({ name }) => name === "z3")?.outcome).toBe("Moves");
+    expect(brief(decision.moves)[0]).toBe("b→z1");
+  });
+});
+
+describe("targets of a policy that forecasts", () => {
+  const decide = (targets: ClusterSnapshot["nodes"], pods: ClusterSnapshot["pods"] = []) => {
+    const snapshot = growingCluster(20, 2);
+    return evaluate(
+      { ...snapshot, nodes: [...snapshot.nodes.slice(0, 1), ...targets], pods: [...snapshot.pods, ...pods] },
+      [forecast({ horizon: "5m" })],
+    ).decision;
+  };
+
+  it("must hold what will run there: 60 GB now and 90 in 5 minutes leave no room for 20, and 58 GB for good do", () => {
+    const { moves } = decide([node("t1", { ...big, ...growing(60, 6) }), node("t2", { ...big, ...steady(58) })]);
+    expect(brief(moves)).toEqual(["grows→t2"]);
+  });
+
+  it("must hold what the pod will have grown to", () => {
+    // 30 GB of 100 are left beside freeBelow and margin: enough for 20 now and 30 in 5 minutes, just.
+    expect(brief(decide([node("t1", { ...big, ...steady(59) })]).moves)).toEqual(["grows→t1"]);
+    const { refusals } = decide([node("t1", { ...big, ...steady(65) })]);
+    expect(refusals).toContainEqual(expect.objectContaining({ node: "t1", reason: "NotEnoughRoom" }));
+  });
+
+  it("have less room while little is known of them", () => {
+    const short = (gigabytes: number) => figure(series(1, () => gigabytes * GB));
+    expect(brief(decide([node("t1", { ...big, ...steady(55) })]).moves)).toEqual(["grows→t1"]);
+    expect(decide([node("t1", { ...big, ...short(55) })]).moves).toEqual([]);
+  });
+});
+
+describe("after a move", () => {
+  it("the step that it made is not taken for growth, neither where the pod went nor where it left", () => {
+    const jump = (before: number, after: number) => figure(series(30, (minute) => (minute < -1 ? before : after) * GB));
+    const moved = move({
+      pod: "w",
+      from: "z2",
+      to: "z1",
+      lineage: "uid-w",
+      phase: "Succeeded",
+      memoryBytes: 50 * GB,
+      startedAtMs: NOW_MS - 300_000,
+      finishedAtMs: NOW_MS - 75_000,
+    });
+    const nodes = [node("z2", { ...big, ...jump(95, 45) }), node("z1", { ...big, ...jump(20, 70) })];
+    const pods = [
+      pod("stays", "z2", undefined, steady(45)),
+      pod("other", "z1", undefined, steady(20)),
+      pod("w", "z1", undefined, { ...figure(series(1, () => 50 * GB)), lineage: "uid-w" }),
+    ];
+    const decide = (moves: ClusterSnapshot["moves"]) =>
+      evaluate({ timeMs: NOW_MS, nodes, pods, moves }, [forecast({ model: "Holt" })]).decision;
+    expect(decide([moved]).nodes.map(({ pressureBytes }) => pressureBytes)).toEqual([0, 0]);
+    expect(decide([]).nodes.find(({ name }) => name === "z1")?.pressureBytes).toBeGreaterThan(0);
+  });
+});
+
+describe("what is remembered of forecasts", () => {
+  const noisy = (now: number, seed: number) => {
+    let state = seed;
+    return figure(
+      series(30, () => {
+        state = (state * 1103515245 + 12345) % 2 ** 31;
+        return (now + 4 * (state / 2 ** 31 - 0.5)) * GB;
+      }),
+    );
+  };
+  const snapshot: ClusterSnapshot = {
+    timeMs: NOW_MS,
+    nodes: [node("z2", { ...big, ...noisy(93, 7) }), node("z1", { ...big, ...steady(5) })],
+    pods: [pod("w", "z2", undefined, noisy(60, 3))],
+    moves: [],
+  };
+  const key = "InfluxDB Linear 0.95 300 node z2";
+  const remembered = (alpha: number): PlanningMemory => ({
+    version: 1,
+    gates: {},
+    forecasts: { [key]: { model: "Linear", confidence: 0.95, horizonSeconds: 300, alpha, throughMs: NOW_MS - 60_000 } },
+  });
+  const pressure = (memory?: PlanningMemory) =>
+    evaluate({ ...snapshot, ...(memory && { memory }) }, [forecast()]).decision.nodes[0]?.pressureBytes ?? Number.NaN;
+
+  it("is one calibration for each series that was forecast, by source, options and series", () => {
+    const { memory } = evaluate(snapshot, [forecast()]);
+    expect(Object.keys(memory.forecasts ?? {})).toContain(key);
+    expect(Object.keys(memory.forecasts ?? {})).not.toContain("InfluxDB Linear 0.95 300 node z1");
+  });
+
+  it("lost, it makes no bound narrower", () => {
+    expect(pressure(remembered(0.1))).toBeLessThan(pressure());
+    expect(pressure(remembered(0.0))).toBeLessThanOrEqual(pressure());
+  });
+
+  it("damaged, it is as good as lost", () => {
+    const damaged = { model: "Linear", confidence: 0.95, horizonSeconds: 300, alpha: 7, throughMs: NOW_MS };
+    expect(pressure({ version: 1, gates: {}, forecasts: { [key]: damaged } })).toBe(pressure());
+  });
+
+  it("goes with its node and with its policy's options", () => {
+    const { memory } = evaluate(snapshot, [forecast()]);
+    const without = { ...snapshot, nodes: snapshot.nodes.slice(1), pods: [], memory };
+    expect(evaluate(without, [forecast()]).memory.forecasts).toBeUndefined();
+    const changed = evaluate({ ...snapshot, memory }, [forecast({ horizon: "10m" })]).memory.forecasts ?? {};
+    expect(Object.keys(changed).filter((name) => name.includes(" 300 "))).toEqual([]);
+  });
+
+  it("stays while the policy's turn is another's", () => {
+    const { memory } = evaluate(snapshot, [forecast()]);
+    const between = evaluate({ ...snapshot, memory }, [forecast()], () => false).memory;
+    expect(Object.keys(between.forecasts ?? {})).toEqual(Object.keys(memory.forecasts ?? {}));
   });
 });
