@@ -13,6 +13,10 @@ export const LINEAGE_LABEL = `${GROUP}/lineage`;
 export const POLICY_LABEL = `${GROUP}/policy`;
 /** On a pod: how long it is expected to run, as a duration (8h, 1h30m). */
 export const EXPECTED_RUNTIME_ANNOTATION = `${GROUP}/expected-runtime`;
+/** On a pod: what its freeze weighs where moves are weighed against each other (selection Cheapest); 1 if absent. */
+export const MOVE_COST_ANNOTATION = `${GROUP}/move-cost`;
+/** On a pod that was moved: when the first of its lineage started, RFC 3339. Its own start is when it was restored. */
+export const STARTED_AT_ANNOTATION = `${GROUP}/started-at`;
 /** Label and value on a target pod before the hand-over: the move's UID. */
 export const MOVE_LABEL = `${GROUP}/move-uid`;
 /** Scheduling gate of a target pod until its agent has registered it. */

@@ -1,6 +1,6 @@
 /** Pods of the API as planning sees them. Pure. */
 import { parseDuration, parseResourceQuantity } from "../../api/quantity.ts";
-import { EXPECTED_RUNTIME_ANNOTATION, LINEAGE_LABEL } from "../../api/v1alpha1/group.ts";
+import { EXPECTED_RUNTIME_ANNOTATION, LINEAGE_LABEL, STARTED_AT_ANNOTATION } from "../../api/v1alpha1/group.ts";
 import type { Pod } from "../../kube/resources.ts";
 import { podObstacle } from "../../planning/eligibility/pod-obstacles.ts";
 import { readRules } from "../../planning/kubernetes-rules.ts";
@@ -44,7 +44,7 @@ export function podSnapshot(pod: Pod, context: PodContext): PodSnapshot | undefi
     lineage: lineageOf(pod),
     phase: PHASES.find((phase) => phase === pod.status?.phase) ?? "Unknown",
     ...(obstacle && { obstacle }),
-    ...optional("startedAtMs", timeMs(pod.status?.startTime)),
+    ...optional("startedAtMs", lineageStartMs(pod)),
     ...optional("expectedRuntimeSeconds", expectedRuntimeSeconds(pod)),
     ...optional("ownerKind", pod.metadata.ownerReferences?.find((owner) => owner.controller === true)?.kind),
   };
@@ -59,10 +59,20 @@ function timeMs(text: string | undefined): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : milliseconds;
 }
 
-/** The annotation, where it can be read; else activeDeadlineSeconds. */
+/** A pod that was moved has run since the first of its lineage started; its own start is when it was restored. */
+function lineageStartMs(pod: Pod): number | undefined {
+  const own = timeMs(pod.status?.startTime);
+  const first = timeMs(pod.metadata.annotations?.[STARTED_AT_ANNOTATION]);
+  return own === undefined || first === undefined ? own : Math.min(own, first);
+}
+
+/** The annotation, where it can be read; else activeDeadlineSeconds, which counts from the pod's own start. */
 function expectedRuntimeSeconds(pod: Pod): number | undefined {
   const annotated = parseDuration(pod.metadata.annotations?.[EXPECTED_RUNTIME_ANNOTATION] ?? "");
-  return annotated ?? pod.spec.activeDeadlineSeconds;
+  const { activeDeadlineSeconds } = pod.spec;
+  if (annotated !== undefined || activeDeadlineSeconds === undefined) return annotated;
+  const ownMs = timeMs(pod.status?.startTime);
+  return activeDeadlineSeconds + (ownMs === undefined ? 0 : (ownMs - (lineageStartMs(pod) ?? ownMs)) / 1000);
 }
 
 /** A toleration whose operator is not known here, or not on in every cluster, tolerates nothing. */

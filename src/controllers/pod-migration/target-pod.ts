@@ -1,9 +1,17 @@
 /** The pod that a move creates on the target: the source's copy, without its owner and labels. Pure. */
 import { createHash } from "node:crypto";
 import type { V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
-import { LINEAGE_LABEL, MOVE_LABEL, REGISTERING_GATE, RUNTIME_CLASS } from "../../api/v1alpha1/group.ts";
+import {
+  LINEAGE_LABEL,
+  MOVE_LABEL,
+  REGISTERING_GATE,
+  RUNTIME_CLASS,
+  STARTED_AT_ANNOTATION,
+} from "../../api/v1alpha1/group.ts";
 import type { Pod } from "../../kube/resources.ts";
 import type { Wire } from "../../kube/wire.ts";
+import { readRules } from "../../planning/kubernetes-rules.ts";
+import { termMatcher } from "../../planning/placement/pod-term.ts";
 
 type PodSpec = Wire<V1PodSpec>;
 type NodeSelectorTerm = Wire<V1NodeSelectorTerm>;
@@ -18,6 +26,7 @@ export interface TargetPodOptions {
 
 /** Longest name that is also a host name. */
 const NAME_LIMIT = 63;
+const HOST_NAME_LABEL = "kubernetes.io/hostname";
 const MOVE_SUFFIX = /-m[0-9a-f]{8}$/;
 
 /** `counter` moved becomes `counter-m1a2b3c4d`, and moved again `counter-m5e6f7081`: names don't grow. */
@@ -40,7 +49,7 @@ export function targetPod(source: Pod, options: TargetPodOptions): Pod {
       name: options.name,
       ...(source.metadata.namespace === undefined ? {} : { namespace: source.metadata.namespace }),
       labels: { [MOVE_LABEL]: options.moveUID, [LINEAGE_LABEL]: options.lineage },
-      annotations: carriedAnnotations(source.metadata.annotations ?? {}),
+      annotations: { ...carriedAnnotations(source.metadata.annotations ?? {}), ...firstStart(source) },
     },
     spec: targetSpec(source, options),
   };
@@ -71,7 +80,7 @@ function targetSpec(source: Pod, options: TargetPodOptions): PodSpec {
     ...(deadline === undefined ? {} : { activeDeadlineSeconds: deadline }),
     runtimeClassName: RUNTIME_CLASS,
     schedulingGates: [{ name: REGISTERING_GATE }],
-    affinity: pinnedTo(options.node, kept.affinity),
+    affinity: pinnedTo(options.node, withoutItself(source, kept.affinity)),
     containers: kept.containers.map((container) => ({ ...container, ...runningImage(source, container.name) })),
   };
 }
@@ -116,6 +125,31 @@ function pinnedTo(node: string, affinity: PodSpec["affinity"]): NonNullable<PodS
 function withoutNodeName(term: NodeSelectorTerm): NodeSelectorTerm {
   const { matchFields: _pin, ...rest } = term;
   return rest;
+}
+
+/**
+ * The copy is scheduled while the source still runs, and must not be kept away from it: a required anti-affinity that selects the source
+ * itself is left out where it reaches beyond one node. Its siblings still keep away from the copy, by their own.
+ */
+function withoutItself({ metadata }: Pod, affinity: PodSpec["affinity"]): PodSpec["affinity"] {
+  const required = affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (affinity === undefined || required === undefined) return affinity;
+  const { namespace = "", labels = {} } = metadata;
+  const terms = readRules({ affinity }, labels).affinity?.podAntiAffinity ?? [];
+  const itself = { namespace, labels, namespaceLabels: {} };
+  const kept = required.filter((_, index) => {
+    const term = terms[index];
+    return term === undefined || term.topologyKey === HOST_NAME_LABEL || !termMatcher(term, namespace)(itself);
+  });
+  const { podAntiAffinity, ...others } = affinity;
+  return { ...others, podAntiAffinity: { ...podAntiAffinity, requiredDuringSchedulingIgnoredDuringExecution: kept } };
+}
+
+/** When the lineage started, as far as it is known: what a pod has run counts from there. */
+function firstStart({ metadata, status }: Pod): Record<string, string> {
+  const known = metadata.annotations?.[STARTED_AT_ANNOTATION] ?? status?.startTime;
+  if (known === undefined || Number.isNaN(Date.parse(known))) return {};
+  return { [STARTED_AT_ANNOTATION]: new Date(known).toISOString() };
 }
 
 /** Notes that controllers of a node, a network or a ReplicaSet made about the source pod and that would be wrong on its copy. */

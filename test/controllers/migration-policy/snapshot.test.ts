@@ -73,6 +73,26 @@ describe("a pod of the API", () => {
     expect(found?.expectedRuntimeSeconds).toBe(expected);
   });
 
+  it("that was moved has run since its lineage started, and its deadline counts from its own start", () => {
+    const restored = (annotations: Record<string, string>): Pod => ({
+      ...podWith({ activeDeadlineSeconds: 60 }, { annotations }),
+      status: { phase: "Running", startTime: "2026-01-01T01:00:00Z" },
+    });
+    const first = { "headroom.dev/started-at": "2026-01-01T00:00:00Z" };
+    expect(podSnapshot(restored(first), context)).toMatchObject({
+      startedAtMs: Date.parse("2026-01-01T00:00:00Z"),
+      expectedRuntimeSeconds: 3660,
+    });
+    const annotated = { ...first, "headroom.dev/expected-runtime": "2h" };
+    expect(podSnapshot(restored(annotated), context)?.expectedRuntimeSeconds).toBe(7200);
+    for (const own of [{}, { "headroom.dev/started-at": "2026-01-01T02:00:00Z" }, { "headroom.dev/started-at": "x" }]) {
+      expect(podSnapshot(restored(own), context)).toMatchObject({
+        startedAtMs: Date.parse("2026-01-01T01:00:00Z"),
+        expectedRuntimeSeconds: 60,
+      });
+    }
+  });
+
   it("tolerates nothing by operators that not every scheduler has", () => {
     const tolerations = [
       { key: "a", operator: "Gt", value: "3" },

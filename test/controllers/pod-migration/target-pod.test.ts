@@ -105,7 +105,41 @@ describe("the target pod", () => {
       "cni.projectcalico.org/podIP": "10.0.0.1",
     };
     const copy = copyOf((pod) => Object.assign(pod.metadata, { annotations: { ...own, ...theirs } }));
-    expect(copy.metadata.annotations).toEqual(own);
+    expect(copy.metadata.annotations).toMatchObject(own);
+    for (const key of Object.keys(theirs)) expect(copy.metadata.annotations).not.toHaveProperty([key]);
+  });
+
+  it("says when the first of its lineage started, however often it is moved", () => {
+    const started = (pod: Pod) => pod.metadata.annotations?.["headroom.dev/started-at"];
+    const status = { startTime: "2026-01-01T00:00:00Z" };
+    const copy = copyOf((pod) => Object.assign(pod, { status: { ...pod.status, ...status } }));
+    expect(started(copy)).toBe("2026-01-01T00:00:00.000Z");
+    const again = copyOf((pod) => {
+      pod.metadata.annotations = { "headroom.dev/started-at": "2025-12-31T00:00:00Z" };
+      Object.assign(pod, { status: { ...pod.status, ...status } });
+    });
+    expect(started(again)).toBe("2025-12-31T00:00:00.000Z");
+    expect(started(copyOf((pod) => Object.assign(pod, { status: {} })))).toBeUndefined();
+  });
+
+  it("keeps its anti-affinity, but for what would keep it away from its source", () => {
+    const labels = { app: "w" };
+    const term = (app: string, topologyKey: string, more: object = {}) => ({
+      topologyKey,
+      labelSelector: { matchLabels: { app } },
+      ...more,
+    });
+    const other = [term("q", "zone"), term("w", "zone", { namespaces: ["elsewhere"] })];
+    const host = term("w", "kubernetes.io/hostname");
+    const copy = copyOf((pod) => {
+      pod.metadata.labels = labels;
+      pod.spec.affinity = {
+        podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term("w", "zone"), ...other, host] },
+      };
+    });
+    expect(copy.spec.affinity?.podAntiAffinity).toEqual({
+      requiredDuringSchedulingIgnoredDuringExecution: [...other, host],
+    });
   });
 });
 
