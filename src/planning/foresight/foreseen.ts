@@ -68,17 +68,39 @@ export function ofUse(usedBytes: number, growthBytesPerMinute: number | undefine
   };
 }
 
+/** A bound of its own for several together, as they were foreseen in the past; without it their bounds add up. */
+export interface JointMargin {
+  /** Bytes. */
+  margin(aheadSeconds: number): number;
+  /** Parts that were not among them then: their own margins come on top. */
+  newcomers: readonly Foreseen[];
+}
+
 /** A node by its pods. `rest`: what it uses beside them; `unknownPods`: of them some of whose use is in the rest. */
-export function together(parts: readonly Foreseen[], restBytes: number, unknownPods: number): Foreseen {
+export function together(
+  parts: readonly Foreseen[],
+  restBytes: number,
+  unknownPods: number,
+  joint?: JointMargin,
+): Foreseen {
   const rest = Math.max(0, restBytes);
   const doubtBytes = unknownPods > 0 || parts.length === 0 ? PRIOR_ERROR * rest : 0;
   const tested = parts.map((part) => ({ point: part.point, upper: part.tested }));
+  const { point } = sumOfForecasts(parts, rest);
+  const least = (sum: Foreseen["upper"], of: "upper" | "tested"): Foreseen["upper"] =>
+    joint === undefined
+      ? sum
+      : (aheadSeconds) => Math.min(sum(aheadSeconds), point(aheadSeconds) + jointly(joint, aheadSeconds, of));
   return {
-    point: sumOfForecasts(parts, rest).point,
-    upper: sumOfForecasts(parts, rest + doubtBytes).upper,
-    tested: sumOfForecasts(tested, rest).upper,
+    point,
+    upper: least(sumOfForecasts(parts, rest + doubtBytes).upper, "upper"),
+    tested: least(sumOfForecasts(tested, rest).upper, "tested"),
     basis: `its ${parts.length} pods together`,
   };
+}
+
+function jointly({ margin, newcomers }: JointMargin, aheadSeconds: number, of: "upper" | "tested"): number {
+  return newcomers.reduce((sum, one) => sum + one[of](aheadSeconds) - one.point(aheadSeconds), margin(aheadSeconds));
 }
 
 /** The bound looks at this many moments up to the horizon. */

@@ -6,8 +6,8 @@
  * what it uses beside them.
  */
 import { type ClusterNode, nodeFigure, podFigure } from "../cluster.ts";
-import type { Calibration } from "../forecast/calibration.ts";
-import type { ForecastOptions } from "../forecast/forecast.ts";
+import { type Calibration, calibrationSchema } from "../forecast/calibration.ts";
+import { type ForecastOptions, forecastHistory } from "../forecast/forecast.ts";
 import { boundAtAGlance } from "../forecast/glance.ts";
 import { type History, spanSeconds, toHistory } from "../forecast/history.ts";
 import { boundWithoutForecast } from "../forecast/safe-bound.ts";
@@ -15,8 +15,8 @@ import type { ForecastSettings } from "../pressure/pressure.ts";
 import type { Figure, PodSnapshot } from "../snapshot.ts";
 import type { View } from "../view.ts";
 import type { Calibrations, ForecastOwner } from "./calibrations.ts";
-import { type Foreseen, ofFuture, ofHistory, ofUse, peakOf, together } from "./foreseen.ts";
-import { type Interruptions, since } from "./interruptions.ts";
+import { type Foreseen, type JointMargin, ofFuture, ofHistory, ofUse, peakOf, together } from "./foreseen.ts";
+import { type Interruptions, longestQuiet, within } from "./interruptions.ts";
 
 export interface Foresight {
   settings: ForecastSettings;
@@ -84,6 +84,8 @@ interface Sources {
   /** Undefined: it must be foreseen without. */
   nodeHistory(node: ClusterNode): History | undefined;
   podHistory(pod: PodSnapshot): History | undefined;
+  /** How well the node was foreseen before a move put a step into its series; bytes by seconds ahead. */
+  marginBefore(node: ClusterNode): JointMargin["margin"] | undefined;
 }
 
 function readSources({ view, source, settings, calibrations, interruptions }: ForesightInput): Sources {
@@ -94,21 +96,32 @@ function readSources({ view, source, settings, calibrations, interruptions }: Fo
   const figureOfPod = (pod: PodSnapshot) => podFigure(cluster, pod, source);
   const historyOf = (figure: Figure | undefined, fromMs: number | undefined): History | undefined => {
     const all = figure?.series && toHistory(figure.series, nowMs);
-    const history = all && since(all, fromMs, nowMs);
+    const history = all && fromMs !== undefined ? within(all, { fromMs, toMs: Number.POSITIVE_INFINITY }, nowMs) : all;
     return history && history.seconds.length >= FEWEST_SAMPLES ? history : undefined;
   };
+  const optionsOf = (kind: "node" | "pod", id: string) => {
+    return { nowMs, ...settings, calibration: calibrations.before(owner, kind, id) };
+  };
   return {
-    optionsOf: (kind, id) => ({ nowMs, ...settings, calibration: calibrations.before(owner, kind, id) }),
+    optionsOf,
     note: (kind, id) => (calibration) => calibrations.note(owner, kind, id, calibration),
     nodeFigure: figureOfNode,
     podFigure: figureOfPod,
     podHistory: once((pod: PodSnapshot) => historyOf(figureOfPod(pod), interruptions.ofPod(pod))).of,
     nodeHistory: once((node: ClusterNode) => {
-      const movedMs = interruptions.ofNode(node.snapshot.name);
+      const movedMs = interruptions.ofNode(node.snapshot.name).at(-1)?.toMs;
       const history = historyOf(figureOfNode(node), movedMs);
       const tooShort = movedMs !== undefined && history && spanSeconds(history) < settings.horizonSeconds;
       return tooShort ? undefined : history;
     }).of,
+    marginBefore(node) {
+      const { name } = node.snapshot;
+      const all = historyOf(figureOfNode(node), undefined);
+      const quiet = all && longestQuiet(all, interruptions.ofNode(name), nowMs);
+      const history = quiet && within(all, quiet, nowMs);
+      if (!history || spanSeconds(history) < settings.horizonSeconds) return undefined;
+      return marginAsOf(history, optionsOf("node", name));
+    },
   };
 }
 
@@ -124,11 +137,12 @@ function foreseePod({ view }: ForesightInput, sources: Sources, pod: PodSnapshot
 }
 
 function foreseeNode(
-  { view }: ForesightInput,
+  input: ForesightInput,
   sources: Sources,
   node: ClusterNode,
   pods: Once<PodSnapshot, Foreseen | undefined>,
 ): Foreseen | undefined {
+  const { view } = input;
   const use = view.nodeUse(node);
   if (!use.ok) return undefined;
   const { name } = node.snapshot;
@@ -138,7 +152,22 @@ function foreseeNode(
   const history = sources.nodeHistory(node);
   if (history !== undefined) return ofHistory(history, sources.optionsOf("node", name), sources.note("node", name));
   const parts = node.pods.map(pods.of).filter((part) => part !== undefined);
-  return together(parts, restBytes(view, node, use.usedBytes), node.podCount - parts.length);
+  const margin = sources.marginBefore(node);
+  const arrived = node.pods.filter((pod) => input.interruptions.ofPod(pod) !== undefined);
+  const newcomers = arrived.map(pods.of).filter((part) => part !== undefined);
+  const rest = restBytes(view, node, use.usedBytes);
+  return together(parts, rest, node.podCount - parts.length, margin && { margin, newcomers });
+}
+
+/** The margin as it was at the history's end. */
+function marginAsOf(history: History, { calibration, ...options }: ForecastOptions): JointMargin["margin"] {
+  const endSeconds = history.seconds.at(-1) ?? 0;
+  const nowMs = options.nowMs + endSeconds * 1000;
+  const then = { ...history, seconds: history.seconds.map((seconds) => seconds - endSeconds) };
+  const known = calibrationSchema.safeParse(calibration);
+  const state = known.success ? { ...known.data, throughMs: Math.min(known.data.throughMs, nowMs) } : undefined;
+  const { upper, point } = forecastHistory(then, { ...options, nowMs, calibration: state });
+  return (aheadSeconds) => upper(aheadSeconds) - point(aheadSeconds);
 }
 
 /** What the node uses beside its pods. */
@@ -181,10 +210,11 @@ function cheapBounds(
   };
   const nodeAtAGlance = once((node: ClusterNode) => {
     const figure = sources.nodeFigure(node) ?? node.snapshot;
-    const movedMs = interruptions.ofNode(node.snapshot.name);
     const used = usedBy(view.nodeUse(node));
     // Cut short by a move it is foreseen by its pods; not worth a glance.
-    if (figure.future !== undefined || movedMs !== undefined) return Number.POSITIVE_INFINITY;
+    if (figure.future !== undefined || interruptions.ofNode(node.snapshot.name).length > 0) {
+      return Number.POSITIVE_INFINITY;
+    }
     if ((figure.series?.bytes.length ?? 0) >= FEWEST_SAMPLES) return Math.max(used, glance(figure, undefined));
     return byItsPods(node, podAtAGlance);
   });
@@ -192,7 +222,7 @@ function cheapBounds(
     const used = usedBy(view.nodeUse(node));
     if (sources.nodeFigure(node)?.future !== undefined) return Number.POSITIVE_INFINITY;
     const history = sources.nodeHistory(node);
-    if (history === undefined) return byItsPods(node, podWithout);
+    if (history === undefined) return byItsPods(node, podWithout); // not more than this, also with a joint margin
     return Math.max(used, boundWithoutForecast(history, sources.optionsOf("node", node.snapshot.name)));
   });
   const lesser = (glanced: number, enoughBytes: number, without: () => number) =>

@@ -1,40 +1,73 @@
 /**
- * Moves make steps in what a node uses, and a pod that was moved has no past on its new node. Older samples would be taken for growth
- * that is none, so a series is looked at from the last move on.
+ * Moves make steps in what a node uses, and a pod that was moved has no past on its new node. Such a step would be taken for growth that is
+ * none, so a series is looked at from the last move on, and before that only for how well it could be foreseen.
  */
 import type { Cluster } from "../cluster.ts";
 import type { History } from "../forecast/history.ts";
-import type { PodSnapshot } from "../snapshot.ts";
+import type { MoveSnapshot, PodSnapshot } from "../snapshot.ts";
 
 /** A measurement of this age may still be from before what happened at its time. */
 const MEASUREMENT_LAG_MS = 15_000;
+/** Of a move whose start is not on record. */
+const ASSUMED_MOVE_MS = 300_000;
+
+/** Milliseconds since the epoch. */
+export interface Span {
+  fromMs: number;
+  toMs: number;
+}
 
 export interface Interruptions {
-  /** Undefined: no move from or to it is on record. Milliseconds since the epoch. */
-  ofNode(name: string): number | undefined;
+  /** When moves from or to the node took place, in order of their ends. */
+  ofNode(name: string): readonly Span[];
+  /** Since when the pod is where it is; undefined: no move of it is on record. */
   ofPod(pod: PodSnapshot): number | undefined;
 }
 
 export function interruptions(cluster: Cluster): Interruptions {
-  const nodes = new Map<string, number>();
+  const nodes = new Map<string, Span[]>();
   const pods = new Map<string, number>();
-  const note = (of: Map<string, number>, key: string | undefined, timeMs: number) => {
-    if (key !== undefined) of.set(key, Math.max(timeMs, of.get(key) ?? timeMs));
-  };
-  for (const { phase, finishedAtMs, from, to, lineage, podUID } of cluster.moves) {
-    if (phase !== "Succeeded" || finishedAtMs === undefined || !(finishedAtMs <= cluster.nowMs)) continue;
-    const seenMs = finishedAtMs + MEASUREMENT_LAG_MS;
-    note(nodes, from, seenMs);
-    note(nodes, to, seenMs);
-    note(pods, lineage ?? podUID, seenMs);
+  for (const move of cluster.moves) {
+    const span = spanOf(move, cluster.nowMs);
+    if (span === undefined) continue;
+    for (const name of [move.from, move.to]) {
+      if (name !== undefined) nodes.set(name, [...(nodes.get(name) ?? []), span]);
+    }
+    const lineage = move.lineage ?? move.podUID;
+    if (lineage !== undefined) pods.set(lineage, Math.max(span.toMs, pods.get(lineage) ?? span.toMs));
   }
-  return { ofNode: (name) => nodes.get(name), ofPod: (pod) => pods.get(pod.lineage) };
+  for (const spans of nodes.values()) spans.sort((a, b) => a.toMs - b.toMs || a.fromMs - b.fromMs);
+  return { ofNode: (name) => nodes.get(name) ?? [], ofPod: (pod) => pods.get(pod.lineage) };
 }
 
-/** The samples from this moment on; undefined: none. */
-export function since(history: History, fromMs: number | undefined, nowMs: number): History | undefined {
-  if (fromMs === undefined) return history;
-  const first = history.seconds.findIndex((seconds) => seconds >= (fromMs - nowMs) / 1000);
-  if (first < 0) return undefined;
-  return { seconds: history.seconds.subarray(first), bytes: history.bytes.subarray(first), dropped: history.dropped };
+function spanOf({ phase, startedAtMs, finishedAtMs }: MoveSnapshot, nowMs: number): Span | undefined {
+  if (phase !== "Succeeded" || finishedAtMs === undefined || !(finishedAtMs <= nowMs)) return undefined;
+  const fromMs = Math.min(startedAtMs ?? finishedAtMs - ASSUMED_MOVE_MS, finishedAtMs);
+  return { fromMs, toMs: finishedAtMs + MEASUREMENT_LAG_MS };
+}
+
+/** The part of the history; undefined: no sample is in it. */
+export function within(history: History, { fromMs, toMs }: Span, nowMs: number): History | undefined {
+  const { seconds, bytes, dropped } = history;
+  const [from, to] = [(fromMs - nowMs) / 1000, (toMs - nowMs) / 1000];
+  let begin = 0;
+  while (begin < seconds.length && (seconds[begin] ?? 0) < from) begin++;
+  let end = seconds.length;
+  while (end > begin && (seconds[end - 1] ?? 0) > to) end--;
+  if (begin === end) return undefined;
+  return { seconds: seconds.subarray(begin, end), bytes: bytes.subarray(begin, end), dropped };
+}
+
+/** The longest time before the last of these in which none of them took place, as far as the history goes. */
+export function longestQuiet(history: History, spans: readonly Span[], nowMs: number): Span | undefined {
+  const oldestMs = nowMs + (history.seconds[0] ?? 0) * 1000;
+  let quietFromMs = oldestMs;
+  let longest: Span | undefined;
+  for (const { fromMs, toMs } of spans) {
+    const lasts = fromMs - quietFromMs;
+    if (lasts > (longest === undefined ? 0 : longest.toMs - longest.fromMs))
+      longest = { fromMs: quietFromMs, toMs: fromMs };
+    quietFromMs = Math.max(quietFromMs, toMs);
+  }
+  return longest;
 }
