@@ -34,15 +34,13 @@ export function checkScenario({ nodes, pods, conditions, endSeconds }: Scenario)
 }
 
 function checkTrace(pod: string, { seconds, bytes }: Trace): void {
-  require(seconds.length > 0 &&
-    seconds.length === bytes.length, `${pod}: its trace must have as many bytes as seconds, at least one`);
+  const message = `${pod}: its trace must have as many bytes as seconds, at least one`;
+  require(seconds.length > 0 && seconds.length === bytes.length, message);
   require(seconds[0] === 0, `${pod}: its trace must begin at 0`);
-  for (let index = 0; index < seconds.length; index++) {
-    require((bytes[index] ?? -1) >= 0, `${pod}: trace.bytes[${index}] must not be negative: ${bytes[index]}`);
-    if (index === 0) continue;
-    require((seconds[index] ?? 0) >
-      (seconds[index - 1] ?? 0), `${pod}: trace.seconds[${index}] must be after the one before`);
-  }
+  const negative = bytes.findIndex((value) => !(value >= 0));
+  require(negative < 0, `${pod}: trace.bytes[${negative}] must not be negative: ${bytes[negative]}`);
+  const early = seconds.findIndex((value, index) => index > 0 && !(value > (seconds[index - 1] ?? 0)));
+  require(early < 0, `${pod}: trace.seconds[${early}] must be after the one before: ${seconds[early]}`);
 }
 
 function requireDistinct(what: string, names: readonly string[]): void {

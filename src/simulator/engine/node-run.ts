@@ -2,6 +2,7 @@
 import { GATE_TAINT } from "../../api/v1alpha1/group.ts";
 import type { NodeSnapshot, Taint } from "../../planning/snapshot.ts";
 import type { SimulatedNode } from "../scenario.ts";
+import { PieceSum } from "./piece-sum.ts";
 import type { PodRun } from "./pod-run.ts";
 import { UseTally } from "./use-tally.ts";
 
@@ -30,6 +31,7 @@ export class NodeRun {
   underPressureUntil = 0;
   snapshot: NodeSnapshot | undefined;
   readonly #ownTaints: Taint[];
+  readonly #pods = new PieceSum();
   /** Memory follows a straight line from a moment until another. */
   #fromSeconds = 0;
   #untilSeconds = Number.NEGATIVE_INFINITY;
@@ -54,22 +56,12 @@ export class NodeRun {
   }
 
   #follow(at: number): void {
-    let bytes = this.stagedBytes;
-    let slope = 0;
-    let until = Number.POSITIVE_INFINITY;
-    for (const pod of this.pods) {
-      const podBytes = pod.bytesAt(at);
-      if (podBytes > (pod.spec.limitBytes ?? Number.POSITIVE_INFINITY)) this.limitExceeded = true;
-      const podSlope = pod.slope();
-      bytes += podBytes;
-      slope += podSlope;
-      const ends = pod.pieceEnds(at, podBytes, podSlope);
-      if (ends < until) until = ends;
-    }
-    this.#bytes = bytes;
-    this.#slope = slope;
+    const line = this.#pods.at(at);
+    if (line.limitExceeded) this.limitExceeded = true;
+    this.#bytes = this.stagedBytes + line.bytes;
+    this.#slope = line.slope;
     this.#fromSeconds = at;
-    this.#untilSeconds = until;
+    this.#untilSeconds = line.until;
   }
 
   /** Enters what is used now into the tally. */
@@ -83,6 +75,7 @@ export class NodeRun {
   alter(at: number, change: () => void): void {
     this.observe(at);
     change();
+    this.#pods.reset(this.pods);
     this.#untilSeconds = Number.NEGATIVE_INFINITY;
     this.observe(at);
   }
