@@ -97,7 +97,7 @@ async function showRun() {
 function mostTroubled(run) {
   const trouble = run.marksOf.map((marks) => {
     const { kills, evictions, moves } = tally(marks);
-    return kills + evictions + moves;
+    return (kills + evictions) * 1e6 + moves;
   });
   return Math.max(0, trouble.indexOf(Math.max(...trouble)));
 }

@@ -15,6 +15,8 @@ import { stretch } from "./view.js";
 
 /** How near to a mark a click has to be, in CSS pixels. */
 const NEAR = 12;
+/** A drag as wide as this chooses a stretch of time; less is a click. */
+const DRAGGED = 6;
 
 /** @param {ViewStore} store @param {HTMLElement} section @param {number} reserve */
 export function renderNodeChart(store, section, reserve) {
@@ -197,14 +199,14 @@ function placed(plot, view) {
 
 /** @param {ViewStore} store @param {Plot} plot */
 function selected(store, plot) {
-  if (plot.select.width < 6) return;
+  if (plot.select.width < DRAGGED) return;
   const [from, to] = [plot.select.left, plot.select.left + plot.select.width].map((x) => plot.posToVal(x, "x"));
   store.set(stretch(store.get(), from ?? 0, to ?? 0));
 }
 
 /** @param {ViewStore} store @param {Plot | null} plot @param {MouseEvent} event */
 function clicked(store, plot, event) {
-  if (plot === null) return;
+  if (plot === null || plot.select.width >= DRAGGED) return;
   const box = plot.ctx.canvas.getBoundingClientRect();
   const [x, y] = [(event.clientX - box.left) * devicePixelRatio, (event.clientY - box.top) * devicePixelRatio];
   const near = placed(plot, store.get())
