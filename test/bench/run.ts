@@ -5,6 +5,7 @@ import { influxFirst, influxLater } from "./benchmarks/influx.ts";
 import { PLANNING_SCALE, planningScale } from "./benchmarks/planning-scale.ts";
 import { REGRET, regret } from "./benchmarks/regret.ts";
 import { seriesAppend, storeMerge } from "./benchmarks/series.ts";
+import { SIMULATOR, simulator } from "./benchmarks/simulator.ts";
 import { measure, renderSamples } from "./measure.ts";
 
 interface Entry {
@@ -21,6 +22,7 @@ const ENTRIES: readonly Entry[] = [
   })),
   { name: PLANNING_SCALE, run: planningScale },
   { name: IDLE_CONTROLLER, run: idleController },
+  { name: SIMULATOR, run: simulator },
   { name: REGRET, run: regret },
 ];
 
