@@ -56,10 +56,14 @@ export function readBitbrains(source: LineSource): RecordedPod {
   };
 }
 
-const cells = (line: string) => line.split(";").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+/** Some copies of the data set have quotes. */
+const bare = (cell: string) => cell.trim().replace(/^"(.*)"$/, "$1");
 
 function readHeader(line: string, file: string): Columns {
-  const names = cells(line.replace(/^\uFEFF/, "")).map((name) => name.toLowerCase());
+  const names = line
+    .replace(/^\uFEFF/, "")
+    .split(";")
+    .map((name) => bare(name).toLowerCase());
   const place = (name: string) => names.indexOf(name.toLowerCase());
   const missing = [TIME, USED].filter((name) => place(name) < 0);
   if (missing.length > 0) {
@@ -78,13 +82,13 @@ interface Row {
 }
 
 function readRow(line: string, columns: Columns, place: { file: string; line: number }): Row {
-  const found = cells(line);
+  const found = line.split(";");
   if (found.length < columns.count) {
     const message = `expected ${columns.count} columns, there are ${found.length}: is the file cut off?`;
     throw new BrokenInputError([{ ...place, message }]);
   }
   const read = (column: number, field: string) => {
-    const text = found[column] ?? "";
+    const text = bare(found[column] ?? "");
     const value = text === "" ? Number.NaN : Number(text);
     if (Number.isFinite(value) && value >= 0) return value;
     throw new BrokenInputError([
