@@ -14,6 +14,7 @@ import {
   moveRecordSchema,
   receiveSchema,
   registerSchema,
+  releaseSchema,
   restoreSchema,
   type SourceFacts,
   sourceCommandSchema,
@@ -138,15 +139,15 @@ export class AgentCommands {
         return { ...ids(command), podUID: command.podUID, run };
       }
       default:
-        return this.#endingWork(step, parse(commandSchema, body));
+        return this.#endingWork(step, parse(releaseSchema, body));
     }
   }
 
-  #endingWork(step: StepName, command: z.infer<typeof commandSchema>): Work {
+  #endingWork(step: StepName, command: z.infer<typeof releaseSchema>): Work {
     const { runtime, records } = this.#parts;
-    const podUID = records.get(command.moveUID, "target")?.podUID ?? "";
+    const podUID = records.get(command.moveUID, "target")?.podUID ?? command.podUID ?? "";
     const full = { ...command, podUID };
-    if (step === "release") return { ...ids(command), run: (signal) => runtime.release(full, signal) };
+    if (step === "release") return { ...ids(command), podUID, run: (signal) => runtime.release(full, signal) };
     const run = async (signal: AbortSignal) => {
       await this.#uploads.end(command.moveUID, "the move has ended here");
       if (step === "abort") return await runtime.abort(full, signal);

@@ -117,7 +117,8 @@ export const restoredSchema = z.object({
 });
 export type Restored = z.infer<typeof restoredSchema>;
 
-/** Target, only after the commit: SIGCONT. */
+/** Target, only after the commit: SIGCONT. `podUID` is for an agent that has lost its record of the move. */
+export const releaseSchema = commandSchema.extend({ podUID: podUIDSchema.optional() });
 export const releasedSchema = z.object({ releasedAtMs: z.number() });
 export type Released = z.infer<typeof releasedSchema>;
 

@@ -22,7 +22,8 @@ const TARGET_RULES: Record<Exclude<TargetStep, "cleanup">, StepRule> = {
   register: { from: ["none", "registered"], during: "registered", after: "registered" },
   receive: { from: ["registered", "receiving"], during: "receiving", after: "receiving", fresh: true },
   restore: { from: ["receiving", "restoring", "held"], during: "restoring", after: "held", fresh: true },
-  release: { from: ["held", "released"], during: "released", after: "released" },
+  // A record that was lost says nothing against it: who releases has committed, and the node shows what is there to release.
+  release: { from: ["none", "held", "released"], during: "released", after: "released" },
   abort: {
     from: ["none", "registered", "receiving", "restoring", "held", "aborted", "failed"],
     during: "aborted",

@@ -85,8 +85,8 @@ export class AgentDriver implements CheckpointDriver {
     return restoredSchema.parse(await this.#step(node, move, "target/restore", target, LONG_MS));
   }
 
-  async release(node: string, move: MoveId): Promise<Released> {
-    return releasedSchema.parse(await this.#step(node, move, "target/release", {}, QUICK_MS));
+  async release(node: string, move: MoveId, target: { podUID: string }): Promise<Released> {
+    return releasedSchema.parse(await this.#step(node, move, "target/release", target, QUICK_MS));
   }
 
   async abort(node: string, move: MoveId): Promise<void> {

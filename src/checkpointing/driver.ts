@@ -45,7 +45,7 @@ export interface CheckpointDriver {
   ): Promise<Dumped>;
   restore(node: string, move: MoveId, target: { podUID: string }): Promise<Restored>;
   /** Only after Committed. */
-  release(node: string, move: MoveId): Promise<Released>;
+  release(node: string, move: MoveId, target: { podUID: string }): Promise<Released>;
   /** Only after RollingBack. Resolves when the copy is known never to have been released and to be gone. */
   abort(node: string, move: MoveId): Promise<void>;
   /** Only after RollingBack. */

@@ -128,7 +128,7 @@ describe("commands", () => {
     expect(await driver.moves("n2")).toMatchObject([
       { moveUID, podUID, role: "target", state: "held", epoch: 1, createWaiting: true },
     ]);
-    expect(await driver.release("n2", at(1))).toEqual({ releasedAtMs: 42 });
+    expect(await driver.release("n2", at(1), { podUID })).toEqual({ releasedAtMs: 42 });
     await driver.cleanup("n2", "target", at(1));
     expect(await driver.moves("n2")).toEqual([]);
   });
@@ -136,30 +136,30 @@ describe("commands", () => {
   test("an older epoch is refused as soon as a newer one has been seen", async () => {
     await upToHeld();
     await expect(driver.cleanup("n2", "target", at(5))).rejects.toMatchObject({ reason: "WrongState" });
-    await expect(driver.release("n2", at(4))).rejects.toMatchObject({ reason: "StaleEpoch" });
+    await expect(driver.release("n2", at(4), { podUID })).rejects.toMatchObject({ reason: "StaleEpoch" });
     expect(released()).toBe(0);
   });
 
   test("a repeated command is answered as before, and not carried out again", async () => {
     await upToHeld();
-    const first = await driver.release("n2", at(1));
-    expect(await driver.release("n2", at(1))).toEqual(first);
+    const first = await driver.release("n2", at(1), { podUID });
+    expect(await driver.release("n2", at(1), { podUID })).toEqual(first);
     expect(released()).toBe(1);
   });
 
   test("two at the same time are one", async () => {
     await upToHeld();
-    const both = await Promise.all([driver.release("n2", at(1)), driver.release("n2", at(1))]);
+    const both = await Promise.all([driver.release("n2", at(1), { podUID }), driver.release("n2", at(1), { podUID })]);
     expect(both[0]).toEqual(both[1]);
     expect(released()).toBe(1);
   });
 
   test("after the agent has died, a finished command is still answered as before", async () => {
     await upToHeld();
-    await driver.release("n2", at(1));
+    await driver.release("n2", at(1), { podUID });
     await server.stop();
     await startServer();
-    expect(await driver.release("n2", at(1))).toEqual({ releasedAtMs: 42 });
+    expect(await driver.release("n2", at(1), { podUID })).toEqual({ releasedAtMs: 42 });
     expect(released()).toBe(1);
     await expect(driver.abort("n2", at(1))).rejects.toMatchObject({ reason: "AlreadyReleased" });
   });
@@ -167,9 +167,9 @@ describe("commands", () => {
   test("a failed command is carried out again when it is repeated", async () => {
     await upToHeld();
     runtime.inside.set("release", () => Promise.reject(new Error("no")));
-    await expect(driver.release("n2", at(1))).rejects.toMatchObject({ reason: "Internal", message: "no" });
+    await expect(driver.release("n2", at(1), { podUID })).rejects.toMatchObject({ reason: "Internal", message: "no" });
     runtime.inside.delete("release");
-    expect(await driver.release("n2", at(1))).toEqual({ releasedAtMs: 42 });
+    expect(await driver.release("n2", at(1), { podUID })).toEqual({ releasedAtMs: 42 });
   });
 
   test("abort ends a running restore first, and nothing can be released after it", async () => {
@@ -187,7 +187,7 @@ describe("commands", () => {
     await running;
     await driver.abort("n2", at(1));
     expect(await restore).toMatchObject({ message: "given up" });
-    await expect(driver.release("n2", at(1))).rejects.toMatchObject({ reason: "WrongState" });
+    await expect(driver.release("n2", at(1), { podUID })).rejects.toMatchObject({ reason: "WrongState" });
     expect(runtime.calls.at(-1)).toBe("abort");
   });
 

@@ -24,7 +24,9 @@ export function register(host: Host, moveUID: string, podUID: string, containerN
 
 /** From now on the kubelet's restarts are ordinary ones. */
 export function markReleased(host: Host, podUID: string): void {
+  if (podUID === "") return; // a registration that nobody remembers bars nothing
   const target = registrationOf(podUID);
+  mkdirSync(host.path(target.directory), { recursive: true, mode: 0o700 });
   writeDurably(host.path(target.released), "");
   syncFolder(host.path(target.directory));
 }

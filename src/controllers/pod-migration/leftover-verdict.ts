@@ -52,12 +52,18 @@ export function stepsFor(verdict: Verdict, records: FoundRecord[], moveOnRecord:
   const sources = records.filter((record) => record.role === "source");
   const targets = records.filter((record) => record.role === "target");
   if (verdict === "committed") {
-    return [...sources.flatMap(ending), ...targets.map((record): LeftoverStep => ({ do: "cleanup-target", record }))];
+    return [...sources.flatMap(ending), ...targets.flatMap(targetEnding)];
   }
   const aborting = targets.map((record): LeftoverStep => ({ do: "abort", record }));
   const removing = targets.map((record): LeftoverStep => ({ do: "remove-target", record }));
   const resuming = sources.flatMap(resumption);
   return moveOnRecord ? [...resuming, ...aborting, ...removing] : [...aborting, ...resuming, ...removing];
+}
+
+/** The move has ended: a copy that it did not release was given up for dead, and nobody will release it any more. */
+function targetEnding(record: FoundRecord): LeftoverStep[] {
+  const cleanup: LeftoverStep = { do: "cleanup-target", record };
+  return record.state === "released" ? [cleanup] : [{ do: "abort", record }, cleanup];
 }
 
 function ending(record: FoundRecord): LeftoverStep[] {

@@ -64,6 +64,11 @@ describe("what is done about them", () => {
     expect(steps("committed", committed, true)).toEqual(["end-source", "cleanup-source", "cleanup-target"]);
   });
 
+  it("ends a copy that was held on a node that was cut off when the move gave it up", () => {
+    const found = [record("source", "killed"), record("target", "held")];
+    expect(steps("committed", found, true)).toEqual(["cleanup-source", "abort", "cleanup-target"]);
+  });
+
   it("resumes nothing that has been killed", () => {
     expect(steps("undone", [record("source", "killed")], true)).toEqual(["cleanup-source"]);
   });

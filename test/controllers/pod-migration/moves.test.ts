@@ -468,6 +468,14 @@ describe("after the commit the move goes through when", () => {
     },
   );
 
+  it("the target's agent has lost its record: the node shows what is to be released", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => world.nodes.loseRecords("z2"));
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(world.nodes.accidents).toEqual([]);
+  });
+
   it("the copy dies before its release: it starts anew, and the move says that it failed", async () => {
     const world = await World.with();
     once(world, "Committed", () => world.nodes.set(world.target?.metadata.uid ?? "", "dead"));
@@ -484,6 +492,103 @@ describe("after the commit the move goes through when", () => {
     expect(world.move).toBeUndefined();
     expect(world.copyOfTarget).toBe("running");
     expect(world.source).toBeUndefined();
+  });
+});
+
+describe("after the commit nothing is waited for without an end:", () => {
+  const condition = (world: World, type: string) =>
+    world.move?.status?.conditions.filter((one) => one.type === type).map(({ status, reason }) => [status, reason]);
+
+  /** Between two looks at the move a minute passes; `at` is done before a look. */
+  function minutesPass(world: World, at: Record<number, () => void | Promise<void>> = {}): () => number {
+    let minutes = 0;
+    world.beforeRun = async () => {
+      if (world.phase !== "Committed") return;
+      world.clock.advance(60_000);
+      await at[++minutes]?.();
+    };
+    return () => minutes;
+  }
+
+  it("an agent that refuses the release for good ends the copy, and says so", async () => {
+    const world = await World.with();
+    world.nodes.failures.set("release", { reason: "WrongState", retryable: false, times: 1_000 });
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "ReleaseFailed" });
+    expect(world.move?.status?.message).toMatch(/could not be released and was ended.*starts anew/);
+    expect(world.copyOfTarget).toBe("dead");
+    expect(world.nodes.accidents).not.toContain("two running copies");
+  });
+
+  it("of a silent target it is said that nobody knows whether its copy runs, and the source stays frozen", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => world.nodes.cutOff("z2", true));
+    const minutes = minutesPass(world, {
+      4: () => expect(condition(world, "Released")).toEqual([]),
+      20: () => {
+        expect(condition(world, "Released")).toEqual([["Unknown", "TargetSilent"]]);
+        expect([world.phase, world.copyOfSource]).toEqual(["Committed", "frozen"]);
+        world.nodes.cutOff("z2", false);
+      },
+    });
+    await world.toTheEnd();
+    expect(minutes()).toBeGreaterThanOrEqual(20);
+    expect(world.phase).toBe("Succeeded");
+    expect(condition(world, "Released")).toEqual([["True", "Released"]]);
+    expect(world.events.filter((event) => event.startsWith("TargetSilent"))).toHaveLength(1);
+    expect(world.nodes.accidents).toEqual([]);
+  });
+
+  it("a target that was deleted by force while its node is cut off is cleaned up when that is back", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => {
+      world.nodes.cutOff("z2", true);
+      world.kubelets.cutOff.add("z2");
+    });
+    const name = () => nameOf(world.target);
+    minutesPass(world, { 2: () => world.kube.tearOut(PODS, name()) });
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "ReleaseFailed" });
+    expect(world.move?.status?.message).toMatch(/what is left is removed when its node answers.*z2/);
+    expect(world.copyOfTarget).toBe("held");
+    world.nodes.cutOff("z2", false);
+    await world.sweep();
+    expect(world.copyOfTarget).toBe("dead");
+    expect(world.records).toEqual([]);
+    expect(world.nodes.accidents).not.toContain("two running copies");
+  });
+
+  it("a silent source is ended by the sweep when it is back, and never runs again", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => {
+      world.nodes.cutOff("z1", true);
+      world.kubelets.cutOff.add("z1");
+    });
+    const minutes = minutesPass(world);
+    await world.toTheEnd();
+    expect(minutes()).toBeGreaterThanOrEqual(15);
+    expect(world.phase).toBe("Succeeded");
+    expect(world.move?.status?.message).toMatch(/runs on node z2; what is left.*z1/);
+    expect(world.copyOfSource).toBe("frozen");
+    world.tearOut();
+    world.nodes.cutOff("z1", false);
+    world.kubelets.cutOff.delete("z1");
+    world.kubelets.tick();
+    for (let sweep = 0; sweep < 3; sweep++) await world.sweep();
+    expect(world.copyOfSource).toBe("dead");
+    expect(world.records).toEqual([]);
+    expect(world.nodes.accidents).toEqual([]);
+  });
+
+  it("a Deployment's copy that never becomes ready is handed over as it is", async () => {
+    const world = await World.with("ReplicaSet");
+    world.kubelets.options.readyDelayMs = 1e9;
+    const minutes = minutesPass(world);
+    await world.toTheEnd();
+    expect(minutes()).toBeGreaterThanOrEqual(15);
+    expect(world.phase).toBe("Succeeded");
+    expect(world.nodes.accidents).toEqual([]);
+    expect(world.target?.metadata.ownerReferences?.[0]?.kind).toBe("ReplicaSet");
   });
 });
 

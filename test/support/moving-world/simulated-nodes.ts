@@ -169,9 +169,9 @@ export class SimulatedNodes implements CheckpointDriver {
     });
   }
 
-  async release(node: string, move: MoveId) {
-    const podUID = this.#podOf(node, move);
+  async release(node: string, move: MoveId, { podUID }: { podUID: string }) {
     return this.#step(node, "target", "release", move, podUID, () => {
+      if (this.copy(podUID) === "running") return { releasedAtMs: this.#clock() };
       if (this.copy(podUID) !== "held") throw new AgentError("ReleaseFailed", "the copy is gone");
       this.#node(node).registered.delete(podUID);
       this.set(podUID, "running");
@@ -220,6 +220,13 @@ export class SimulatedNodes implements CheckpointDriver {
         return { ...record, unchanged, ...(peerNode === undefined ? {} : { peerNode }) };
       }),
     );
+  }
+
+  /** The node's disk is made anew; what runs there runs on. */
+  loseRecords(node: string): void {
+    const found = this.#node(node);
+    found.records = new MemoryMoveRecords();
+    found.runner = new StepRunner(found.records);
   }
 
   /** Nodes whose agent's pod is being replaced. */

@@ -3,6 +3,7 @@ import { LINEAGE_LABEL, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
 import { isPinned } from "../preflight/pod-facts.ts";
 import { livenessForgivesMs } from "../preflight/probes.ts";
+import { releasedForMs } from "../release.ts";
 import { type MoveRun, sourceOf } from "../run.ts";
 import { enteredAtMs } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
@@ -18,6 +19,8 @@ export interface Delay {
 const POLL_MS = 250;
 /** Before the source's liveness probe is taken to fail, this much is kept in hand. */
 const LIVENESS_MARGIN_MS = 3_000;
+/** A copy that is not ready by then is handed over as it is: its frozen source is no better. */
+const READY_PATIENCE_MS = 900_000;
 /** Cost, orphan, adopt: no hand-over has more steps. */
 const STEP_LIMIT = 5;
 
@@ -44,6 +47,7 @@ function ownerOf(run: MoveRun) {
 /** Also when the frozen container has died already: its kubelet is about to start it cold beside the copy. */
 function isPressed(run: MoveRun, source: Pod | undefined): boolean {
   if (source && !isPinned(source, sourceOf(run.move).container.containerID)) return true;
+  if (releasedForMs(run) > READY_PATIENCE_MS) return true;
   const frozenMs = enteredAtMs(run.move.status, "Frozen");
   const forgivenMs = source === undefined ? undefined : livenessForgivesMs(source);
   if (frozenMs === undefined || forgivenMs === undefined) return false;

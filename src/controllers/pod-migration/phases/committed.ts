@@ -1,87 +1,63 @@
 /**
  * Committed: the target is the pod. From here everything goes forward: release it, hand it over, delete the source and end its
- * frozen tasks, clean both nodes. Each step looks at what is there, so a crash anywhere is mended by taking them again.
+ * frozen tasks, clean both nodes. Each step looks at what is there, so a crash anywhere is mended by taking them again. What a silent
+ * node keeps from being done is waited for, up to a limit, and then left to the sweep (../leftovers.ts), which goes by the commit, too.
  */
 
 import { NODES } from "../../../kube/resources.ts";
-import { type Attempt, attempt, inWords } from "../driver-failure.ts";
-import { freezeMs } from "../freeze.ts";
+import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-failure.ts";
 import { handOver } from "../hand-over/hand-over.ts";
 import { readPods } from "../hand-over/observe.ts";
 import { removeSource } from "../hand-over/source-removal.ts";
-import { advance, note, type Outcome, wait } from "../outcome.ts";
-import { readTarget } from "../pods.ts";
+import { advance, type Outcome, wait } from "../outcome.ts";
+import { release, releasedForMs, releaseOf } from "../release.ts";
 import { type MoveRun, moveId, required, sourceOf, targetOf } from "../run.ts";
-import { timeText } from "../status.ts";
 
 const RETRY_MS = 500;
-
-/** Condition: the copy was let go. False when it died before. */
-const RELEASED = "Released";
+/** How long after the release the source's end is waited for. */
+const SOURCE_PATIENCE_MS = 900_000;
+/** How long after the release the target's clean-up is; its agent may still be filling the copy's memory. */
+const TARGET_PATIENCE_MS = 120_000;
+const FILLING_PATIENCE_MS = 1_800_000;
 
 export async function committed(run: MoveRun): Promise<Outcome> {
-  if (releaseOf(run) === undefined) return release(run);
+  if (releaseOf(run.move) === undefined) return release(run);
   const pods = await readPods(run);
   const handedOver = await handOver(run, pods);
   if (handedOver !== undefined) return wait(handedOver.afterMs, handedOver.message);
   const removed = await removeSource(run);
-  if (removed !== undefined) return wait(removed.afterMs, removed.message);
-  return cleanUp(run);
-}
-
-function releaseOf(run: MoveRun) {
-  return run.move.status.conditions.find((condition) => condition.type === RELEASED);
-}
-
-async function release(run: MoveRun): Promise<Outcome> {
-  const result = await attempt(run.deps.driver.release(targetOf(run.move).node, moveId(run)));
-  const nowMs = run.deps.clock.now();
-  if (result.ok) return released(run, true, "the copy runs", freezeMs(run.move, result.value.releasedAtMs, nowMs));
-  const { failure } = result;
-  // The agent's word that the copy is dead. After any other refusal it may be held, or run.
-  if (failure.reason === "ReleaseFailed") return released(run, false, inWords(failure));
-  // Only a pod object that is gone says that nothing is left to release: a node that is cut off comes back.
-  if ((await readTarget(run)) === undefined) return released(run, false, "the target pod is gone");
-  return wait(RETRY_MS, `the copy is to be released: ${inWords(failure)}`);
-}
-
-function released(run: MoveRun, ok: boolean, message: string, freezeMilliseconds?: number): Outcome {
-  const lastTransitionTime = timeText(run.deps.clock.now());
-  const reason = ok ? "Released" : "ReleaseFailed";
-  const condition = {
-    type: RELEASED,
-    status: ok ? ("True" as const) : ("False" as const),
-    reason,
-    message,
-    lastTransitionTime,
-  };
-  return note({
-    conditions: [...run.move.status.conditions, condition],
-    ...(freezeMilliseconds === undefined ? {} : { freezeMilliseconds }),
-  });
+  if (removed === undefined) return cleanUp(run);
+  // As long as the target's agent knows the move, a source left frozen is known to be the one to end: so it isn't cleaned now.
+  return releasedForMs(run) > SOURCE_PATIENCE_MS ? ended(run, removed.message) : wait(removed.afterMs, removed.message);
 }
 
 /** The source first: as long as the target's agent knows the move, a source left frozen is known to be the one to end. */
 async function cleanUp(run: MoveRun): Promise<Outcome> {
   const { driver } = run.deps;
-  const source = await attempt(driver.cleanup(sourceOf(run.move).node, "source", moveId(run)));
-  if (await stillThere(run, source)) return wait(RETRY_MS, `clean-up: ${wordsOf(source)}`);
-  const target = await attempt(driver.cleanup(targetOf(run.move).node, "target", moveId(run)));
-  if (await stillThere(run, target)) return wait(RETRY_MS, `clean-up: ${wordsOf(target)}`);
-  return ended(run);
+  const source = await leftOn(run, await attempt(driver.cleanup(sourceOf(run.move).node, "source", moveId(run))));
+  if (source) return waitOrEnd(run, source, SOURCE_PATIENCE_MS);
+  const target = await leftOn(run, await attempt(driver.cleanup(targetOf(run.move).node, "target", moveId(run))));
+  if (target === undefined) return ended(run);
+  const filling = target.reason === "WrongState" && target.retryable;
+  return waitOrEnd(run, target, filling ? FILLING_PATIENCE_MS : TARGET_PATIENCE_MS);
 }
 
-/** True when there is something left to clean: a node that has left the cluster has nothing. */
-async function stillThere(run: MoveRun, result: Attempt<void>): Promise<boolean> {
-  return !result.ok && (await run.deps.client.get(NODES, { name: result.failure.node })) !== undefined;
+/** What keeps a node from being cleaned; a node that has left the cluster has nothing left. */
+async function leftOn(run: MoveRun, result: Attempt<void>): Promise<DriverFailure | undefined> {
+  if (result.ok || (await run.deps.client.get(NODES, { name: result.failure.node })) === undefined) return undefined;
+  return result.failure;
 }
 
-function wordsOf(result: Attempt<void>): string {
-  return result.ok ? "" : inWords(result.failure);
+function waitOrEnd(run: MoveRun, failure: DriverFailure, patienceMs: number): Outcome {
+  const words = inWords(failure);
+  return releasedForMs(run) > patienceMs ? ended(run, words) : wait(RETRY_MS, `clean-up: ${words}`);
 }
 
-function ended(run: MoveRun): Outcome {
-  const outcome = required(run.move, "condition Released", releaseOf(run));
-  if (outcome.status === "True") return advance("Succeeded", "Moved", `runs on node ${run.move.status.targetNode}`);
-  return advance("Failed", outcome.reason, `${outcome.message}; the pod starts anew`);
+/** @param leftover what could not be done; the sweep does it when the node answers. */
+function ended(run: MoveRun, leftover?: string): Outcome {
+  const outcome = required(run.move, "condition Released", releaseOf(run.move));
+  const after = leftover === undefined ? "" : `; what is left is removed when its node answers: ${leftover}`;
+  if (outcome.status === "True")
+    return advance("Succeeded", "Moved", `runs on node ${run.move.status.targetNode}${after}`);
+  return advance("Failed", outcome.reason, `${outcome.message}; the pod starts anew${after}`);
 }
