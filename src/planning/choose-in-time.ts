@@ -44,7 +44,8 @@ export function chooseInTime(demand: Demand, candidates: readonly Candidate[], l
   return settle(demand, { ...best, tooSlow: best === own ? [] : tooSlow });
 }
 
-function lateAlone({ costs, context }: Demand, candidate: Candidate, deadlineMs: number): number {
+/** By how many seconds its move alone would end too late, if it started now. */
+export function lateAlone({ costs, context }: Demand, candidate: Candidate, deadlineMs: number): number {
   const { atMostSeconds } = costs.expect({ bytes: candidate.grownBytes, from: candidate.pod.node, to: "" });
   return atMostSeconds - (deadlineMs - context.view.cluster.nowMs) / 1000;
 }

@@ -1,7 +1,7 @@
 /** Selection and placement together: pods are selected and given a target, until what is asked for is freed. */
 import type { Demand } from "./demand.ts";
 import { bestTarget, hasTarget } from "./placement/choose-target.ts";
-import type { OpenNode } from "./placement/feasibility.ts";
+import { type OpenNode, unfitFor } from "./placement/feasibility.ts";
 import type { Candidate, SelectionFunction } from "./selection/selection.ts";
 
 export interface Placed {
@@ -52,13 +52,23 @@ function placeSelected(demand: Demand, selected: readonly Candidate[], most: num
   const placed: Placed[] = [];
   for (const candidate of selected) {
     if (placed.length >= most) break;
-    const { pod, bytes } = candidate;
-    const target = bestTarget(pod, bytes, demand.targets, demand.context, demand.policy.score);
+    const target = keptFor(demand, candidate) ?? preferred(demand, candidate);
     if (target === undefined) continue;
     placed.push({ candidate, target });
     reserve(demand, { candidate, target });
   }
   return placed;
+}
+
+function preferred({ targets, context, policy }: Demand, { pod, bytes }: Candidate): OpenNode | undefined {
+  return bestTarget(pod, bytes, targets, context, policy.score);
+}
+
+/** The target that a joint plan keeps for it, if it still fits there. */
+function keptFor({ share, targets, context }: Demand, { pod, bytes }: Candidate): OpenNode | undefined {
+  const name = share?.chosen.get(pod.uid);
+  const open = name === undefined ? undefined : targets.open.find(({ node }) => node.snapshot.name === name);
+  return open !== undefined && unfitFor(pod, bytes, open, context) === undefined ? open : undefined;
 }
 
 /** What the pod will use at most at the horizon is kept for it. */

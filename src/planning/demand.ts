@@ -1,6 +1,7 @@
 /** What a pressured node asks for: so much to be freed, by then, by the moves of these pods. */
 import type { ClusterNode } from "./cluster.ts";
 import type { MoveCosts } from "./cost/move-costs.ts";
+import type { Weigh } from "./cost/weighed-cost.ts";
 import type { Reason, Refusal } from "./decision.ts";
 import { ineligible } from "./eligibility/eligibility.ts";
 import type { MoveHistory } from "./eligibility/history.ts";
@@ -8,7 +9,7 @@ import { compareText } from "./order.ts";
 import type { Targets } from "./placement/choose-target.ts";
 import type { FeasibilityContext } from "./placement/feasibility.ts";
 import type { Policy } from "./policy.ts";
-import type { Candidate } from "./selection/selection.ts";
+import type { Candidate, JointShare } from "./selection/selection.ts";
 import type { PodSnapshot } from "./snapshot.ts";
 
 export interface Demand {
@@ -27,6 +28,10 @@ export interface Demand {
   context: FeasibilityContext;
   history: MoveHistory;
   costs: MoveCosts;
+  /** What moving a pod costs, for policies that weigh moves. */
+  weigh: Weigh;
+  /** The node's part of a joint plan. */
+  share?: JointShare;
 }
 
 export function refusalOf({ policy, node }: Demand, pod: PodSnapshot, reason: Reason & { node?: string }): Refusal {
@@ -43,7 +48,7 @@ export function eligiblePods(demand: Demand, refusals: Refusal[]): Candidate[] {
     const limits = policy.eligibility;
     const reason = ineligible({ pod, use, limits, history, nowMs, ...(deadlineMs !== undefined && { deadlineMs }) });
     if (reason !== undefined) refusals.push(refusalOf(demand, pod, reason));
-    else if (use.ok && use.usedBytes > 0) eligible.push(candidate(demand, pod, use.usedBytes));
+    else if (use.ok && use.usedBytes > 0) eligible.push(weighed(demand, candidate(demand, pod, use.usedBytes)));
     else refusals.push(refusalOf(demand, pod, { reason: "NoMemory", message: "it uses no memory" }));
   }
   return eligible.sort(compareCandidates);
@@ -65,6 +70,13 @@ function candidate({ context: { view }, deadlineMs }: Demand, pod: PodSnapshot, 
     reliefBytes: Math.max(1, known.point(horizonSeconds)),
     grownBytes: Math.max(bytes, known.point(leftSeconds)),
   };
+}
+
+function weighed({ policy, weigh }: Demand, candidate: Candidate): Candidate {
+  const { weighing } = policy.select;
+  return weighing === undefined
+    ? candidate
+    : { ...candidate, cost: weigh(candidate.pod, candidate.grownBytes, weighing) };
 }
 
 function compareCandidates(a: Candidate, b: Candidate): number {

@@ -1,9 +1,12 @@
 /** One policy's share of an evaluation: find the pressure on its nodes, then relieve the worst first. */
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import type { MoveCosts } from "./cost/move-costs.ts";
+import type { Weigh } from "./cost/weighed-cost.ts";
 import { isDue, type NodeFinding, type Outcome, type PlannedMove, type Reason, type Refusal } from "./decision.ts";
+import type { Demand } from "./demand.ts";
 import type { Departure, MoveHistory } from "./eligibility/history.ts";
 import { type Found, findPressure } from "./find-pressure.ts";
+import type { JointPlans } from "./joint-plans.ts";
 import type { Ledger } from "./ledger.ts";
 import { compareText } from "./order.ts";
 import type { Ownership } from "./ownership.ts";
@@ -26,6 +29,7 @@ export interface Shared {
   history: MoveHistory;
   /** Learnt from the moves on record. */
   costs: MoveCosts;
+  weigh: Weigh;
   tracker: PressureTracker;
   gates: Gates;
   ownership: Ownership;
@@ -34,7 +38,7 @@ export interface Shared {
   refusals: Refusal[];
 }
 
-interface Watched extends Found {
+export interface Watched extends Found {
   node: ClusterNode;
   /** Enough evaluations have seen its pressure. */
   confirmed: boolean;
@@ -43,18 +47,30 @@ interface Watched extends Found {
 /** What is decided about a pressured node. */
 type Verdict = Reason & { outcome: Outcome };
 
-/** The policy's nodes, the most pressed first. What is decided is entered into `shared`. */
-export function evaluatePolicy(policy: Policy, shared: Shared, due: boolean): NodeFinding[] {
+/** A policy's turn: its nodes as they are found. */
+export interface Turn {
+  policy: Policy;
+  /** Otherwise its findings are told, and nothing is planned. */
+  due: boolean;
+  /** The most pressed first, then those that are not, by name. */
+  watched: readonly Watched[];
+}
+
+export function takeTurn(policy: Policy, shared: Shared, due: boolean): Turn {
   const watched = shared.cluster.nodes
     .filter(({ snapshot }) => policy.watchesNode(snapshot))
     .map((node) => confirm(policy, { node, ...findPressure(policy, node, shared) }, shared.tracker, due));
-  const pressured = watched.filter(({ finding }) => finding.pressureBytes > 0).sort(worstFirst);
-  const calm = watched.filter(({ finding }) => !(finding.pressureBytes > 0));
-  const verdicts = pressured.length > 0 ? decide(policy, watched, pressured, shared, due) : [];
-  return [
-    ...pressured.map(({ finding }, index) => ({ ...finding, ...verdicts[index] })),
-    ...calm.map(({ finding }) => finding),
-  ];
+  const calm = watched.filter((one) => !isPressured(one));
+  return { policy, due, watched: [...watched.filter(isPressured).sort(worstFirst), ...calm] };
+}
+
+const isPressured = ({ finding }: Watched) => finding.pressureBytes > 0;
+
+/** The turn's nodes, in their order. What is decided is entered into `shared`. */
+export function evaluatePolicy(turn: Turn, shared: Shared, joint: JointPlans): NodeFinding[] {
+  const pressured = turn.watched.filter(isPressured);
+  const verdicts = pressured.length > 0 ? decide(turn, pressured, shared, joint) : [];
+  return turn.watched.map(({ finding }, index) => ({ ...finding, ...verdicts[index] }));
 }
 
 function confirm(policy: Policy, found: Omit<Watched, "confirmed">, tracker: PressureTracker, due: boolean): Watched {
@@ -70,32 +86,57 @@ function worstFirst(a: Watched, b: Watched): number {
 }
 
 /** One verdict for each pressured node, in their order. */
-function decide(
-  policy: Policy,
-  watched: readonly Watched[],
-  pressured: readonly Watched[],
-  shared: Shared,
-  due: boolean,
-): Verdict[] {
-  if (!due) return pressured.map(({ finding }) => waiting(finding, NOT_DUE));
-  const { cluster, costs } = shared;
-  const dueNow = () => shared.moves.filter((move) => isDue(move, cluster.nowMs)).length;
-  const input = { nowMs: cluster.nowMs, moves: cluster.moves, planned: dueNow(), costs };
-  const answer = withinTheHour(policy, input);
-  if (!answer.ok) return pressured.map(({ finding }) => waiting(finding, answer));
-  const context = feasibilityContext(policy, shared, answer);
-  const targets = sortTargets(
-    watched.map(({ node }) => node),
-    context,
-  );
-  shared.refusals.push(...targets.closed.map((closed) => ({ policy: policy.name, ...closed })));
-  const allowed = dueNow() + Math.min(policy.maxMovesPerEvaluation, answer.mostMoves ?? Number.POSITIVE_INFINITY);
+function decide(turn: Turn, pressured: readonly Watched[], shared: Shared, joint: JointPlans): Verdict[] {
+  const { policy } = turn;
+  const opened = openTurn(turn, shared);
+  if (!opened.ok) return pressured.map(({ finding }) => waiting(finding, opened));
+  shared.refusals.push(...opened.targets.closed.map((closed) => ({ policy: policy.name, ...closed })));
+  const { limits, allowed } = opened;
   return pressured.map((one) => {
-    if (!one.confirmed) return waiting(one.finding, notConfirmed(policy));
-    if (one.doubtful) return waiting(one.finding, TOO_LITTLE_HISTORY);
-    return decideNode(policy, one, { targets, context, limits: answer, budget: allowed - dueNow() }, shared);
+    const asked = demandOf(turn, one, opened, shared);
+    if (!asked.ok) return waiting(one.finding, asked);
+    const { demand, mostFromNode } = asked;
+    const share = joint.shareOf(turn, one.finding.name);
+    const budget = Math.min(allowed - dueNow(shared), mostFromNode);
+    const rounds = roundsOf(policy, limits);
+    const { moves, refusals, ...verdict } = relieve({
+      ...demand,
+      ...(share && { share }),
+      budget,
+      mostFromNode,
+      rounds,
+    });
+    shared.moves.push(...moves);
+    shared.refusals.push(...refusals);
+    return verdict;
   });
 }
+
+/** What all nodes of a policy have in common when they are decided about. */
+export interface OpenTurn {
+  targets: Targets;
+  context: FeasibilityContext;
+  limits: PacingLimits;
+  /** Moves due now, everyone's, when the policy has started all that it may. */
+  allowed: number;
+}
+
+const dueNow = ({ moves, cluster }: Shared) => moves.filter((move) => isDue(move, cluster.nowMs)).length;
+
+/** Or why the policy plans nothing now. */
+export function openTurn({ policy, due, watched }: Turn, shared: Shared): Answer<OpenTurn> {
+  if (!due) return { ok: false, ...NOT_DUE };
+  const { cluster, costs } = shared;
+  const planned = dueNow(shared);
+  const answer = withinTheHour(policy, { nowMs: cluster.nowMs, moves: cluster.moves, planned, costs });
+  if (!answer.ok) return answer;
+  const context = feasibilityContext(policy, shared, answer);
+  const nodes = watched.map(({ node }) => node).sort((a, b) => compareText(a.snapshot.name, b.snapshot.name));
+  const allowed = planned + Math.min(policy.maxMovesPerEvaluation, answer.mostMoves ?? Number.POSITIVE_INFINITY);
+  return { ok: true, targets: sortTargets(nodes, context), context, limits: answer, allowed };
+}
+
+type Answer<T> = ({ ok: true } & T) | ({ ok: false } & Reason);
 
 function notConfirmed({ confirmation: { needed, of } }: Policy): Reason {
   return { reason: "NotConfirmed", message: `not found short in ${needed} of the last ${of} evaluations` };
@@ -114,40 +155,40 @@ const waiting = (finding: NodeFinding, { reason, message }: Reason): Verdict => 
   message: `${finding.message}; ${message}`,
 });
 
-function decideNode(
-  policy: Policy,
-  { node, finding }: Watched,
-  room: { targets: Targets; context: FeasibilityContext; limits: PacingLimits; budget: number },
-  shared: Shared,
-): Verdict {
-  const leavingBytes = shared.ledger.at(finding.name).outgoingBytes;
-  if (leavingBytes >= finding.pressureBytes) {
-    return waiting(finding, { reason: "ReliefUnderWay", message: "moves under way will relieve it" });
+export interface Asked {
+  demand: Demand;
+  /** Moves from the node that may still start. */
+  mostFromNode: number;
+}
+
+/** What the node asks for now, or why it waits. */
+export function demandOf({ policy }: Turn, watched: Watched, opened: OpenTurn, shared: Shared): Answer<Asked> {
+  const { node, finding, confirmed, doubtful } = watched;
+  if (!confirmed) return { ok: false, ...notConfirmed(policy) };
+  if (doubtful) return { ok: false, ...TOO_LITTLE_HISTORY };
+  const { outgoingBytes, outgoingPods } = shared.ledger.at(finding.name);
+  if (outgoingBytes >= finding.pressureBytes) {
+    return { ok: false, reason: "ReliefUnderWay", message: "moves under way will relieve it" };
   }
-  const { outgoingPods } = shared.ledger.at(finding.name);
-  const { mostPerNode = Number.POSITIVE_INFINITY } = room.context;
+  const { mostPerNode = Number.POSITIVE_INFINITY } = opened.context;
   if (outgoingPods >= mostPerNode) {
-    return waiting(finding, { reason: "MovesPerNode", message: `${outgoingPods} moves from it are under way` });
+    return { ok: false, reason: "MovesPerNode", message: `${outgoingPods} moves from it are under way` };
   }
-  const { moves, refusals, ...verdict } = relieve({
+  const demand: Demand = {
     policy,
     node,
     pods: shared.ownership.owned(policy, node),
-    amountBytes: finding.pressureBytes - leavingBytes,
+    amountBytes: finding.pressureBytes - outgoingBytes,
     pressure: finding.message,
     history: shared.history,
     costs: shared.costs,
-    targets: room.targets,
-    context: room.context,
+    weigh: shared.weigh,
+    targets: opened.targets,
+    context: opened.context,
     freeBytes: finding.freeBytes ?? 0,
-    budget: Math.min(room.budget, mostPerNode - outgoingPods),
-    mostFromNode: mostPerNode - outgoingPods,
-    rounds: roundsOf(policy, room.limits),
     ...(finding.deadlineMs !== undefined && { deadlineMs: finding.deadlineMs }),
-  });
-  shared.moves.push(...moves);
-  shared.refusals.push(...refusals);
-  return verdict;
+  };
+  return { ok: true, demand, mostFromNode: mostPerNode - outgoingPods };
 }
 
 /** The next round is noticed by the evaluation after the pause. */

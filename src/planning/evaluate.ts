@@ -5,6 +5,7 @@
  */
 import { indexCluster } from "./cluster.ts";
 import { learnMoveCosts } from "./cost/move-costs.ts";
+import { weighMoves } from "./cost/weighed-cost.ts";
 import {
   type Decision,
   type Evaluation,
@@ -14,9 +15,10 @@ import {
   type PolicyFinding,
 } from "./decision.ts";
 import { moveHistory } from "./eligibility/history.ts";
-import { evaluatePolicy, type Shared } from "./evaluate-policy.ts";
+import { evaluatePolicy, type Shared, takeTurn } from "./evaluate-policy.ts";
 import { type Calibrations, openCalibrations } from "./foresight/calibrations.ts";
 import { interruptions } from "./foresight/interruptions.ts";
+import { openJointPlans } from "./joint-plans.ts";
 import { openLedger } from "./ledger.ts";
 import { type Ownership, ownPods } from "./ownership.ts";
 import { inOrder, type Policy } from "./policy.ts";
@@ -36,7 +38,9 @@ export function evaluate(
   const ordered = inOrder(policies);
   const calibrations = openCalibrations(snapshot.memory?.forecasts);
   const shared = prepare(snapshot, ordered, calibrations);
-  const findings = ordered.map((policy) => ({ policy, nodes: evaluatePolicy(policy, shared, isDue(policy)) }));
+  const turns = ordered.map((policy) => takeTurn(policy, shared, isDue(policy)));
+  const joint = openJointPlans(turns, shared);
+  const findings = turns.map((turn) => ({ policy: turn.policy, nodes: evaluatePolicy(turn, shared, joint) }));
   const nodes = findings.flatMap((finding) => finding.nodes);
   const decision: Decision = {
     timeMs: snapshot.timeMs,
@@ -68,6 +72,7 @@ function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], calibra
     ledger: openLedger(cluster),
     history: moveHistory(cluster),
     costs: learnMoveCosts(snapshot.moves),
+    weigh: weighMoves(snapshot.moves, snapshot.timeMs),
     tracker: trackPressure(snapshot.memory),
     gates: decideGates(cluster, policies, viewFor),
     ownership: ownPods(cluster, policies),

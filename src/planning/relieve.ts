@@ -6,7 +6,8 @@ import { isDue, type Outcome, type PlannedMove, type Reason, type Refusal } from
 import { type Demand, eligiblePods, refusalOf } from "./demand.ts";
 import { targetRefusals } from "./placement/choose-target.ts";
 import { asTarget } from "./placement/feasibility.ts";
-import type { Candidate } from "./selection/selection.ts";
+import type { Candidate, JointShare } from "./selection/selection.ts";
+import type { PodSnapshot } from "./snapshot.ts";
 import type { Rounds } from "./timing.ts";
 
 export interface ReliefInput extends Demand {
@@ -103,7 +104,7 @@ const summary = (moves: readonly PlannedMove[]) =>
 
 /** When the pods that would be chosen are just those without a target, it is room that is missing. */
 function noneSelected(input: ReliefInput, eligible: readonly Candidate[], refusals: Refusal[]): Relief {
-  if (input.policy.select(eligible, input.amountBytes, input).length > 0) {
+  if (input.policy.select(eligible, input.amountBytes, { freeBytes: input.freeBytes }).length > 0) {
     return none(input, refusals, "NodesFull", "NodesFull", "no other node has room for the pods that should move");
   }
   const message = "the selection strategy chooses none of its pods that may be moved";
@@ -143,13 +144,21 @@ function refusePassedOver(
   });
   const left = withTarget(input, rest);
   refuseUnplaceable(input, rest, left, refusals);
-  refusals.push(...left.map(({ pod }) => refusalOf(input, pod, notSelected(placed.length))));
+  refusals.push(...left.map((one) => refusalOf(input, one.pod, notSelected(input, one, placed.length))));
 }
 
-const notSelected = (moved: number): Reason => ({
-  reason: "NotSelected",
-  message: moved > 0 ? "other pods were selected" : "the selection strategy chose none",
-});
+function notSelected({ share }: ReliefInput, { pod, cost }: Candidate, moved: number): Reason {
+  return { reason: "NotSelected", message: share ? apartFromPlan(share, pod, cost) : otherwiseSelected(moved) };
+}
+
+const otherwiseSelected = (moved: number) =>
+  moved > 0 ? "other pods were selected" : "the selection strategy chose none";
+
+function apartFromPlan({ chosen, relieved }: JointShare, pod: PodSnapshot, cost: Candidate["cost"]): string {
+  if (chosen.has(pod.uid)) return "it is to move too, but not yet";
+  const own = `its move would cost ${cost?.text}`;
+  return relieved ? `cheaper ones suffice; ${own}` : `not all can move, and others bring more relief; ${own}`;
+}
 
 /** In the order in which they start. Those that are due but beyond the budget are told for the next evaluation. */
 function plannedMoves(input: ReliefInput, choice: TimedChoice): PlannedMove[] {
@@ -165,12 +174,13 @@ function plannedMoves(input: ReliefInput, choice: TimedChoice): PlannedMove[] {
 
 function plannedMove(
   input: ReliefInput,
-  { candidate: { pod, bytes, grownBytes }, target }: Placed,
+  { candidate: { pod, bytes, grownBytes, cost }, target }: Placed,
   startAtMs: number,
   choice: TimedChoice,
 ): PlannedMove {
   const to = target.node.snapshot.name;
   const free = formatBytes(Math.max(0, asTarget(target, input.context.ledger).freeBytes));
+  const costs = cost === undefined ? "" : `; it costs ${cost.text}`;
   const late = choice.lateBySeconds > 0 ? `; ${tooLate(choice)}` : "";
   return {
     namespace: pod.namespace,
@@ -184,6 +194,6 @@ function plannedMove(
     startAtMs,
     expectedSeconds: Math.ceil(input.costs.expect({ bytes: grownBytes, from: pod.node, to }).seconds),
     reason: late === "" ? "NodeShortOfMemory" : "TooLate",
-    message: `${pod.node}: ${input.pressure}; ${pod.name} uses ${formatBytes(bytes)}, and ${to} keeps ${free} free${late}`,
+    message: `${pod.node}: ${input.pressure}; ${pod.name} uses ${formatBytes(bytes)}, and ${to} keeps ${free} free${costs}${late}`,
   };
 }
