@@ -103,9 +103,9 @@ function mostTroubled(run) {
 }
 
 /** @param {Run} run */
-function runText({ facts }) {
+function runText({ seed, facts }) {
   const { kills, evictions, moves, gates } = tally(facts.marks);
-  return `This run: ${counted(kills, "kill")}, ${counted(evictions, "eviction")}, ${counted(moves, "move")}, ${counted(gates, "gate")} closed. Each figure is the highest use in ${duration(facts.bucketSeconds)}.`;
+  return `Run of seed ${seed}: ${counted(kills, "kill")}, ${counted(evictions, "eviction")}, ${counted(moves, "move")}, ${counted(gates, "gate")} closed. Each figure is the highest use in ${duration(facts.bucketSeconds)}.`;
 }
 
 /** @param {ViewStore} store @param {number} first */
@@ -141,5 +141,5 @@ function runChoices(store, first) {
     state.beside = value;
     void apply();
   });
-  return h("div", { class: "toolbar" }, variant.field, seed.field, beside.field);
+  return h("div", { class: "toolbar" }, variant.field, seeds.length > 1 && seed.field, beside.field);
 }
