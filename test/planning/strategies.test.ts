@@ -1,11 +1,22 @@
-/** Strategies that the predecessor's cases do not cover: pacing Concurrent, placement BestFit and LeastLoaded. */
+/** Strategies that the predecessor's cases do not cover: pacing Concurrent, placements other than MostFree. */
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../../src/planning/evaluate.ts";
-import type { MoveSnapshot, NodeSnapshot } from "../../src/planning/snapshot.ts";
-import { brief, move, NOW_MS, node, pod, policy } from "./fixtures.ts";
+import type { ClusterSnapshot, MoveSnapshot, NodeSnapshot } from "../../src/planning/snapshot.ts";
+import { brief, move, NOW_MS, node, pod, policy, type SpecInput } from "./fixtures.ts";
 
 const big = (name: string, more: Partial<NodeSnapshot> = {}) =>
   node(name, { capacityBytes: 1000, allocatableBytes: 1000, usedBytes: 0, sampledAtMs: NOW_MS, ...more });
+
+/** An hour of samples, up to this use by so much a minute. */
+function series(bytes: number, perMinute: number) {
+  const at = Array.from({ length: 241 }, (_, index) => (index - 240) / 4);
+  return {
+    series: {
+      timesMs: Float64Array.from(at, (minutes) => NOW_MS + minutes * 60_000),
+      bytes: Float64Array.from(at, (minutes) => Math.max(0, bytes + perMinute * minutes)),
+    },
+  };
+}
 
 describe("Concurrent", () => {
   const nodes = [node("a", { usedBytes: 95 }), node("b", { usedBytes: 95 }), big("t")];
@@ -76,5 +87,40 @@ describe("placement", () => {
   ] as const)("%s takes the node that is %s", (strategy, expected) => {
     const snapshot = { timeMs: NOW_MS, nodes: [node("z2", { usedBytes: 90 }), ...targets], pods, moves: [] };
     expect(brief(evaluate(snapshot, [policy({ placement: { strategy } })]).decision.moves)).toEqual([`w→${expected}`]);
+  });
+
+  describe("MostHeadroom", () => {
+    const growing = big("growing", { usedBytes: 100, ...series(100, 1.5) });
+    const level = big("level", { usedBytes: 150, ...series(150, 0) });
+    const short = node("z2", { usedBytes: 90 });
+    const decide = (spec: SpecInput, more: Partial<ClusterSnapshot> = {}) =>
+      brief(
+        evaluate({ timeMs: NOW_MS, nodes: [short, growing, level], pods, moves: [], ...more }, [policy(spec)]).decision
+          .moves,
+      );
+
+    it("takes the node that will have most, not the one that has most now", () => {
+      expect(decide({ placement: { strategy: "MostHeadroom" } })).toEqual(["w→growing"]);
+      expect(decide({ placement: { strategy: "MostHeadroom", mostHeadroom: { ahead: "1h" } } })).toEqual(["w→level"]);
+      expect(decide({ placement: { strategy: "MostHeadroom", mostHeadroom: { ahead: "0s" } } })).toEqual(["w→growing"]);
+    });
+
+    it("counts the growth of what is on its way there", () => {
+      const placement = { strategy: "MostHeadroom" as const, mostHeadroom: { ahead: "20m" } };
+      const nodes = [short, big("a", { usedBytes: 100 }), big("b", { usedBytes: 200 })];
+      const coming = pod("c", "other", 10, { growthBytesPerMinute: 6 });
+      const moves = [move({ pod: "c", podUID: "uid-c", from: "other", to: "a", memoryBytes: 10 })];
+      const pacing = { strategy: "Concurrent" as const };
+      expect(decide({ placement, pacing }, { nodes, pods: [...pods, coming] })).toEqual(["w→a"]);
+      expect(decide({ placement, pacing }, { nodes, pods: [...pods, coming], moves })).toEqual(["w→b"]);
+    });
+
+    it("goes by the bounds of what is foreseen where the policy forecasts", () => {
+      const forecast = { horizon: "50m", model: "Linear" as const };
+      const pressure = { strategy: "Forecast" as const, freeBelow: "20%", forecast };
+      const ahead = { strategy: "MostHeadroom" as const, mostHeadroom: { ahead: "0s" } };
+      expect(decide({ pressure, placement: { strategy: "MostFree" } })).toEqual(["w→growing"]);
+      expect(decide({ pressure, placement: ahead })).toEqual(["w→level"]);
+    });
   });
 });

@@ -2,7 +2,7 @@
 import type { ClusterNode } from "../cluster.ts";
 import type { Reason } from "../decision.ts";
 import type { PodSnapshot } from "../snapshot.ts";
-import { asTarget, closedFor, type FeasibilityContext, type OpenNode, unfitFor } from "./feasibility.ts";
+import { asTarget, closedFor, type FeasibilityContext, growthOf, type OpenNode, unfitFor } from "./feasibility.ts";
 import type { PlacementFunction } from "./placement.ts";
 
 export interface TargetRefusal extends Reason {
@@ -22,7 +22,9 @@ export function sortTargets(nodes: readonly ClusterNode[], context: FeasibilityC
     const reason = closedFor(node, context);
     const use = context.view.nodeUse(node);
     if (reason !== undefined) targets.closed.push({ node: node.snapshot.name, ...reason });
-    else if (use.ok) targets.open.push({ node, usedBytes: use.usedBytes });
+    else if (use.ok) {
+      targets.open.push({ node, usedBytes: use.usedBytes, growth: growthOf(node, use.usedBytes, context.view) });
+    }
   }
   return targets;
 }

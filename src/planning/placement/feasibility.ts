@@ -36,6 +36,8 @@ export interface FeasibilityContext {
 export interface OpenNode {
   node: ClusterNode;
   usedBytes: number;
+  /** How much more its pods will use at most, and when: after so many minutes, or at the horizon of the policy's forecasts. */
+  growth?(minutes: number): { minutes: number; bytes: number };
 }
 
 type NodeCheck = (node: ClusterNode, context: FeasibilityContext) => Reason | undefined;
@@ -179,15 +181,29 @@ export function unfitFor(
 }
 
 /** The node as a placement strategy sees it, reservations taken off. */
-export function asTarget({ node, usedBytes }: OpenNode, ledger: Ledger): Target {
-  const { name, capacityBytes, allocatableBytes } = node.snapshot;
-  const { incomingBytes, incomingRequestBytes } = ledger.at(name);
-  const freeBytes = capacityBytes - usedBytes - incomingBytes;
+export function asTarget(open: OpenNode, ledger: Ledger): Target {
+  const { name, capacityBytes, allocatableBytes } = open.node.snapshot;
+  const { incomingBytes, incomingRequestBytes, incomingGrowthBytesPerMinute } = ledger.at(name);
+  const freeBytes = capacityBytes - open.usedBytes - incomingBytes;
   return {
     name,
     capacityBytes,
     freeBytes,
+    freeAheadBytes(minutes) {
+      const own = open.growth?.(minutes) ?? { minutes, bytes: 0 };
+      return freeBytes - own.bytes - own.minutes * incomingGrowthBytesPerMinute;
+    },
     allocatableBytes,
-    requestedBytes: node.requestedBytes + incomingRequestBytes,
+    requestedBytes: open.node.requestedBytes + incomingRequestBytes,
+  };
+}
+
+/** `view`: as the policy sees the cluster. The result is asked for as many minutes as the strategy looks ahead. */
+export function growthOf(node: ClusterNode, usedBytes: number, view: View): NonNullable<OpenNode["growth"]> {
+  return (minutes) => {
+    const { foresight } = view;
+    if (foresight === undefined) return { minutes, bytes: minutes * view.nodeGrowth(node).perMinute };
+    const mostBytes = foresight.nodeAtMost(node, Number.NEGATIVE_INFINITY) ?? Number.POSITIVE_INFINITY;
+    return { minutes: foresight.settings.horizonSeconds / 60, bytes: Math.max(0, mostBytes - usedBytes) };
   };
 }

@@ -6,6 +6,11 @@ export interface Target {
   capacityBytes: number;
   /** Capacity minus what is used and what is reserved. */
   freeBytes: number;
+  /**
+   * What is still free after so many minutes if what runs there and what comes grows on like this; where the policy forecasts, at its
+   * horizon, by the upper bounds. May be negative. Worked out when asked for.
+   */
+  freeAheadBytes(minutes: number): number;
   allocatableBytes: number;
   /** By its pods and by those that are coming. */
   requestedBytes: number;
