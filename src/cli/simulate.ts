@@ -4,8 +4,10 @@ import { dirname } from "node:path";
 import { type Command, Option } from "commander";
 import { compare } from "../simulator/comparing/compare.ts";
 import type { Comparison, ComparisonReport } from "../simulator/comparing/comparison.ts";
+import { openWorkload } from "../simulator/comparing/workload-input.ts";
 import { renderCsv } from "../simulator/report/csv.ts";
 import { renderHtml } from "../simulator/report/html/render-html.ts";
+import { writeWorkload } from "../simulator/workloads/formats/workload-document.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { SimulateFlags } from "./simulate/flags.ts";
 import { type Gathered, gather } from "./simulate/gather.ts";
@@ -33,7 +35,7 @@ export function addSimulateCommand(program: Command): void {
     )
     .option(
       "--trace <files...>",
-      "recorded pods or a GeneratedWorkload; files or directories, of any known format (default: 100 generated pods over 4 h)",
+      "recorded pods or a GeneratedWorkload; files or directories, of any known format (default: 400 generated pods over 4 h)",
     )
     .option("--cluster <file>", "the nodes: a file, or a shorthand such as 10x64Gi (default without --trace: 10x64Gi)")
     .option("--policy <files...>", "MigrationPolicies; those of one file act together. May be given several times")
@@ -45,6 +47,10 @@ export function addSimulateCommand(program: Command): void {
     .option("--json <file>", "write the comparison as JSON; - is standard output, in place of the table")
     .option("--csv <file>", "write a row for each variant, seed and score; - is standard output, in place of the table")
     .option("--html <file>", "write a report that needs nothing else, with the first seed's runs in full")
+    .option(
+      "--save-trace <file>",
+      "write the first seed's pods, in the simulator's own format, to look at or to give as --trace",
+    )
     .option("--workers <number>", "threads (default: one for each core)")
     .option("--until <duration>", "when to end (default: as the traces say)")
     .option("--labels <labels...>", "KEY=VALUE, put on every pod: recordings have none, policies select by them")
@@ -81,9 +87,11 @@ function addConditions(command: Command): void {
 async function simulate(flags: SimulateFlags): Promise<void> {
   const gathered = gather(flags);
   if (!gathered.ok) throw new CommandFailure(gathered.lines.join("\n"), EXIT.usage);
-  for (const file of [flags.json, flags.csv, flags.html]) mustBeWritable(file);
+  for (const file of [flags.json, flags.csv, flags.html, flags.saveTrace]) mustBeWritable(file);
   const { yellow } = paletteFor(process.stderr);
   for (const line of gathered.value.warnings) process.stderr.write(`${yellow("headroom:")} ${line}\n`);
+  const { input, settings } = gathered.value;
+  write(flags.saveTrace, () => writeWorkload(openWorkload(input.workload)(settings.seeds[0] ?? 0)));
   const { report, interrupted } = await run(gathered.value, flags.html !== undefined);
   const { seeds, seedsAsked } = report.comparison;
   if (seeds.length === 0)

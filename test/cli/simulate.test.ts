@@ -77,6 +77,14 @@ describe("headroom simulate", () => {
     expect(comparison.sweeps).toEqual([{ path: "pressure.freeBelow", values: ["10%", "20%", "30%"] }]);
   });
 
+  it("writes the pods of the first seed, which run as the generated ones do", () => {
+    const run = (...args: string[]) =>
+      simulate("--cluster", "3x16Gi", "--policy", A, "--seeds", "7..7", "--csv", "-", ...args);
+    const generated = run("--trace", SMALL, "--save-trace", "saved.json");
+    expect([generated.code, generated.err]).toEqual([0, ""]);
+    expect(run("--trace", "saved.json", "--until", "20m").out).toBe(generated.out);
+  });
+
   it("warns of a policy that selects none of the pods, and says how to give them labels", () => {
     const bare = file(
       "bare.yaml",

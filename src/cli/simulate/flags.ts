@@ -16,6 +16,7 @@ export interface SimulateFlags {
   json?: string;
   csv?: string;
   html?: string;
+  saveTrace?: string;
   workers?: string;
   until?: string;
   labels?: string[];
