@@ -25,9 +25,14 @@ redraws.push(renderSweeps(data, byId("sweeps")));
 setUpTheme(() => {
   for (const redraw of redraws) redraw();
 });
-if (data.runs.length > 0) await showRun();
+if (data.runs.length > 0) await showRun().catch(sayWhyNot);
 else byId("run").append(h("p", { class: "empty" }, "No run was recorded: the page was written without timelines."));
 document.documentElement.dataset.ready = "true";
+
+/** Browsers from before 2023 cannot unpack runs. @param {unknown} error */
+function sayWhyNot(error) {
+  byId("run").append(h("p", { class: "empty" }, `This browser cannot show the runs: ${error}`));
+}
 
 function showFacts() {
   const { nodes, pods, endSeconds, reserveFraction } = data.scenario;
@@ -120,6 +125,8 @@ function runChoices(store, first) {
     if (index < 0) return;
     const run = await runOf(data, index);
     const beside = besideIndex < 0 ? null : await runOf(data, besideIndex);
+    // What was chosen while these were unpacked is what is shown.
+    if (find(state.variant) !== index || find(state.beside) !== besideIndex) return;
     const other = run !== store.get().run;
     store.set({ run, beside, ...(other ? { decision: null, mark: null } : {}) });
   };
