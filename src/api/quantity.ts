@@ -69,10 +69,12 @@ export function parseResourceQuantity(text: string): number | undefined {
   return Number.parseFloat(`${match[1]}${match[2] ?? ""}`) * factor;
 }
 
-const BINARY_UNITS = ["Pi", "Ti", "Gi", "Mi", "Ki"] as const;
+const BINARY_UNITS = (["Pi", "Ti", "Gi", "Mi", "Ki"] as const).map((name) => ({ name, bytes: UNIT_BYTES[name] ?? 1 }));
+const SMALLEST_UNIT = { name: "Ki", bytes: 1024 };
 
 /** Bytes for people: "1.5Gi", "700Mi". At most two decimals; below 1Ki as "0.5Ki". Negative amounts keep their sign. */
 export function formatBytes(bytes: number): string {
-  const unit = BINARY_UNITS.find((name) => Math.abs(bytes) >= (UNIT_BYTES[name] ?? 1)) ?? "Ki";
-  return `${Number((bytes / (UNIT_BYTES[unit] ?? 1)).toFixed(2))}${unit}`;
+  const size = Math.abs(bytes);
+  const unit = BINARY_UNITS.find((one) => size >= one.bytes) ?? SMALLEST_UNIT;
+  return `${Math.round((bytes / unit.bytes) * 100) / 100}${unit.name}`;
 }

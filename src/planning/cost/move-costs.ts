@@ -6,6 +6,7 @@
  * (Theil–Sen), so a few moves that stalled do not count. Cautious: what was known before weighs as much as three moves, for the
  * cluster the predecessor's 3.3506 s per GB, for a pair of nodes the cluster. The order of the moves never matters.
  */
+import { at } from "../forecast/history.ts";
 import { medianOf, selectRank } from "../forecast/order-statistics.ts";
 import type { MoveSnapshot } from "../snapshot.ts";
 
@@ -36,8 +37,8 @@ export interface MoveCosts {
 export const PRIOR_COST: MoveCost = { fixedSeconds: 0, secondsPerByte: 3.3506e-9, marginSeconds: 30, moves: 0 };
 
 /** The newest moves are learnt from: of the cluster, and of one pair of nodes. */
-const MAX_MOVES = 200;
-const MAX_MOVES_OF_PAIR = 50;
+const MAX_MOVES = 100;
+const MAX_MOVES_OF_PAIR = 30;
 /** Fewer between two nodes tell nothing that the cluster's do not. */
 const MIN_MOVES_OF_PAIR = 5;
 /** As many moves as what was known before counts for. */
@@ -54,23 +55,40 @@ interface Finished {
   to: string;
 }
 
-/** Succeeded moves with plausible times teach; others are passed over. */
+/** Succeeded moves with plausible times teach; others are passed over. What nobody asks for is not worked out. */
 export function learnMoveCosts(moves: readonly MoveSnapshot[]): MoveCosts {
-  const finished = moves.flatMap(finishedMove).sort(newestFirst);
-  const cluster = learn(finished.slice(0, MAX_MOVES), PRIOR_COST);
-  const pairs = new Map<string, MoveCost>();
-  for (const [pair, between] of groupByPair(finished)) {
-    if (between.length >= MIN_MOVES_OF_PAIR) pairs.set(pair, learn(between.slice(0, MAX_MOVES_OF_PAIR), cluster));
-  }
+  const finished = lazily(() => moves.flatMap(finishedMove).sort(newestFirst));
+  const cluster = lazily(() => learn(finished().slice(0, MAX_MOVES), PRIOR_COST));
+  const between = lazily(() => groupByPair(finished()));
+  const pairs = new Map<string, MoveCost | undefined>();
+  const pairCost = (pair: string) => {
+    if (!pairs.has(pair)) pairs.set(pair, learnPair(between().get(pair) ?? [], cluster));
+    return pairs.get(pair);
+  };
   return {
-    cluster,
+    get cluster() {
+      return cluster();
+    },
     expect({ bytes, from, to }) {
-      const pair = pairs.get(pairOf(from, to));
-      const cost = pair ?? cluster;
+      const pair = pairCost(pairOf(from, to));
+      const cost = pair ?? cluster();
       const seconds = cost.fixedSeconds + cost.secondsPerByte * plausibleBytes(bytes);
-      const basis = pair !== undefined ? "NodePair" : cluster.moves > 0 ? "Cluster" : "Prior";
+      const basis = pair !== undefined ? "NodePair" : cost.moves > 0 ? "Cluster" : "Prior";
       return { seconds, atMostSeconds: seconds + cost.marginSeconds, basis };
     },
+  };
+}
+
+function learnPair(between: readonly Finished[], cluster: () => MoveCost): MoveCost | undefined {
+  return between.length < MIN_MOVES_OF_PAIR ? undefined : learn(between.slice(0, MAX_MOVES_OF_PAIR), cluster());
+}
+
+/** Worked out when it is first asked for. */
+function lazily<T>(work: () => T): () => T {
+  let known: { value: T } | undefined;
+  return () => {
+    known ??= { value: work() };
+    return known.value;
   };
 }
 
@@ -121,25 +139,35 @@ function lineThrough(moves: readonly Finished[], known: MoveCost): { fixedSecond
 }
 
 /** Of moves that differ enough in size: others' slopes are noise. */
-function slopes(moves: readonly Finished[]): number[] {
-  const found: number[] = [];
-  moves.forEach((a, index) => {
-    for (const b of moves.slice(index + 1)) {
-      const difference = b.bytes - a.bytes;
-      if (Math.abs(difference) >= 0.1 * Math.max(a.bytes, b.bytes)) found.push((b.seconds - a.seconds) / difference);
+function slopes(moves: readonly Finished[]): Float64Array {
+  const bytes = Float64Array.from(moves, (move) => move.bytes);
+  const seconds = Float64Array.from(moves, (move) => move.seconds);
+  const found = new Float64Array((moves.length * (moves.length - 1)) / 2);
+  let count = 0;
+  for (let a = 0; a < bytes.length; a++) {
+    for (let b = a + 1; b < bytes.length; b++) {
+      const difference = at(bytes, b) - at(bytes, a);
+      if (Math.abs(difference) < 0.1 * Math.max(at(bytes, a), at(bytes, b))) continue;
+      found[count++] = (at(seconds, b) - at(seconds, a)) / difference;
     }
-  });
-  return found;
+  }
+  return found.subarray(0, count);
 }
 
 /** The median of the values and of {@link PRIOR_WEIGHT} times the one known before. */
-function medianWith(values: readonly number[], known: number): number {
-  const all = Float64Array.from([...values, ...Array<number>(PRIOR_WEIGHT).fill(known)]);
+function medianWith(values: ArrayLike<number>, known: number): number {
+  const all = withPrior(values, known);
   return medianOf(all, all.length);
 }
 
 /** The margin known before counts as {@link PRIOR_WEIGHT} moves that took so much longer. */
 function marginOf(over: Float64Array, known: number): number {
-  const all = Float64Array.from([...over, ...Array<number>(PRIOR_WEIGHT).fill(known)]);
+  const all = withPrior(over, known);
   return selectRank(all, all.length, Math.min(all.length - 1, Math.ceil(MARGIN_QUANTILE * all.length) - 1));
+}
+
+function withPrior(values: ArrayLike<number>, known: number): Float64Array {
+  const all = new Float64Array(values.length + PRIOR_WEIGHT).fill(known);
+  all.set(values);
+  return all;
 }

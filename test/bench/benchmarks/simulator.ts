@@ -1,16 +1,12 @@
 /** Whole simulated runs, in this process: how long they take, and how that grows with the cluster. */
+import { API_VERSION } from "../../../src/api/v1alpha1/group.ts";
 import { migrationPolicySpecSchema } from "../../../src/api/v1alpha1/migration-policy.ts";
 import { type Policy, toPolicy } from "../../../src/planning/policy.ts";
 import { simulate } from "../../../src/simulator/engine/simulate.ts";
-import { randomOf } from "../../../src/simulator/random.ts";
 import type { RunRecord } from "../../../src/simulator/run-record.ts";
-import {
-  DEFAULT_CONDITIONS,
-  type Scenario,
-  type SimulatedNode,
-  type SimulatedPod,
-  type Trace,
-} from "../../../src/simulator/scenario.ts";
+import { DEFAULT_CONDITIONS, type Scenario, type SimulatedNode } from "../../../src/simulator/scenario.ts";
+import { generateWorkload } from "../../../src/simulator/workloads/generator/generate.ts";
+import { generatedWorkloadSchema } from "../../../src/simulator/workloads/generator/generated-workload.ts";
 
 export const SIMULATOR = "simulator: runs of 4 h and 24 h, evaluated every minute";
 
@@ -41,8 +37,8 @@ const CASES: readonly Case[] = [
     policy,
   })),
   ...[20, 80, 320].flatMap((nodes) => [
-    { pods: 20 * nodes, nodes, hours: 4, policy: "threshold" },
-    { pods: 20 * nodes, nodes, hours: 4, policy: "linear forecast" },
+    { pods: 50 * nodes, nodes, hours: 4, policy: "threshold" },
+    { pods: 50 * nodes, nodes, hours: 4, policy: "linear forecast" },
   ]),
 ];
 
@@ -94,41 +90,22 @@ function policiesOf(name: string): Policy[] {
   return [toPolicy("bench", migrationPolicySpecSchema.parse(spec))];
 }
 
-/** Nodes of 64 GiB, which the pods together fill to about three quarters; a sample every minute; one in twenty grows all the time. */
+/** Nodes of 64 GiB, and the generator's pods with their defaults, fifty to a node as there; in a day six times as long as in four hours. */
 function busyCluster({ pods, nodes, hours }: Case): Scenario {
-  const endSeconds = hours * HOUR;
-  const meanBytes = (0.75 * 64 * GIB * nodes) / pods;
+  const times = hours / 4;
+  const workload = generatedWorkloadSchema.parse({
+    apiVersion: API_VERSION,
+    kind: "GeneratedWorkload",
+    duration: `${hours}h`,
+    pods,
+    runtime: { distribution: "BoundedPareto", min: `${15 * times}m`, max: `${8 * times}h`, shape: 0.9 },
+    points: 60 * times,
+  });
   return {
     name: "bench",
     nodes: Array.from({ length: nodes }, (_, index): SimulatedNode => ({ name: `n${index}`, capacityBytes: 64 * GIB })),
-    pods: Array.from({ length: pods }, (_, index) => busyPod(index, meanBytes, endSeconds)),
-    endSeconds,
+    pods: generateWorkload(workload, 1),
+    endSeconds: hours * HOUR,
     conditions: DEFAULT_CONDITIONS,
-  };
-}
-
-function busyPod(index: number, meanBytes: number, endSeconds: number): SimulatedPod {
-  const random = randomOf(1, "bench", index);
-  const trace = busyTrace(meanBytes * (0.5 + random.next()), index % 20 === 0 ? 2 : 0, endSeconds, random);
-  return {
-    namespace: "default",
-    name: `pod-${index}`,
-    arrivalSeconds: Math.floor(random.next() * 600),
-    durationSeconds: endSeconds * (0.5 + random.next()),
-    trace,
-    requestBytes: meanBytes,
-    labels: {},
-    annotations: {},
-  };
-}
-
-function busyTrace(bytes: number, growth: number, endSeconds: number, random: { next(): number }): Trace {
-  const count = Math.floor(endSeconds / 60);
-  return {
-    seconds: Float64Array.from({ length: count }, (_, minute) => minute * 60),
-    bytes: Float64Array.from(
-      { length: count },
-      (_, minute) => bytes * (0.8 + 0.4 * random.next()) * (1 + (growth * minute) / count),
-    ),
   };
 }
