@@ -15,8 +15,8 @@ const SCOPE = [
 
 const PLANNING = {
   pressure: { strategy: "Forecast", freeBelow: "2%", forecast: { horizon: "10m" } },
-  selection: { strategy: "Max" },
-  placement: { strategy: "MostFree", margin: "2%" },
+  selection: { strategy: "Cheapest" },
+  placement: { strategy: "MostHeadroom", margin: "2%" },
   pacing: { strategy: "Concurrent", maxMovesPerEvaluation: 5 },
 };
 
