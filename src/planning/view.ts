@@ -40,7 +40,14 @@ export function viewCluster(cluster: Cluster, options: FigureOptions, forecasts?
   const judged = new Map<ClusterNode, Judged>();
   const context = { nowMs: cluster.nowMs, staleAfterSeconds };
 
+  const podUses = new Map<PodSnapshot, Judged>();
   function podUse(pod: PodSnapshot): Judged {
+    const known = podUses.get(pod) ?? judgePod(pod);
+    podUses.set(pod, known);
+    return known;
+  }
+
+  function judgePod(pod: PodSnapshot): Judged {
     const what = `pod ${pod.namespace}/${pod.name}`;
     if (cluster.isDuplicate(pod)) return implausible(`${what} is listed more than once`);
     const capacityBytes = cluster.node(pod.node)?.snapshot.capacityBytes ?? 0;

@@ -67,13 +67,19 @@ export function targetRefusals(
   context: FeasibilityContext,
   most: number,
 ): TargetRefusal[] {
-  const freeBytes = (open: OpenNode) => asTarget(open, context.ledger).freeBytes;
+  const refusals: TargetRefusal[] = [];
+  for (const open of freestFirst(targets, context)) {
+    const node = open.node.snapshot.name;
+    const reason = node === pod.node ? undefined : unfitFor(pod, bytes, open, context);
+    if (reason !== undefined) refusals.push({ node, ...reason });
+    if (refusals.length >= most) break;
+  }
+  return refusals;
+}
+
+function freestFirst(targets: Targets, { ledger }: FeasibilityContext): OpenNode[] {
   return targets.open
-    .filter((open) => open.node.snapshot.name !== pod.node)
-    .toSorted((a, b) => freeBytes(b) - freeBytes(a))
-    .flatMap((open) => {
-      const reason = unfitFor(pod, bytes, open, context);
-      return reason === undefined ? [] : [{ node: open.node.snapshot.name, ...reason }];
-    })
-    .slice(0, most);
+    .map((open) => ({ open, freeBytes: asTarget(open, ledger).freeBytes }))
+    .sort((a, b) => b.freeBytes - a.freeBytes)
+    .map(({ open }) => open);
 }

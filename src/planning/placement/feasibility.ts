@@ -43,6 +43,16 @@ export interface OpenNode {
 type NodeCheck = (node: ClusterNode, context: FeasibilityContext) => Reason | undefined;
 type PodCheck = (pod: PodSnapshot, bytes: number, open: OpenNode, context: FeasibilityContext) => Reason | undefined;
 
+/** Most targets are only asked whether they will do: the sentence is made when it is read. */
+function unfit(reason: string, tell: () => string): Reason {
+  return {
+    reason,
+    get message() {
+      return tell();
+    },
+  };
+}
+
 const nodeReady: NodeCheck = ({ snapshot }) =>
   snapshot.ready ? undefined : { reason: "NodeNotReady", message: "the node is not ready" };
 const agentReady: NodeCheck = ({ snapshot }) =>
@@ -84,8 +94,10 @@ const requestsFit: PodCheck = (pod, _, { node }, { ledger }) => {
   const { name, allocatableBytes } = node.snapshot;
   const requested = node.requestedBytes + ledger.at(name).incomingRequestBytes;
   if (pod.requestBytes === 0 || requested + pod.requestBytes <= allocatableBytes) return undefined;
-  const left = formatBytes(Math.max(0, allocatableBytes - requested));
-  return { reason: "RequestsDoNotFit", message: `the pod requests ${formatBytes(pod.requestBytes)}, ${left} is left` };
+  return unfit("RequestsDoNotFit", () => {
+    const left = formatBytes(Math.max(0, allocatableBytes - requested));
+    return `the pod requests ${formatBytes(pod.requestBytes)}, ${left} is left`;
+  });
 };
 
 /** Free after the move must be at least freeBelow + margin: a target must not be the next to be short. */
@@ -100,8 +112,10 @@ const roomToSpare: PodCheck = (pod, bytes, open, context) => {
       : foreseenGrowth(pod, bytes, open, context, freeBytes - bytes - spareBytes);
   const keepBytes = spareBytes + growthBytes;
   if (freeBytes - bytes >= keepBytes) return undefined;
-  const [free, keep] = [formatBytes(Math.max(0, freeBytes)), formatBytes(keepBytes)];
-  return { reason: "NotEnoughRoom", message: `${free} is free, and ${keep} must remain beside ${formatBytes(bytes)}` };
+  return unfit("NotEnoughRoom", () => {
+    const [free, keep] = [formatBytes(Math.max(0, freeBytes)), formatBytes(keepBytes)];
+    return `${free} is free, and ${keep} must remain beside ${formatBytes(bytes)}`;
+  });
 };
 
 function growthAhead(
@@ -140,8 +154,10 @@ const roomForCopy: PodCheck = (_pod, bytes, { node, usedBytes }, { ledger, copyB
   const { incomingBytes, stagingBytes } = ledger.at(name);
   const fits = stagingBytes + copyBytes <= stagingFreeBytes;
   if (fits && usedBytes + incomingBytes + stagingBytes + bytes + copyBytes <= capacityBytes) return undefined;
-  const both = `${formatBytes(bytes)} and, until it is restored, a copy of ${formatBytes(copyBytes)}`;
-  return { reason: "NoRoomForCopy", message: `the pod's ${both} do not fit` };
+  return unfit("NoRoomForCopy", () => {
+    const both = `${formatBytes(bytes)} and, until it is restored, a copy of ${formatBytes(copyBytes)}`;
+    return `the pod's ${both} do not fit`;
+  });
 };
 
 const notJustLeft: PodCheck = (pod, _, { node }, { justLeft }) =>
