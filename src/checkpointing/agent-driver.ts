@@ -26,9 +26,10 @@ export interface AgentDriverOptions {
   credentials: () => TlsCredentials;
   /** The token of a move's files: always the same for a move. */
   tokenOf: (moveUID: string) => string;
+  /** A call that takes longer is sent again: the agent joins the two, and an agent that is gone is noticed. Milliseconds, 15 s. */
+  attemptMs?: number;
 }
 
-/** A call that takes longer is asked again: the agent joins the two, and an agent that is gone is noticed. Milliseconds. */
 const ATTEMPT_MS = 15_000;
 /** How long a step may take in all. Milliseconds. */
 const QUICK_MS = 15_000;
@@ -127,9 +128,10 @@ export class AgentDriver implements CheckpointDriver {
     signal?: AbortSignal,
   ): Promise<unknown> {
     const deadline = performance.now() + limitMs;
+    const { attemptMs = ATTEMPT_MS } = this.#options;
     try {
       for (;;) {
-        const timeoutMs = Math.ceil(Math.min(ATTEMPT_MS, Math.max(1, deadline - performance.now())));
+        const timeoutMs = Math.ceil(Math.min(attemptMs, Math.max(1, deadline - performance.now())));
         try {
           return await this.#client(node).call({ method, path, body, timeoutMs, ...(signal ? { signal } : {}) });
         } catch (error) {
