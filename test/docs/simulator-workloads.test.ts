@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { readClusterFile } from "../../src/simulator/load-scenario.ts";
+import { readClusterFile } from "../../src/simulator/clusters/read-cluster-file.ts";
 import { generatedWorkloadSchema } from "../../src/simulator/workloads/generator/generated-workload.ts";
 import { SHAPES } from "../../src/simulator/workloads/generator/shapes.ts";
 import { readTraceFiles } from "../../src/simulator/workloads/read-trace-files.ts";

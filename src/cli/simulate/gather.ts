@@ -1,8 +1,7 @@
 /** Everything that a comparison needs, out of files and flags. All that is wrong with any of them is told at once. */
 import { readFileSync } from "node:fs";
 import { basename, extname } from "node:path";
-import { readCluster } from "../../simulator/clusters/read-cluster.ts";
-import { clusterShorthand } from "../../simulator/clusters/shorthand.ts";
+import { readClusterFile } from "../../simulator/clusters/read-cluster-file.ts";
 import type { Sweep } from "../../simulator/comparing/comparison.ts";
 import type { SimulationInput } from "../../simulator/comparing/run-task.ts";
 import { type PolicySet, type Read, readVariants, type Variant } from "../../simulator/comparing/variants.ts";
@@ -110,11 +109,7 @@ function nodesOf({ cluster, trace }: SimulateFlags): Read<SimulatedNode[]> {
       lines: [`--cluster: is needed beside --trace: a file, or a shorthand such as ${DEFAULT_CLUSTER}`],
     };
   }
-  const written = cluster ?? DEFAULT_CLUSTER;
-  const short = clusterShorthand(written);
-  if (short !== undefined) return { ok: true, value: short };
-  const text = textOf(written);
-  return text.ok ? reading(() => readCluster({ name: written, text: text.value })) : text;
+  return reading(() => readClusterFile(cluster ?? DEFAULT_CLUSTER));
 }
 
 function sourceOf({ trace }: SimulateFlags, settings: Settings | undefined): WorkloadSource {

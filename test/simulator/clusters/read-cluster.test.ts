@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readCluster } from "../../../src/simulator/clusters/read-cluster.ts";
+import { readClusterFile } from "../../../src/simulator/clusters/read-cluster-file.ts";
 import { clusterShorthand } from "../../../src/simulator/clusters/shorthand.ts";
 import { BrokenInputError } from "../../../src/simulator/input/broken-input.ts";
 
@@ -100,6 +101,17 @@ describe("a cluster file", () => {
     ["cluster: 3", "line 1: cluster: expected array"],
   ])("is refused with line and field: %j", (text, expected) => {
     expect(refusal(text)).toContain(expected);
+  });
+});
+
+describe("a cluster on the command line", () => {
+  it("is a file or a shorthand", () => {
+    expect(readClusterFile("config/simulator/nodes.yaml").map(({ name }) => name)).toEqual(["a", "b", "big"]);
+    expect(readClusterFile("2x1Gi").map(({ name }) => name)).toEqual(["node-1", "node-2"]);
+  });
+
+  it("that is neither is refused, with both as ways out", () => {
+    expect(() => readClusterFile("10x64")).toThrow(/^10x64: ENOENT.*; give a file, or nodes as in 10x64Gi$/);
   });
 });
 

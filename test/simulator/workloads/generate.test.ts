@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { load } from "js-yaml";
 import { describe, expect, it } from "vitest";
 import { BrokenInputError } from "../../../src/simulator/input/broken-input.ts";
-import { loadScenario, openScenario } from "../../../src/simulator/load-scenario.ts";
 import type { SimulatedPod } from "../../../src/simulator/scenario.ts";
 import { peakBytes } from "../../../src/simulator/workloads/described-pod.ts";
 import { generateWorkload } from "../../../src/simulator/workloads/generator/generate.ts";
@@ -11,6 +10,7 @@ import {
   generatedWorkloadSchema,
   type WrittenGeneratedWorkload,
 } from "../../../src/simulator/workloads/generator/generated-workload.ts";
+import { readTraceFiles } from "../../../src/simulator/workloads/read-trace-files.ts";
 import { readWorkload } from "../../../src/simulator/workloads/read-workload.ts";
 
 const MiB = 1024 ** 2;
@@ -20,6 +20,7 @@ const spec = (fields: Partial<WrittenGeneratedWorkload> = {}) => generatedWorklo
 const generate = (fields: Partial<WrittenGeneratedWorkload> = {}, seed = 1) => generateWorkload(spec(fields), seed);
 const only = (kind: "idle" | "rampPlateau" | "step" | "spikeRelease" | "leak") => ({ kinds: { [kind]: 1 } });
 const mean = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+const byName = (pods: readonly SimulatedPod[]) => [...pods].sort((a, b) => (a.name < b.name ? -1 : 1));
 const partAt = ({ trace }: SimulatedPod, index: number) => (trace.bytes.at(index) ?? 0) / peakBytes(trace);
 
 describe("a generated workload", () => {
@@ -161,28 +162,27 @@ describe("a generated workload", () => {
   });
 });
 
-describe("a scenario of files", () => {
+describe("a GeneratedWorkload as a trace", () => {
   const traces = ["config/simulator/generated.yaml"];
 
-  it("has the workload of each seed on the same nodes", () => {
-    const source = openScenario({ traces, cluster: "10x64Gi" });
-    expect(source.seeded).toBe(true);
-    expect(source.scenario(1)).toEqual(loadScenario({ traces, cluster: "10x64Gi" }, 1));
-    expect(source.scenario(1).nodes).toEqual(source.scenario(2).nodes);
-    expect(source.scenario(1).pods).not.toEqual(source.scenario(2).pods);
-    expect(source.scenario(1)).toMatchObject({ endSeconds: 4 * 3600 });
+  it("has other pods for each seed, and its own duration", () => {
+    const workload = readTraceFiles(traces);
+    expect([workload.seeded, workload.endSeconds]).toEqual([true, 4 * 3600]);
+    for (const seed of [1, 2]) expect(byName(workload.podsOf(seed))).toEqual(byName(generate({}, seed)));
   });
 
-  it("joins files, and its request factor reaches generated pods too", () => {
-    const both = [...traces, "config/simulator/workload.yaml"];
-    const { pods } = loadScenario({ traces: both, cluster: "config/simulator/nodes.yaml", requestFactor: 1 }, 1);
+  it("joins other files, and a request factor reaches its pods too", () => {
+    const pods = readTraceFiles([...traces, "config/simulator/workload.yaml"], { requestFactor: 1 }).podsOf(1);
     expect(pods).toHaveLength(403);
     expect(mean(pods.map(({ requestBytes, trace }) => requestBytes / peakBytes(trace)))).toBeGreaterThan(0.9);
   });
 
-  it("tells what is wrong in all of its files at once", () => {
-    expect(() => loadScenario({ traces: ["no-such-file"], cluster: "config/simulator/workload.yaml" })).toThrow(
-      /workload.yaml, line 3: expected a list of nodes.*\n.*no-such-file/s,
+  it("what is wrong in any of the files is told at once", () => {
+    expect(() => readTraceFiles(["no-such-file", "config/simulator/nodes.yaml", ...traces])).toThrow(
+      /no-such-file: ENOENT/,
+    );
+    expect(() => readTraceFiles(["config/simulator/nodes.yaml", "config/simulator/recorded-nodes.yaml"])).toThrow(
+      /nodes.yaml, line 2: expected a workload.*\n.*recorded-nodes.yaml, line 2: expected a workload/,
     );
   });
 });
