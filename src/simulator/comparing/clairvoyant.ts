@@ -14,7 +14,7 @@ const SCOPE = [
 ];
 
 const PLANNING = {
-  pressure: { strategy: "Forecast", freeBelow: "2%", forecast: { horizon: "10m" } },
+  pressure: { strategy: "Forecast", freeBelow: "5%", forecast: { horizon: "10m" } },
   selection: { strategy: "Cheapest" },
   placement: { strategy: "MostHeadroom", margin: "2%" },
   pacing: { strategy: "Concurrent", maxMovesPerEvaluation: 5 },
