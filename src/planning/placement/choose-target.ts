@@ -2,7 +2,15 @@
 import type { ClusterNode } from "../cluster.ts";
 import type { Reason } from "../decision.ts";
 import type { PodSnapshot } from "../snapshot.ts";
-import { asTarget, closedFor, type FeasibilityContext, growthOf, type OpenNode, unfitFor } from "./feasibility.ts";
+import {
+  asTarget,
+  closedFor,
+  type FeasibilityContext,
+  growthOf,
+  isFit,
+  type OpenNode,
+  unfitFor,
+} from "./feasibility.ts";
 import type { PlacementFunction } from "./placement.ts";
 
 export interface TargetRefusal extends Reason {
@@ -47,16 +55,14 @@ export function bestTarget(
     if (open.node.snapshot.name === pod.node) continue;
     const value = score(asTarget(open, context.ledger), bytes);
     if (best !== undefined && !(value > best.score)) continue;
-    if (unfitFor(pod, bytes, open, context) === undefined) best = { open, score: value };
+    if (isFit(pod, bytes, open, context)) best = { open, score: value };
   }
   return best?.open;
 }
 
 /** Whether {@link bestTarget} would find one; stops at the first. */
 export function hasTarget(pod: PodSnapshot, bytes: number, targets: Targets, context: FeasibilityContext): boolean {
-  return targets.open.some(
-    (open) => open.node.snapshot.name !== pod.node && unfitFor(pod, bytes, open, context) === undefined,
-  );
+  return targets.open.some((open) => open.node.snapshot.name !== pod.node && isFit(pod, bytes, open, context));
 }
 
 /** Why the pod cannot go to any of them; at most `most` of them, the freest first. */

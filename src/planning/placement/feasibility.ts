@@ -102,12 +102,10 @@ const requestsFit: PodCheck = (pod, _, { node }, { ledger }) => {
 
 /** Free after the move must be at least freeBelow + margin: a target must not be the next to be short. */
 const roomToSpare: PodCheck = (pod, bytes, open, context) => {
-  const { ledger, freeBelow, margin, view } = context;
-  const { name, capacityBytes } = open.node.snapshot;
-  const freeBytes = capacityBytes - open.usedBytes - ledger.at(name).incomingBytes;
-  const spareBytes = amountBytes(freeBelow, capacityBytes) + amountBytes(margin, capacityBytes);
+  const freeBytes = freeOn(open, context);
+  const spareBytes = spareOn(open, context);
   const growthBytes =
-    view.foresight === undefined
+    context.view.foresight === undefined
       ? growthAhead(pod, open.node, context)
       : foreseenGrowth(pod, bytes, open, context, freeBytes - bytes - spareBytes);
   const keepBytes = spareBytes + growthBytes;
@@ -117,6 +115,11 @@ const roomToSpare: PodCheck = (pod, bytes, open, context) => {
     return `${free} is free, and ${keep} must remain beside ${formatBytes(bytes)}`;
   });
 };
+
+const freeOn = ({ node: { snapshot }, usedBytes }: OpenNode, { ledger }: FeasibilityContext) =>
+  snapshot.capacityBytes - usedBytes - ledger.at(snapshot.name).incomingBytes;
+const spareOn = ({ node: { snapshot } }: OpenNode, { freeBelow, margin }: FeasibilityContext) =>
+  amountBytes(freeBelow, snapshot.capacityBytes) + amountBytes(margin, snapshot.capacityBytes);
 
 function growthAhead(
   pod: PodSnapshot,
@@ -194,6 +197,12 @@ export function unfitFor(
     if (reason !== undefined) return reason;
   }
   return undefined;
+}
+
+/** Whether nothing speaks against it. Most targets that will not do are told by their free memory alone. */
+export function isFit(pod: PodSnapshot, bytes: number, open: OpenNode, context: FeasibilityContext): boolean {
+  if (freeOn(open, context) - bytes < spareOn(open, context)) return false;
+  return unfitFor(pod, bytes, open, context) === undefined;
 }
 
 /** The node as a placement strategy sees it, reservations taken off. */

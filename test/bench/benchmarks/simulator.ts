@@ -11,6 +11,8 @@ import { generatedWorkloadSchema } from "../../../src/simulator/workloads/genera
 export const SIMULATOR = "simulator: runs of 4 h and 24 h, evaluated every minute";
 
 const GIB = 1024 ** 3;
+/** As the generator reckons: forty pods to 64 GiB. */
+const NODE_BYTES = (64 * GIB * 50) / 40;
 const HOUR = 3600;
 
 interface Case {
@@ -90,7 +92,7 @@ function policiesOf(name: string): Policy[] {
   return [toPolicy("bench", migrationPolicySpecSchema.parse(spec))];
 }
 
-/** Nodes of 64 GiB, and the generator's pods with their defaults, fifty to a node as there; in a day six times as long as in four hours. */
+/** Nodes of 80 GiB, and the generator's pods with their defaults, fifty to a node as there; in a day six times as long as in four hours. */
 function busyCluster({ pods, nodes, hours }: Case): Scenario {
   const times = hours / 4;
   const workload = generatedWorkloadSchema.parse({
@@ -103,7 +105,10 @@ function busyCluster({ pods, nodes, hours }: Case): Scenario {
   });
   return {
     name: "bench",
-    nodes: Array.from({ length: nodes }, (_, index): SimulatedNode => ({ name: `n${index}`, capacityBytes: 64 * GIB })),
+    nodes: Array.from(
+      { length: nodes },
+      (_, index): SimulatedNode => ({ name: `n${index}`, capacityBytes: NODE_BYTES }),
+    ),
     pods: generateWorkload(workload, 1),
     endSeconds: hours * HOUR,
     conditions: DEFAULT_CONDITIONS,
