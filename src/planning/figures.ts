@@ -14,31 +14,32 @@ export type Judged =
 
 const problem = (reason: FigureProblem, message: string): Judged => ({ ok: false, reason, message });
 
-/** `capacityBytes` is that of the node; `what` names the node or pod in messages. */
+/** `capacityBytes` is that of the node; `what` names the node or pod, and is asked for messages only. */
 export function judge(
   figure: Figure | undefined,
-  context: { nowMs: number; staleAfterSeconds: number; capacityBytes: number; what: string },
+  context: { nowMs: number; staleAfterSeconds: number; capacityBytes: number; what: () => string },
 ): Judged {
   const { nowMs, staleAfterSeconds, capacityBytes, what } = context;
   const usedBytes = figure?.usedBytes;
-  if (figure === undefined || usedBytes === undefined) return problem("MetricsMissing", `${what} has no memory figure`);
+  if (figure === undefined || usedBytes === undefined)
+    return problem("MetricsMissing", `${what()} has no memory figure`);
   if (!(usedBytes >= 0) || usedBytes >= ABSURD_FACTOR * capacityBytes) {
-    return problem("MetricsImplausible", `${what} is said to use ${usedBytes} bytes, which cannot be`);
+    return problem("MetricsImplausible", `${what()} is said to use ${usedBytes} bytes, which cannot be`);
   }
-  if (figure.suspect === true) return problem("MetricsImplausible", `${what} has newer figures that cannot be`);
+  if (figure.suspect === true) return problem("MetricsImplausible", `${what()} has newer figures that cannot be`);
   return judgeAge(figure.sampledAtMs, usedBytes, { nowMs, staleAfterSeconds, what });
 }
 
 function judgeAge(
   sampledAtMs: number | undefined,
   usedBytes: number,
-  { nowMs, staleAfterSeconds, what }: { nowMs: number; staleAfterSeconds: number; what: string },
+  { nowMs, staleAfterSeconds, what }: { nowMs: number; staleAfterSeconds: number; what: () => string },
 ): Judged {
-  if (sampledAtMs === undefined) return problem("MetricsStale", `${what} has a memory figure of unknown age`);
+  if (sampledAtMs === undefined) return problem("MetricsStale", `${what()} has a memory figure of unknown age`);
   const ageMs = nowMs - sampledAtMs;
-  if (!(ageMs >= -CLOCK_SKEW_MS)) return problem("MetricsImplausible", `${what} has a memory figure from the future`);
+  if (!(ageMs >= -CLOCK_SKEW_MS)) return problem("MetricsImplausible", `${what()} has a memory figure from the future`);
   if (ageMs > staleAfterSeconds * 1000) {
-    return problem("MetricsStale", `the memory figure of ${what} is ${Math.round(ageMs / 1000)}s old`);
+    return problem("MetricsStale", `the memory figure of ${what()} is ${Math.round(ageMs / 1000)}s old`);
   }
   return { ok: true, usedBytes, estimated: false };
 }

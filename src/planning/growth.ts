@@ -5,7 +5,7 @@ import type { Figure, Series } from "./snapshot.ts";
 /** Older samples tell of what has been, not of what comes. */
 const WINDOW_MS = 5 * 60_000;
 /** Of more samples, as many are taken, evenly spread: the pairs stay few. */
-const MAX_SAMPLES = 21;
+const MAX_SAMPLES = 16;
 
 /** Undefined: no series of at least two samples, and no growth written beside the figure. */
 export function growthPerMinute(figure: Figure & { growthBytesPerMinute?: number }): number | undefined {

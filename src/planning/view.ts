@@ -38,7 +38,7 @@ const implausible = (message: string): Judged => ({ ok: false, reason: "MetricsI
 export function viewCluster(cluster: Cluster, options: FigureOptions, forecasts?: ForecastInput): View {
   const { source, staleAfterSeconds } = options;
   const judged = new Map<ClusterNode, Judged>();
-  const context = { nowMs: cluster.nowMs, staleAfterSeconds };
+  const { nowMs } = cluster;
 
   const podUses = new Map<PodSnapshot, Judged>();
   function podUse(pod: PodSnapshot): Judged {
@@ -48,23 +48,23 @@ export function viewCluster(cluster: Cluster, options: FigureOptions, forecasts?
   }
 
   function judgePod(pod: PodSnapshot): Judged {
-    const what = `pod ${pod.namespace}/${pod.name}`;
-    if (cluster.isDuplicate(pod)) return implausible(`${what} is listed more than once`);
+    const what = () => `pod ${pod.namespace}/${pod.name}`;
+    if (cluster.isDuplicate(pod)) return implausible(`${what()} is listed more than once`);
     const capacityBytes = cluster.node(pod.node)?.snapshot.capacityBytes ?? 0;
-    return judge(podFigure(cluster, pod, source), { ...context, capacityBytes, what });
+    return judge(podFigure(cluster, pod, source), { nowMs, staleAfterSeconds, capacityBytes, what });
   }
 
   function judgeNode(node: ClusterNode): Judged {
     const { name, capacityBytes } = node.snapshot;
-    const what = `node ${name}`;
-    if (node.duplicate) return implausible(`${what} is listed more than once`);
+    const what = () => `node ${name}`;
+    if (node.duplicate) return implausible(`${what()} is listed more than once`);
     if (!(capacityBytes > 0) || capacityBytes === Number.POSITIVE_INFINITY) {
-      return implausible(`${what} has no memory capacity`);
+      return implausible(`${what()} has no memory capacity`);
     }
     const figure = nodeFigure(cluster, node.snapshot, source);
     const written = cluster.snapshot.sources === undefined;
     if (written && figure?.usedBytes === undefined && figure?.suspect !== true) return estimate(node, podUse);
-    return judge(figure, { ...context, capacityBytes, what });
+    return judge(figure, { nowMs, staleAfterSeconds, capacityBytes, what });
   }
 
   function podGrowth(pod: PodSnapshot): number | undefined {
