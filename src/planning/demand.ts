@@ -11,6 +11,7 @@ import type { FeasibilityContext } from "./placement/feasibility.ts";
 import type { Policy } from "./policy.ts";
 import type { Candidate, JointShare } from "./selection/selection.ts";
 import type { PodSnapshot } from "./snapshot.ts";
+import type { View } from "./view.ts";
 
 export interface Demand {
   policy: Policy;
@@ -55,20 +56,29 @@ export function eligiblePods(demand: Demand, refusals: Refusal[]): Candidate[] {
 }
 
 function candidate({ context: { view }, deadlineMs }: Demand, pod: PodSnapshot, bytes: number): Candidate {
-  const growthBytesPerMinute = view.podGrowth(pod);
   const known = view.foresight?.pod(pod);
   if (view.foresight === undefined || known === undefined) {
-    return { pod, bytes, growthBytesPerMinute, reliefBytes: bytes, grownBytes: bytes };
+    const sizes = { reliefBytes: bytes, grownBytes: bytes };
+    return withGrowth(view, { pod, bytes, ...sizes });
   }
   const leftSeconds = Math.max(0, ((deadlineMs ?? view.cluster.nowMs) - view.cluster.nowMs) / 1000);
   const { horizonSeconds } = view.foresight.settings;
-  return {
+  return withGrowth(view, {
     pod,
     bytes,
-    growthBytesPerMinute,
     // What is foreseen of the node holds what is foreseen of the pod: less than now where it shrinks.
     reliefBytes: Math.max(1, known.point(horizonSeconds)),
     grownBytes: Math.max(bytes, known.point(leftSeconds)),
+  });
+}
+
+/** Growth is worked out when it is read: few strategies ask for that of every candidate. */
+function withGrowth(view: View, candidate: Omit<Candidate, "growthBytesPerMinute">): Candidate {
+  return {
+    ...candidate,
+    get growthBytesPerMinute() {
+      return view.podGrowth(candidate.pod);
+    },
   };
 }
 

@@ -1,32 +1,35 @@
 /** The last samples of a series in one piece: planning is handed the piece itself, never a copy. */
 import type { Series } from "../../planning/snapshot.ts";
 
+const FIRST_LENGTH = 16;
+
+/** The arrays grow up to twice what is kept, so that samples have to be slid back only once in a while. */
 export class SlidingSeries {
   readonly #most: number;
-  /** Twice as long as what is kept, so that it has to be slid back only once in a while. */
-  #times: Float64Array;
-  #bytes: Float64Array;
+  #times = new Float64Array(FIRST_LENGTH);
+  #bytes = new Float64Array(FIRST_LENGTH);
   #end = 0;
 
   constructor(most: number) {
     this.#most = most;
-    this.#times = new Float64Array(2 * most);
-    this.#bytes = new Float64Array(2 * most);
   }
 
   /** In order of time. */
   push(timeMs: number, bytes: number): void {
-    if (this.#end === this.#times.length) this.#slideBack();
+    if (this.#end === this.#times.length) this.#makeRoom();
     this.#times[this.#end] = timeMs;
     this.#bytes[this.#end] = bytes;
     this.#end += 1;
   }
 
-  #slideBack(): void {
-    const from = this.#end - this.#most;
-    this.#times.copyWithin(0, from);
-    this.#bytes.copyWithin(0, from);
-    this.#end = this.#most;
+  #makeRoom(): void {
+    const from = Math.max(0, this.#end - this.#most);
+    const length = Math.min(2 * this.#end, 2 * this.#most);
+    const [times, bytes] = [this.#times, this.#bytes];
+    if (length > times.length) [this.#times, this.#bytes] = [new Float64Array(length), new Float64Array(length)];
+    this.#times.set(times.subarray(from));
+    this.#bytes.set(bytes.subarray(from));
+    this.#end -= from;
   }
 
   /** Good until the next push. Without those after `untilMs`. */
