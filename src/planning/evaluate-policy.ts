@@ -11,6 +11,7 @@ import type { Ledger } from "./ledger.ts";
 import { compareText } from "./order.ts";
 import type { Ownership } from "./ownership.ts";
 import { withinTheHour } from "./pacing/moves-per-hour.ts";
+import { withinTheNode } from "./pacing/moves-per-node.ts";
 import type { PacingLimits } from "./pacing/pacing.ts";
 import { sortTargets, type Targets } from "./placement/choose-target.ts";
 import type { FeasibilityContext } from "./placement/feasibility.ts";
@@ -128,7 +129,8 @@ export function openTurn({ policy, due, watched }: Turn, shared: Shared): Answer
   if (!due) return { ok: false, ...NOT_DUE };
   const { cluster, costs } = shared;
   const planned = dueNow(shared);
-  const answer = withinTheHour(policy, { nowMs: cluster.nowMs, moves: cluster.moves, planned, costs });
+  const input = { nowMs: cluster.nowMs, moves: cluster.moves, planned, costs };
+  const answer = withinTheNode(withinTheHour(policy, input), policy);
   if (!answer.ok) return answer;
   const context = feasibilityContext(policy, shared, answer);
   const nodes = watched.map(({ node }) => node).sort((a, b) => compareText(a.snapshot.name, b.snapshot.name));
@@ -192,9 +194,13 @@ export function demandOf({ policy }: Turn, watched: Watched, opened: OpenTurn, s
 }
 
 /** The next round is noticed by the evaluation after the pause. */
-function roundsOf(policy: Policy, { mostPerNode, pauseSeconds = 0 }: PacingLimits): Rounds {
-  const gapSeconds = pauseSeconds + policy.evaluationIntervalSeconds;
-  return { atOnce: mostPerNode ?? policy.maxMovesPerEvaluation, gapSeconds };
+function roundsOf(policy: Policy, { mostPerNode, pauseSeconds }: PacingLimits): Rounds {
+  const gapSeconds = (pauseSeconds ?? 0) + policy.evaluationIntervalSeconds;
+  const { maxMovesPerEvaluation } = policy;
+  if (mostPerNode === undefined) return { atOnce: maxMovesPerEvaluation, gapSeconds };
+  // Where nothing starts beside a move under way, all of a round start in one evaluation.
+  const atOnce = pauseSeconds === undefined ? mostPerNode : Math.min(mostPerNode, maxMovesPerEvaluation);
+  return { atOnce, gapSeconds };
 }
 
 function feasibilityContext(policy: Policy, shared: Shared, { mostPerNode }: PacingLimits): FeasibilityContext {

@@ -49,6 +49,8 @@ export interface Policy {
   pace: PacingFunction;
   maxMovesPerEvaluation: number;
   maxMovesPerHour?: number;
+  /** From a node at once, and as many to a node. */
+  maxMovesPerNode?: number;
   gate?: GateLimits;
 }
 
@@ -104,6 +106,7 @@ export function toPolicy(name: string, spec: MigrationPolicySpec): Policy {
     pace: configured(PACING_STRATEGIES, spec.pacing),
     maxMovesPerEvaluation: spec.pacing.maxMovesPerEvaluation,
     ...(spec.pacing.maxMovesPerHour !== undefined && { maxMovesPerHour: spec.pacing.maxMovesPerHour }),
+    ...(spec.pacing.maxMovesPerNode !== undefined && { maxMovesPerNode: spec.pacing.maxMovesPerNode }),
     ...(gate && {
       gate: {
         closeAbove: admitted(parsePercent, gate.closeAbove),

@@ -1,7 +1,7 @@
 /** What keeps pods from being moved again and again. */
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../../src/planning/evaluate.ts";
-import type { PlanningMemory } from "../../src/planning/snapshot.ts";
+import type { MoveSnapshot, PlanningMemory } from "../../src/planning/snapshot.ts";
 import { brief, move, NOW_MS, node, pod, policy, type SpecInput } from "./fixtures.ts";
 
 const snapshotAt = (used: number) => ({
@@ -104,6 +104,32 @@ describe("a pod that was moved", () => {
     const decision = decide(secondsAgo, spec);
     expect(brief(decision.moves)).toEqual(expected);
     expect(decision.refusals.some(({ reason }) => reason === "Cooldown")).toBe(expected.length === 0);
+  });
+});
+
+describe("maxMovesPerNode", () => {
+  const nodes = [node("a", { usedBytes: 95 }), node("b", { usedBytes: 95 }), ...["t", "u"].map((name) => node(name))];
+  const pods = ["a", "b"].flatMap((on) => ["1", "2", "3"].map((name) => pod(`${on}${name}`, on, 5)));
+  const decide = (pacing: SpecInput["pacing"], moves: MoveSnapshot[] = []) =>
+    evaluate({ timeMs: NOW_MS, nodes, pods, moves }, [policy({ pacing })]).decision.moves;
+  const count = (planned: readonly { from: string; to: string }[], end: "from" | "to") =>
+    Object.fromEntries([...Map.groupBy(planned, (one) => one[end])].map(([name, list]) => [name, list.length]));
+
+  it("bounds what starts together under Blocking, from a node and to a node", () => {
+    const most = { strategy: "Blocking", maxMovesPerEvaluation: 10 } as const;
+    expect(count(decide(most), "from")).toEqual({ a: 3, b: 3 });
+    const moves = decide({ ...most, maxMovesPerNode: 1 });
+    expect(count(moves, "from")).toEqual({ a: 1, b: 1 });
+    expect(count(moves, "to")).toEqual({ t: 1, u: 1 });
+  });
+
+  it("counts moves under way under Concurrent, and never admits more than maxPerNode", () => {
+    const most = { strategy: "Concurrent", maxMovesPerEvaluation: 10 } as const;
+    const limits = { ...most, concurrent: { maxPerNode: 3, maxPerCluster: 10 } };
+    const underWay = [move({ pod: "a1", podUID: "uid-a1", from: "a", to: "t", memoryBytes: 5 })];
+    expect(count(decide({ ...limits, maxMovesPerNode: 2 }, underWay), "from")).toEqual({ a: 1, b: 2 });
+    expect(count(decide({ ...limits, maxMovesPerNode: 2 }, underWay), "to")).toEqual({ t: 1, u: 2 });
+    expect(count(decide({ ...limits, maxMovesPerNode: 9 }), "from")).toEqual({ a: 3, b: 3 });
   });
 });
 

@@ -116,6 +116,14 @@ const pacingSchema = strategyField(
       .describe(
         "This policy starts no move while so many, everyone's, were started in the cluster within an hour, as far as they are on record (history.keep). Absent: no limit.",
       ),
+    maxMovesPerNode: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe(
+        "Moves at once from a node, and as many to a node, everyone's. Absent: as many as the strategy admits.",
+      ),
   },
   "Blocking",
 );
