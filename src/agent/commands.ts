@@ -151,8 +151,9 @@ export class AgentCommands {
     const run = async (signal: AbortSignal) => {
       await this.#uploads.end(command.moveUID, "the move has ended here");
       if (step === "abort") return await runtime.abort(full, signal);
-      await runtime.cleanupTarget(full);
+      const cleaned = await runtime.cleanupTarget(full);
       this.#uploads.forget(command.moveUID);
+      return cleaned;
     };
     return { ...ids(command), run };
   }

@@ -38,7 +38,7 @@ export interface MoveRecords {
   /** Durable when it returns. */
   save(record: StoredRecord): void;
   /** Removes the record; that the move has ended, and how, is remembered for a while. Durable when it returns. */
-  finish(moveUID: string, role: Role): void;
+  finish(moveUID: string, role: Role, results: StoredRecord["results"]): void;
   /** How a move ended whose record was removed not long ago. */
   finished(moveUID: string, role: Role): FinishedMove | undefined;
   /** Of any move, removed ones too; 0 before the first. */
@@ -61,8 +61,8 @@ export class MemoryMoveRecords implements MoveRecords {
   save(record: StoredRecord): void {
     this.#records.set(`${record.moveUID}.${record.role}`, structuredClone(record));
   }
-  finish(moveUID: string, role: Role): void {
-    this.#finished.add(endOf(moveUID, role, this.get(moveUID, role)));
+  finish(moveUID: string, role: Role, results: StoredRecord["results"]): void {
+    this.#finished.add(endOf(moveUID, role, results, this.get(moveUID, role)));
     this.#records.delete(`${moveUID}.${role}`);
   }
   finished(moveUID: string, role: Role): FinishedMove | undefined {
@@ -76,8 +76,13 @@ export class MemoryMoveRecords implements MoveRecords {
   }
 }
 
-function endOf(moveUID: string, role: Role, record: StoredRecord | undefined): FinishedMove {
-  const results = record?.results ?? {};
+function endOf(
+  moveUID: string,
+  role: Role,
+  last: StoredRecord["results"],
+  record: StoredRecord | undefined,
+): FinishedMove {
+  const results = { ...record?.results, ...last };
   return { moveUID, role, atMs: Date.now(), results, ...(record === undefined ? {} : { state: record.state }) };
 }
 
@@ -125,11 +130,11 @@ export class FileMoveRecords implements MoveRecords {
     this.#memory.save(record);
   }
   /** The end is on disk before the record goes: a crash in between leaves both, and then the record counts. */
-  finish(moveUID: string, role: Role): void {
-    this.#finished.add(endOf(moveUID, role, this.get(moveUID, role)));
+  finish(moveUID: string, role: Role, results: StoredRecord["results"]): void {
+    this.#finished.add(endOf(moveUID, role, results, this.get(moveUID, role)));
     writeDurably(join(this.#directory, FINISHED_FILE), JSON.stringify(this.#finished.list()));
     rmSync(this.#path(moveUID, role), { force: true });
-    this.#memory.finish(moveUID, role);
+    this.#memory.finish(moveUID, role, results);
   }
   finished(moveUID: string, role: Role): FinishedMove | undefined {
     return this.#finished.get(moveUID, role);

@@ -20,6 +20,7 @@
 import type { Readable } from "node:stream";
 import type { z } from "zod";
 import type {
+  Cleaned,
   Command,
   Dumped,
   dumpSchema,
@@ -82,7 +83,7 @@ export interface NodeRuntime {
   /** Kills the held copy; resolves when it is known to be gone. Its `create` fails from now on. */
   abort(command: Command & { podUID: string }, signal: AbortSignal): Promise<void>;
   /** Removes all that the move left. A pod that was never released stays barred from a cold start while it is on the node. */
-  cleanupTarget(command: Command & { podUID: string }): Promise<void>;
+  cleanupTarget(command: Command & { podUID: string }): Promise<Cleaned>;
 
   /**
    * Source, from a dump's beginning to the move's end: false when the container's init is not the process that was frozen,

@@ -132,6 +132,10 @@ export const abortedSchema = z.object({ neverReleased: z.literal(true), gone: z.
  */
 export const sourceCommandSchema = commandSchema.extend({ source: sourceSchema });
 
+/** Target, when all that the move left is removed. `memoryLost`: the copy was ended because not all of its memory came; why. */
+export const cleanedSchema = z.object({ memoryLost: z.string().optional() });
+export type Cleaned = z.infer<typeof cleanedSchema>;
+
 export const moveRecordSchema = z.object({
   moveUID: z.string(),
   role: z.enum(["source", "target"]),

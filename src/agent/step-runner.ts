@@ -106,9 +106,9 @@ export class StepRunner {
 
   async #run(request: StepRequest, signal: AbortSignal): Promise<unknown> {
     if (request.step === "cleanup") {
-      await request.run(signal);
-      if (!signal.aborted) this.#records.finish(request.moveUID, request.role);
-      return {};
+      const answer = (await request.run(signal)) ?? {};
+      if (!signal.aborted) this.#records.finish(request.moveUID, request.role, { cleanup: answer });
+      return answer;
     }
     const rule = ruleOf(request.role, request.step);
     this.#update(request, { state: rule.during, ...request.remember });

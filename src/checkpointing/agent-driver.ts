@@ -3,6 +3,8 @@ import { type AgentAddress, AgentClient, NoAnswer } from "../agent/agent-client.
 import { AgentError } from "../agent/agent-error.ts";
 import type { TlsCredentials } from "../agent/identity.ts";
 import {
+  type Cleaned,
+  cleanedSchema,
   type Dumped,
   dumpedSchema,
   featuresSchema,
@@ -102,8 +104,8 @@ export class AgentDriver implements CheckpointDriver {
     await this.#step(node, move, "source/kill", { source }, QUICK_MS * 2);
   }
 
-  async cleanup(node: string, role: "source" | "target", move: MoveId): Promise<void> {
-    await this.#step(node, move, `${role}/cleanup`, {}, LONG_MS);
+  async cleanup(node: string, role: "source" | "target", move: MoveId): Promise<Cleaned> {
+    return cleanedSchema.parse(await this.#step(node, move, `${role}/cleanup`, {}, LONG_MS));
   }
 
   /** Closes all connections. */

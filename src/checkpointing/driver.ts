@@ -4,6 +4,7 @@
  */
 import type {
   AgentErrorBody,
+  Cleaned,
   Dumped,
   MoveRecord,
   NodeFeatures,
@@ -52,7 +53,7 @@ export interface CheckpointDriver {
   resume(node: string, move: MoveId, source: SourceContainer): Promise<void>;
   /** Only after Committed: kills the frozen tasks without letting them run. */
   kill(node: string, move: MoveId, source: SourceContainer): Promise<void>;
-  cleanup(node: string, role: "source" | "target", move: MoveId): Promise<void>;
+  cleanup(node: string, role: "source" | "target", move: MoveId): Promise<Cleaned>;
   moves(node: string): Promise<MoveRecord[]>;
 }
 

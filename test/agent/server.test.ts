@@ -164,6 +164,15 @@ describe("commands", () => {
     await expect(driver.abort("n2", at(1))).rejects.toMatchObject({ reason: "AlreadyReleased" });
   });
 
+  test("what a clean-up has found is answered again when it is repeated", async () => {
+    await upToHeld();
+    await driver.release("n2", at(1), { podUID });
+    runtime.cleaned = { memoryLost: "criu lazy-pages ended with 137" };
+    expect(await driver.cleanup("n2", "target", at(1))).toEqual(runtime.cleaned);
+    expect(await driver.cleanup("n2", "target", at(1))).toEqual(runtime.cleaned);
+    expect(runtime.calls.filter((call) => call === "cleanupTarget")).toHaveLength(1);
+  });
+
   test("a failed command is carried out again when it is repeated", async () => {
     await upToHeld();
     runtime.inside.set("release", () => Promise.reject(new Error("no")));

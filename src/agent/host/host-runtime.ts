@@ -17,7 +17,7 @@ import type {
   Source,
   SourceCommand,
 } from "../node-runtime.ts";
-import type { Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../protocol.ts";
+import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../protocol.ts";
 import { unpack } from "./archives.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
 import { emptyDirsOf, RUNC_ROOT } from "./containers.ts";
@@ -152,15 +152,18 @@ export class HostRuntime implements NodeRuntime {
     await endMoveGroup(this.#host, command.moveUID);
   }
 
-  async cleanupTarget(command: Command & { podUID: string }): Promise<void> {
+  async cleanupTarget(command: Command & { podUID: string }): Promise<Cleaned> {
     const { moveUID, podUID } = command;
     this.#unlisten(moveUID);
-    await memoryComplete(this.#host, moveUID, this.#options.restore.restoreMs, this.#options.warn);
+    const incomplete = await memoryComplete(this.#host, moveUID, this.#options.restore.restoreMs);
+    const released = podUID !== "" && isReleased(this.#host, podUID);
+    const memoryLost = released ? incomplete : undefined; // what was aborted lacks nothing
+    if (memoryLost !== undefined) this.#options.warn(`move ${moveUID}: ${memoryLost}`);
     await endMoveGroup(this.#host, moveUID);
     await removeStaging(this.#host, moveUID);
-    if (podUID === "") return;
-    if (isReleased(this.#host, podUID)) unregister(this.#host, podUID);
-    else markAborted(this.#host, podUID);
+    if (released) unregister(this.#host, podUID);
+    else if (podUID !== "") markAborted(this.#host, podUID);
+    return memoryLost === undefined ? {} : { memoryLost };
   }
 
   sourceUnchanged(moveUID: string, containerID: string): boolean | undefined {

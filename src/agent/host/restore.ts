@@ -210,21 +210,17 @@ export async function abort(host: Host, command: PodCommand): Promise<void> {
 }
 
 /**
- * Resolves when the lazily restored memory is all there, or the container with it is dead: memory that never came would read as
- * zeros. Rejects (retryable) when that takes longer than `ms`.
+ * Resolves when the lazily restored memory is all there, or with why not: the container is dead with it then, for memory that never came
+ * would read as zeros. Rejects (retryable) when that takes longer than `ms`.
  */
-export async function memoryComplete(
-  host: Host,
-  moveUID: string,
-  ms: number,
-  warn: (message: string) => void,
-): Promise<void> {
-  if (!wasStarted(host, lazyPagesOf(moveUID))) return;
+export async function memoryComplete(host: Host, moveUID: string, ms: number): Promise<string | undefined> {
+  if (!wasStarted(host, lazyPagesOf(moveUID))) return undefined;
   const code = await waitForExit(host, lazyPagesOf(moveUID), { ms }).catch((cause: unknown) => {
     throw new AgentError("WrongState", "the restored memory is still being filled", { retryable: true, cause });
   });
-  const container = code === 0 ? undefined : restoredContainer(host, moveUID);
-  if (!container || pidsOf(host, container).length === 0) return;
-  warn(`move ${moveUID}: criu lazy-pages ended with ${code}; container ${container.id} lacks memory and is killed`);
-  await killGroup(host, container.group);
+  if (code === 0) return undefined;
+  const container = restoredContainer(host, moveUID);
+  if (container) await killGroup(host, container.group);
+  const log = errorsIn(readIfThere(host.path(join(targetMoveOf(moveUID).work, "lazy-pages.log"))));
+  return `not all of the memory came, and the container was ended: criu lazy-pages ended with ${code}${log && `: ${log}`}`;
 }

@@ -123,9 +123,9 @@ class MortalRecords implements MoveRecords {
     this.#disk.noteEpoch(epoch);
   }
 
-  finish(moveUID: string, role: Role): void {
+  finish(moveUID: string, role: Role, results: StoredRecord["results"]): void {
     this.#killed.throwIfAborted();
-    this.#disk.finish(moveUID, role);
+    this.#disk.finish(moveUID, role, results);
   }
 
   finished(moveUID: string, role: Role): FinishedMove | undefined {

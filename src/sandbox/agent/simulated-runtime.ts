@@ -17,7 +17,7 @@ import type {
   Source,
   SourceCommand,
 } from "../../agent/node-runtime.ts";
-import type { Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../agent/protocol.ts";
+import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../agent/protocol.ts";
 import type { Container, Registration, SimulatedNode, Staging } from "../nodes/node.ts";
 
 export interface RuntimeOptions {
@@ -149,10 +149,11 @@ export class SimulatedRuntime implements NodeRuntime {
     registration.restored?.process.kill();
   }
 
-  async cleanupTarget({ moveUID, podUID }: Command & { podUID: string }): Promise<void> {
+  async cleanupTarget({ moveUID, podUID }: Command & { podUID: string }): Promise<Cleaned> {
     this.#node.staging.delete(moveUID);
     const registration = this.#node.registrations.get(podUID);
     if (registration?.moveUID === moveUID) this.#node.bar(registration);
+    return {};
   }
 
   sourceUnchanged(_moveUID: string, containerID: string): boolean {

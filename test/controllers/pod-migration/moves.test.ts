@@ -485,6 +485,15 @@ describe("after the commit the move goes through when", () => {
     expect(world.copyOfSource).toBe("dead");
   });
 
+  it("the copy's memory does not all come: it is ended, and the move says so", async () => {
+    const world = await World.with();
+    world.nodes.memoryLost = "not all of the memory came, and the container was ended: criu lazy-pages ended with 137";
+    await world.toTheEnd(new Interlude(0, () => {}));
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "MemoryLost" });
+    expect(world.move?.status?.message).toMatch(/ended with 137; the pod starts anew on node z2/);
+    expect(world.source).toBeUndefined();
+  });
+
   it("the PodMigration is deleted: it stays until the end", async () => {
     const world = await World.with();
     once(world, "Committed", () => void world.deleteMove());

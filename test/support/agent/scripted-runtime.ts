@@ -2,7 +2,7 @@
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { FilePart, NodeRuntime } from "../../../src/agent/node-runtime.ts";
-import type { Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../../src/agent/protocol.ts";
+import type { Cleaned, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../../src/agent/protocol.ts";
 
 export class ScriptedRuntime implements NodeRuntime {
   readonly calls: string[] = [];
@@ -57,8 +57,10 @@ export class ScriptedRuntime implements NodeRuntime {
   abort(_command: unknown, signal: AbortSignal): Promise<void> {
     return this.#step("abort", undefined, signal);
   }
-  cleanupTarget(): Promise<void> {
-    return this.#step("cleanupTarget", undefined);
+  /** What a clean-up finds. */
+  cleaned: Cleaned = {};
+  cleanupTarget(): Promise<Cleaned> {
+    return this.#step("cleanupTarget", this.cleaned);
   }
   /** Of a container by its name; absent: cannot tell. */
   readonly unchanged = new Map<string, boolean>();

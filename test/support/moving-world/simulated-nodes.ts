@@ -4,7 +4,7 @@
  */
 import { AgentError } from "../../../src/agent/agent-error.ts";
 import { MemoryMoveRecords } from "../../../src/agent/move-records.ts";
-import type { MoveRecord, NodeFeatures, SourceFacts } from "../../../src/agent/protocol.ts";
+import type { Cleaned, MoveRecord, NodeFeatures, SourceFacts } from "../../../src/agent/protocol.ts";
 import { StepRunner } from "../../../src/agent/step-runner.ts";
 import type { StepName } from "../../../src/agent/steps.ts";
 import {
@@ -203,11 +203,17 @@ export class SimulatedNodes implements CheckpointDriver {
     });
   }
 
-  async cleanup(node: string, role: "source" | "target", move: MoveId): Promise<void> {
+  /** Why a target's memory did not all come. */
+  memoryLost: string | undefined;
+
+  async cleanup(node: string, role: "source" | "target", move: MoveId): Promise<Cleaned> {
     const podUID = this.#podOf(node, move);
-    await this.#step(node, role, "cleanup", move, podUID, () => {
+    return this.#step(node, role, "cleanup", move, podUID, () => {
       // A pod that its kubelet has done nothing for is not seen on the node: the bar against a cold start goes with the rest.
       if (role === "target" && this.copy(podUID) === undefined) this.#node(node).registered.delete(podUID);
+      if (role === "source" || this.memoryLost === undefined) return {};
+      if (this.copy(podUID) === "running") this.set(podUID, "dead");
+      return { memoryLost: this.memoryLost };
     });
   }
 

@@ -36,14 +36,15 @@ async function cleanUp(run: MoveRun): Promise<Outcome> {
   const { driver } = run.deps;
   const source = await leftOn(run, await attempt(driver.cleanup(sourceOf(run.move).node, "source", moveId(run))));
   if (source) return waitOrEnd(run, source, SOURCE_PATIENCE_MS);
-  const target = await leftOn(run, await attempt(driver.cleanup(targetOf(run.move).node, "target", moveId(run))));
-  if (target === undefined) return ended(run);
+  const cleaned = await attempt(driver.cleanup(targetOf(run.move).node, "target", moveId(run)));
+  const target = await leftOn(run, cleaned);
+  if (target === undefined) return ended(run, undefined, cleaned.ok ? cleaned.value.memoryLost : undefined);
   const filling = target.reason === "WrongState" && target.retryable;
   return waitOrEnd(run, target, filling ? FILLING_PATIENCE_MS : TARGET_PATIENCE_MS);
 }
 
 /** What keeps a node from being cleaned; a node that has left the cluster has nothing left. */
-async function leftOn(run: MoveRun, result: Attempt<void>): Promise<DriverFailure | undefined> {
+async function leftOn(run: MoveRun, result: Attempt<unknown>): Promise<DriverFailure | undefined> {
   if (result.ok || (await run.deps.client.get(NODES, { name: result.failure.node })) === undefined) return undefined;
   return result.failure;
 }
@@ -53,10 +54,15 @@ function waitOrEnd(run: MoveRun, failure: DriverFailure, patienceMs: number): Ou
   return releasedForMs(run) > patienceMs ? ended(run, words) : wait(RETRY_MS, `clean-up: ${words}`);
 }
 
-/** @param leftover what could not be done; the sweep does it when the node answers. */
-function ended(run: MoveRun, leftover?: string): Outcome {
+/**
+ * @param leftover what could not be done; the sweep does it when the node answers.
+ * @param memoryLost why a copy that had been released was ended.
+ */
+function ended(run: MoveRun, leftover?: string, memoryLost?: string): Outcome {
   const outcome = required(run.move, "condition Released", releaseOf(run.move));
   const after = leftover === undefined ? "" : `; what is left is removed when its node answers: ${leftover}`;
+  if (outcome.status === "True" && memoryLost !== undefined)
+    return advance("Failed", "MemoryLost", `${memoryLost}; the pod starts anew on node ${run.move.status.targetNode}`);
   if (outcome.status === "True")
     return advance("Succeeded", "Moved", `runs on node ${run.move.status.targetNode}${after}`);
   return advance("Failed", outcome.reason, `${outcome.message}; the pod starts anew${after}`);
