@@ -1,94 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Evaluation } from "../../src/planning/decision.ts";
 import { evaluate } from "../../src/planning/evaluate.ts";
 import { knapsack } from "../../src/planning/selection/knapsack.ts";
-import type { ClusterSnapshot, Figure, MoveSnapshot, NodeSnapshot, PodSnapshot } from "../../src/planning/snapshot.ts";
-import { NOW_MS, node, pod, policy } from "./fixtures.ts";
-
-const usage = fc.integer({ min: 0, max: 60 });
-const age = fc.constantFrom(0, 5_000, 120_000);
-
-const nodeArb = (name: string): fc.Arbitrary<NodeSnapshot> =>
-  fc
-    .record({
-      capacityBytes: fc.constantFrom(100, 150),
-      used: fc.option(fc.integer({ min: 0, max: 120 })),
-      age,
-      unschedulable: fc.boolean(),
-      ready: fc.constantFrom(true, true, true, false),
-      maxPods: fc.constantFrom(3, 110),
-    })
-    .map(({ used, age: ageMs, ...more }) =>
-      node(name, { ...more, usedBytes: used ?? undefined, sampledAtMs: used === null ? undefined : NOW_MS - ageMs }),
-    );
-
-const podArb = (name: string): fc.Arbitrary<PodSnapshot> =>
-  fc
-    .record({
-      on: fc.constantFrom("n0", "n1", "n2", "n3"),
-      used: fc.option(usage),
-      age,
-      app: fc.constantFrom("a", "b"),
-      requestBytes: fc.constantFrom(0, 20),
-      migrations: fc.integer({ min: 0, max: 3 }),
-      growthBytesPerMinute: fc.constantFrom(0, 0, 1, -2, 5),
-      optedOut: fc.constantFrom(false, false, true),
-      phase: fc.constantFrom("Running" as const, "Running" as const, "Pending" as const),
-    })
-    .map(({ on, used, age: ageMs, app, optedOut, ...more }) =>
-      pod(name, on, used ?? undefined, {
-        ...more,
-        sampledAtMs: used === null ? undefined : NOW_MS - ageMs,
-        labels: { app },
-        annotations: optedOut ? { "headroom.dev/move": "false" } : {},
-      }),
-    );
-
-const moveArb = (name: string): fc.Arbitrary<MoveSnapshot> =>
-  fc.record({
-    namespace: fc.constant("default"),
-    name: fc.constant(name),
-    pod: fc.constantFrom("p0", "p1", "gone"),
-    podUID: fc.constantFrom("uid-p0", "uid-p1", "uid-gone"),
-    from: fc.constantFrom("n0", "n1"),
-    to: fc.constantFrom("n2", "n3"),
-    memoryBytes: usage,
-    phase: fc.constantFrom("Succeeded" as const, "Failed" as const, "RolledBack" as const),
-    finishedAtMs: fc.integer({ min: NOW_MS - 400_000, max: NOW_MS - 31_000 }),
-  });
-
-const each = <T>(count: number, of: (index: number) => fc.Arbitrary<T>) =>
-  fc.tuple(...Array.from({ length: count }, (_, index) => of(index))) as fc.Arbitrary<T[]>; // a tuple of one type
-
-const snapshotArb: fc.Arbitrary<ClusterSnapshot> = fc.record({
-  timeMs: fc.constant(NOW_MS),
-  nodes: each(4, (index) => nodeArb(`n${index}`)),
-  pods: each(10, (index) => podArb(`p${index}`)),
-  moves: each(2, (index) => moveArb(`m${index}`)),
-});
-
-const policiesArb = fc
-  .record({
-    freeBelow: fc.constantFrom("10%", "30%", "50%"),
-    margin: fc.constantFrom("0%", "5%"),
-    strategy: fc.constantFrom("Max" as const, "Optimal" as const, "BigEnough" as const, "Slope" as const),
-    pressure: fc.constantFrom("Threshold" as const, "Slope" as const),
-    placement: fc.constantFrom("MostFree" as const, "BestFit" as const, "LeastLoaded" as const),
-    pacing: fc.constantFrom("Blocking" as const, "Concurrent" as const),
-    most: fc.integer({ min: 1, max: 10 }),
-    gate: fc.boolean(),
-  })
-  .map(({ freeBelow, margin, strategy, pressure, placement, pacing, most, gate }) => {
-    const spec = {
-      pressure: { strategy: pressure, freeBelow },
-      placement: { strategy: placement, margin },
-      selection: strategy === "Slope" ? { strategy, slope: { growthAbove: "0Ki" } } : { strategy },
-      pacing: { strategy: pacing, maxMovesPerEvaluation: most },
-      ...(gate ? { schedulingGate: {} } : {}),
-    };
-    return [policy({ ...spec, podSelector: { matchLabels: { app: "a" } } }, "a"), policy(spec, "b")];
-  });
+import type { ClusterSnapshot, PodSnapshot } from "../../src/planning/snapshot.ts";
+import { carriedOut, policiesArb, snapshotArb } from "./drawn.ts";
+import { NOW_MS, node, pod, type policy } from "./fixtures.ts";
 
 function freeBefore(snapshot: ClusterSnapshot, name: string): number {
   const found = snapshot.nodes.find((one) => one.name === name);
@@ -234,38 +150,6 @@ describe("whatever the cluster", () => {
 });
 
 describe("a plan that is carried out", () => {
-  /** Measured again later: what was moved is where it was planned to be. */
-  function carriedOut(snapshot: ClusterSnapshot, { decision, memory }: Evaluation): ClusterSnapshot {
-    const laterMs = 200_000;
-    const going = new Map(decision.moves.map((one) => [one.podUID, one]));
-    const shift = (name: string) =>
-      decision.moves.reduce((sum, { from, to, bytes }) => sum + (to === name ? bytes : from === name ? -bytes : 0), 0);
-    const later = <F extends Figure>(figure: F): F =>
-      figure.sampledAtMs === undefined ? figure : { ...figure, sampledAtMs: figure.sampledAtMs + laterMs };
-    const records = decision.moves.map((one, index) => ({
-      namespace: one.namespace,
-      name: `done-${index}`,
-      pod: one.pod,
-      podUID: one.podUID,
-      lineage: one.lineage,
-      from: one.from,
-      to: one.to,
-      memoryBytes: one.bytes,
-      phase: "Succeeded" as const,
-      startedAtMs: NOW_MS,
-      finishedAtMs: NOW_MS + 60_000,
-    }));
-    return {
-      timeMs: snapshot.timeMs + laterMs,
-      nodes: snapshot.nodes.map((one) =>
-        later(one.usedBytes === undefined ? one : { ...one, usedBytes: one.usedBytes + shift(one.name) }),
-      ),
-      pods: snapshot.pods.map((one) => later({ ...one, node: going.get(one.uid)?.to ?? one.node })),
-      moves: [...snapshot.moves, ...records],
-      memory,
-    };
-  }
-
   it("yields nothing new: what it relieved stays relieved, and no target is short because of it", () => {
     let planned = 0;
     fc.assert(

@@ -86,7 +86,7 @@ class Scores {
   #take(): void {
     const error = this.#errors?.[this.#next] ?? Number.NaN;
     const decay = this.#decay(this.#next++);
-    const counts = !Number.isNaN(error);
+    const counts = !Number.isNaN(error) && this.#plan.spread[this.#next - 1] === 1;
     this.#sum = this.#sum * decay + (counts ? Math.abs(error) : 0);
     this.#weight = this.#weight * decay + (counts ? 1 : 0);
   }

@@ -27,6 +27,8 @@ export interface BacktestPlan {
   leadsSeconds: number[];
   /** Indices of the last sample known at each origin, ascending. */
   origins: number[];
+  /** By origin: 1 for those evenly spread, which bounds and the choice of a model rest on; 0: only looked at to calibrate. */
+  spread: Uint8Array;
   /** By lead, by origin: the index of the sample that is held against the forecast; -1 where there is none. */
   targets: Int32Array[];
 }
@@ -49,7 +51,7 @@ export function planBacktest(history: History, horizonSeconds: number, newSinceS
   const leadsSeconds = LEAD_PARTS.map((part) => part * longest).filter(
     (lead, index) => index === 0 || lead > stepSeconds,
   );
-  const origins = chooseOrigins(history, longest, newSinceSeconds);
+  const { origins, spread } = chooseOrigins(history, longest, newSinceSeconds);
   return {
     history,
     envelope: envelopeOf(history, longest * SUSTAINED_PART),
@@ -57,22 +59,27 @@ export function planBacktest(history: History, horizonSeconds: number, newSinceS
     stepSeconds,
     leadsSeconds,
     origins,
+    spread,
     targets: leadsSeconds.map((lead) => targetsOf(history, origins, lead)),
   };
 }
 
-function chooseOrigins(history: History, longestLead: number, newSinceSeconds: number): number[] {
+function chooseOrigins(history: History, longestLead: number, newSinceSeconds: number) {
   const { seconds } = history;
   let first = 2;
   while (first < seconds.length && spanSeconds(history, first + 1) < longestLead * SUSTAINED_PART) first++;
   const count = seconds.length - 1 - first;
   const stride = Math.max(1, Math.ceil(count / MAX_ORIGINS));
   const origins: number[] = [];
+  const spread: number[] = [];
   for (let index = first; index < seconds.length - 1; index++) {
     const isNew = at(seconds, index) + longestLead > newSinceSeconds;
-    if ((index - first) % stride === 0 || isNew) origins.push(index);
+    const isSpread = (index - first) % stride === 0;
+    if (!isSpread && !isNew) continue;
+    origins.push(index);
+    spread.push(isSpread ? 1 : 0);
   }
-  return origins;
+  return { origins, spread: Uint8Array.from(spread) };
 }
 
 /** The first sample at or after the lead, unless a gap makes it much later. Both ascend, so one pass does. */

@@ -109,15 +109,3 @@ function requireAdmitted({ horizonSeconds, confidence, nowMs }: ForecastOptions)
   if (!(confidence > 0 && confidence < 1)) throw new RangeError(`confidence must be between 0 and 1: ${confidence}`);
   if (!Number.isFinite(nowMs)) throw new RangeError(`nowMs must be a time: ${nowMs}`);
 }
-
-/**
- * Several series and a constant rest as one, a node by its pods for instance. Bounds add up: errors that go together, as those of
- * pods that share their load, are provided for. A node's own series, where there is one, has the tighter bound.
- */
-export function sumOfForecasts(parts: readonly Forecast[], restBytes = 0): Forecast {
-  const rest = Math.max(0, restBytes);
-  return {
-    point: (aheadSeconds) => parts.reduce((sum, part) => sum + part.point(aheadSeconds), rest),
-    upper: (aheadSeconds) => parts.reduce((sum, part) => sum + part.upper(aheadSeconds), rest),
-  };
-}

@@ -13,8 +13,8 @@ import { growthForFew, priorBytes } from "./margin.ts";
 const FEWEST_SAMPLES = 12;
 /** Gaps of more than this part of the calibrated lead need the other bound. */
 const GAP_PART = 1 / 4;
-const CLOCK_SKEW_MS = 10_000;
-const LONGEST_MS = 366 * 86_400_000;
+const CLOCK_SKEW_SECONDS = 10;
+const OLDEST_SECONDS = 366 * 86_400;
 
 export interface GlanceOptions {
   nowMs: number;
@@ -31,32 +31,36 @@ export function boundAtAGlance({ timesMs, bytes }: Series, options: GlanceOption
   let begin = 0;
   while (begin < end && at(timesMs, begin) < fromMs) begin++;
   if (end - begin < FEWEST_SAMPLES) return Number.POSITIVE_INFINITY;
-  const [oldestMs, newestMs] = [at(timesMs, begin), at(timesMs, end - 1)];
-  if (newestMs > nowMs + CLOCK_SKEW_MS || oldestMs < nowMs - LONGEST_MS) return Number.POSITIVE_INFINITY;
-  const longestMs = Math.min(horizonSeconds * 1000, (newestMs - oldestMs) / 2);
-  const sustainedMs = longestMs * SUSTAINED_PART;
+  // In the very arithmetic of a history, so that what is told apart there is told apart here.
+  const secondsAt = (index: number) => Math.round(at(timesMs, index) - nowMs) / 1000;
+  const [oldest, newest] = [secondsAt(begin), secondsAt(end - 1)];
+  if (newest > CLOCK_SKEW_SECONDS || oldest < -OLDEST_SECONDS) return Number.POSITIVE_INFINITY;
+  const longest = Math.min(horizonSeconds, (newest - oldest) / 2);
+  const sustained = longest * SUSTAINED_PART;
   let [highest, lowest, rise, fall, from, known, first] = [0, at(bytes, begin), 0, 0, begin, 0, begin + 2];
+  let before = oldest - sustained;
   for (let index = begin; index < end; index++) {
-    const [timeMs, value] = [at(timesMs, index), at(bytes, index)];
-    const gapMs = index > begin ? timeMs - at(timesMs, index - 1) : 1;
-    if (!(value >= 0 && value < Number.MAX_SAFE_INTEGER && gapMs >= 1 && gapMs <= longestMs * GAP_PART)) {
+    const [time, value] = [secondsAt(index), at(bytes, index)];
+    const gap = time - before;
+    before = time;
+    if (!(value >= 0 && value < Number.MAX_SAFE_INTEGER && gap > 0 && gap <= longest * GAP_PART)) {
       return Number.POSITIVE_INFINITY;
     }
     highest = Math.max(highest, value);
     lowest = Math.min(lowest, value);
-    while (from + 1 < index && at(timesMs, from + 1) <= timeMs - sustainedMs) from++;
-    if (from < index && at(timesMs, from) <= timeMs - sustainedMs) {
-      const rate = (value - at(bytes, from)) / (timeMs - at(timesMs, from));
+    while (from + 1 < index && secondsAt(from + 1) <= time - sustained) from++;
+    if (from < index && secondsAt(from) <= time - sustained) {
+      const rate = (value - at(bytes, from)) / (time - secondsAt(from));
       rise = Math.max(rise, rate);
       fall = Math.max(fall, -rate);
     }
-    if (index === first && timeMs - oldestMs < sustainedMs) first++;
-    else if (index >= first && timeMs <= newestMs - longestMs) known++;
+    if (index === first && time - oldest < sustained) first++;
+    else if (index >= first && newest >= time + longest) known++;
   }
   const lastBytes = at(bytes, end - 1);
-  const leadMs = horizonSeconds * 1000 - Math.min(0, newestMs - nowMs);
-  const error = highest - Math.max(0, lowest - fall * LATEST_TARGET * longestMs);
-  const stride = Math.max(1, Math.ceil((end - begin - 1 - (first - begin)) / MAX_ORIGINS));
+  const lead = horizonSeconds - Math.min(0, newest);
+  const error = highest - Math.max(0, lowest - fall * LATEST_TARGET * longest);
+  const stride = Math.max(1, Math.ceil((end - 1 - first) / MAX_ORIGINS));
   const prior = priorBytes(Math.floor(known / stride), { confidence, lastBytes });
-  return highest + rise * leadMs + error * growthForFew(1, confidence) * Math.max(1, leadMs / longestMs) + prior;
+  return highest + rise * lead + error * growthForFew(1, confidence) * Math.max(1, lead / longest) + prior;
 }

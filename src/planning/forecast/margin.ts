@@ -66,7 +66,7 @@ export function errorsKnown(plan: BacktestPlan, errors: Errors, lead: number, kn
   const values = new Float64Array(of.length);
   let [count, first, last] = [0, 0, 0];
   of.forEach((error, position) => {
-    if (Number.isNaN(error)) return;
+    if (Number.isNaN(error) || plan.spread[position] !== 1) return;
     const target = at(plan.history.seconds, plan.targets[lead]?.[position] ?? 0);
     if (target > knownAtSeconds) return;
     if (count === 0) first = target;

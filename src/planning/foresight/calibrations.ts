@@ -3,7 +3,7 @@
  * series. Bounded; without it every bound starts as its widest.
  */
 import type { Cluster } from "../cluster.ts";
-import { type Calibration, keptCalibrations } from "../forecast/calibration.ts";
+import { type Calibration, calibrationSchema, keptCalibrations } from "../forecast/calibration.ts";
 import type { ForecastSettings } from "../pressure/pressure.ts";
 
 /** More series than this are forecast in no evaluation of which anything must be remembered: some 2 MB. */
@@ -35,11 +35,16 @@ export function openCalibrations(before: Readonly<Record<string, Calibration>> =
       made[keyOf(owner, kind, id)] = calibration;
     },
     memory(cluster, owners) {
-      const all = { ...before, ...made };
+      const all = { ...usable(before), ...made };
       const kept = keptCalibrations(all, living(Object.keys(all), cluster, owners), MAX_CALIBRATIONS);
       return Object.keys(kept).length > 0 ? kept : undefined;
     },
   };
+}
+
+/** Without what was damaged on its way. */
+function usable(before: Readonly<Record<string, Calibration>>): Record<string, Calibration> {
+  return Object.fromEntries(Object.entries(before).filter(([, one]) => calibrationSchema.safeParse(one).success));
 }
 
 function living(keys: readonly string[], cluster: Cluster, owners: readonly ForecastOwner[]): Set<string> {

@@ -1,7 +1,7 @@
 /** What is foreseen of one node or pod, wherever it is known from. Bytes over seconds from now. */
 
 import type { Calibration } from "../forecast/calibration.ts";
-import { type Forecast, type ForecastOptions, forecastHistory, sumOfForecasts } from "../forecast/forecast.ts";
+import { type Forecast, type ForecastOptions, forecastHistory } from "../forecast/forecast.ts";
 import type { History } from "../forecast/history.ts";
 import type { Series } from "../snapshot.ts";
 
@@ -34,11 +34,24 @@ export function ofHistory(
 }
 
 /** A future that is known is the forecast, without a margin; before its first and after its last moment it stays level. */
-export function ofFuture({ timesMs, bytes }: Series, nowMs: number): Foreseen | undefined {
+export function ofFuture(series: Series, nowMs: number): Foreseen | undefined {
+  const { timesMs, bytes } = series;
   const length = Math.min(timesMs.length, bytes.length);
-  if (length === 0) return undefined;
+  if (length === 0 || !isPossible(series, length)) return undefined;
   const point = (aheadSeconds: number) => valueAt(timesMs, bytes, length, nowMs + Math.max(0, aheadSeconds) * 1000);
   return { point, upper: point, tested: point, basis: "known future" };
+}
+
+/** What is not is as good as unknown. */
+function isPossible({ timesMs, bytes }: Series, length: number): boolean {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < length; index++) {
+    const [timeMs, value] = [timesMs[index] ?? Number.NaN, bytes[index] ?? Number.NaN];
+    if (!(timeMs >= lastMs && timeMs < Number.MAX_SAFE_INTEGER && value >= 0 && value < Number.MAX_SAFE_INTEGER))
+      return false;
+    lastMs = timeMs;
+  }
+  return true;
 }
 
 /** Along a straight line between two moments. */
@@ -76,25 +89,33 @@ export interface JointMargin {
   newcomers: readonly Foreseen[];
 }
 
-/** A node by its pods. `rest`: what it uses beside them; `unknownPods`: of them some of whose use is in the rest. */
+/**
+ * A node by its pods. `restBytes`: what it uses beside them, as it is measured; less than nothing where the node's figure says less than
+ * its pods' together. `unknownPods`: of them some of whose use is in the rest.
+ */
 export function together(
   parts: readonly Foreseen[],
   restBytes: number,
   unknownPods: number,
   joint?: JointMargin,
 ): Foreseen {
-  const rest = Math.max(0, restBytes);
-  const doubtBytes = unknownPods > 0 || parts.length === 0 ? PRIOR_ERROR * rest : 0;
-  const tested = parts.map((part) => ({ point: part.point, upper: part.tested }));
-  const { point } = sumOfForecasts(parts, rest);
-  const least = (sum: Foreseen["upper"], of: "upper" | "tested"): Foreseen["upper"] =>
-    joint === undefined
-      ? sum
-      : (aheadSeconds) => Math.min(sum(aheadSeconds), point(aheadSeconds) + jointly(joint, aheadSeconds, of));
+  const doubtBytes = unknownPods > 0 || parts.length === 0 ? PRIOR_ERROR * Math.max(0, restBytes) : 0;
+  const sum = (of: "point" | "upper" | "tested", rest: number) => (aheadSeconds: number) =>
+    Math.max(
+      0,
+      parts.reduce((total, part) => total + part[of](aheadSeconds), rest),
+    );
+  const point = sum("point", restBytes);
+  const bound = (of: "upper" | "tested", rest: number) => {
+    const added = sum(of, rest);
+    if (joint === undefined) return added;
+    return (aheadSeconds: number) =>
+      Math.min(added(aheadSeconds), point(aheadSeconds) + jointly(joint, aheadSeconds, of));
+  };
   return {
     point,
-    upper: least(sumOfForecasts(parts, rest + doubtBytes).upper, "upper"),
-    tested: least(sumOfForecasts(tested, rest).upper, "tested"),
+    upper: bound("upper", restBytes + doubtBytes),
+    tested: bound("tested", restBytes),
     basis: `its ${parts.length} pods together`,
   };
 }

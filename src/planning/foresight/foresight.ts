@@ -172,7 +172,7 @@ function marginAsOf(history: History, { calibration, ...options }: ForecastOptio
 
 /** What the node uses beside its pods. */
 function restBytes(view: View, node: ClusterNode, usedBytes: number): number {
-  return Math.max(0, usedBytes - node.pods.reduce((sum, pod) => sum + usedBy(view.podUse(pod)), 0));
+  return usedBytes - node.pods.reduce((sum, pod) => sum + usedBy(view.podUse(pod)), 0);
 }
 
 /** Bounds that no forecast's bound exceeds; the cheaper where it is not more than what is enough. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { exhaustion, firstAbove } from "../../../src/planning/forecast/exhaustion.ts";
-import { forecastHistory, forecastSeries, sumOfForecasts } from "../../../src/planning/forecast/forecast.ts";
+import { forecastHistory, forecastSeries } from "../../../src/planning/forecast/forecast.ts";
 import { boundAtAGlance } from "../../../src/planning/forecast/glance.ts";
 import { toHistory } from "../../../src/planning/forecast/history.ts";
 import { MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
@@ -276,11 +276,6 @@ describe("exhaustion", () => {
   it("is now where there is no room now, and where there is no number", () => {
     expect(exhaustion(line, { ...limits, reserveBytes: 90 })).toEqual({ earliestSeconds: 0, expectedSeconds: 0 });
     expect(firstAbove(() => Number.NaN, 5, 100)).toBe(0);
-  });
-
-  it("adds up over pods and the rest of the node", () => {
-    const { earliestSeconds } = exhaustion(sumOfForecasts([line, line], 10), limits);
-    expect(earliestSeconds).toBeCloseTo(10, 3);
   });
 
   it("never comes later for the bound than for the forecast", () => {

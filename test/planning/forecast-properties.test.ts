@@ -1,0 +1,174 @@
+/** What holds for policies that forecast, whatever the cluster. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { isDue } from "../../src/planning/decision.ts";
+import { evaluate } from "../../src/planning/evaluate.ts";
+import type { ClusterSnapshot, NodeSnapshot, PlanningMemory, Series } from "../../src/planning/snapshot.ts";
+import { carriedOut, foreseeableSnapshotArb, policiesFor, snapshotWithSeriesArb } from "./drawn.ts";
+import { NOW_MS, node } from "./fixtures.ts";
+
+const policiesArb = policiesFor(["Forecast"]);
+const RUNS = { numRuns: 100 };
+const LONG_MS = 60_000;
+
+const pressureOf = ({ nodes }: ReturnType<typeof evaluate>["decision"], name: string, policy: string) =>
+  nodes.find((one) => one.name === name && one.policy === policy)?.pressureBytes ?? Number.NaN;
+const dueMoves = ({ moves, timeMs }: ReturnType<typeof evaluate>["decision"]) =>
+  moves.filter((move) => isDue(move, timeMs));
+
+describe("policies that forecast, whatever the cluster", () => {
+  it(
+    "the order of nodes, pods, moves and policies never matters",
+    () => {
+      fc.assert(
+        fc.property(snapshotWithSeriesArb, policiesArb, (snapshot, policies) => {
+          const turned = {
+            ...snapshot,
+            nodes: snapshot.nodes.toReversed(),
+            pods: snapshot.pods.toReversed(),
+            moves: snapshot.moves.toReversed(),
+          };
+          expect(evaluate(turned, policies.toReversed())).toEqual(evaluate(snapshot, policies));
+        }),
+        RUNS,
+      );
+    },
+    LONG_MS,
+  );
+
+  it(
+    "all numbers are finite and nothing is thrown, however absurd the samples and the memory",
+    () => {
+      const absurd = fc.constantFrom(Number.NaN, -1, 0, 1e300, Number.POSITIVE_INFINITY, 50);
+      const absurdTime = fc.constantFrom(NOW_MS, NOW_MS - 60_000, NOW_MS + 1e9, Number.NaN, -1e308, 0);
+      const absurdSeries: fc.Arbitrary<Series> = fc
+        .array(fc.tuple(absurdTime, absurd), { maxLength: 12 })
+        .map((samples) => ({
+          timesMs: Float64Array.from(samples, ([time]) => time),
+          bytes: Float64Array.from(samples, ([, bytes]) => bytes),
+        }));
+      const memoryArb = fc.constantFrom<unknown>(undefined, {}, { alpha: Number.NaN }, null, "x", { alpha: 1 });
+      fc.assert(
+        fc.property(
+          snapshotWithSeriesArb,
+          policiesArb,
+          fc.array(absurdSeries, { minLength: 14, maxLength: 14 }),
+          fc.option(absurdSeries),
+          memoryArb,
+          (snapshot, policies, bad, future, damaged) => {
+            const broken: ClusterSnapshot = {
+              ...snapshot,
+              nodes: snapshot.nodes.map((one, index) => withBad(one, bad[index], future)),
+              pods: snapshot.pods.map((one, index) => withBad(one, bad[index + 4], future)),
+              // Memory that was damaged on its way: not of its type.
+              memory: {
+                version: 1,
+                gates: {},
+                forecasts: { "InfluxDB Auto 0.95 300 node n0": damaged },
+              } as PlanningMemory,
+            };
+            const numbers: number[] = [];
+            JSON.stringify(evaluate(broken, policies), (_, item) => {
+              if (typeof item === "number") numbers.push(item);
+              return item;
+            });
+            expect(numbers.filter((item) => !Number.isFinite(item))).toEqual([]);
+          },
+        ),
+        RUNS,
+      );
+    },
+    LONG_MS,
+  );
+
+  it(
+    "lost memory makes no node look safer, and no node a target that was none",
+    () => {
+      fc.assert(
+        fc.property(
+          snapshotWithSeriesArb,
+          policiesArb,
+          fc.double({ min: 0, max: 1, noNaN: true }),
+          (snapshot, policies, part) => {
+            const first = evaluate(snapshot, policies);
+            const forecasts = Object.fromEntries(
+              Object.entries(first.memory.forecasts ?? {}).map(([key, one]) => [
+                key,
+                { ...one, alpha: part * 0.1, throughMs: one.throughMs },
+              ]),
+            );
+            const known = evaluate({ ...snapshot, memory: { ...first.memory, forecasts } }, policies).decision;
+            for (const { name, policy, pressureBytes } of known.nodes) {
+              expect(pressureOf(first.decision, name, policy)).toBeGreaterThanOrEqual(pressureBytes - 1e-6);
+            }
+          },
+        ),
+        RUNS,
+      );
+    },
+    LONG_MS,
+  );
+
+  it(
+    "a series that is lost has nothing moved for it: what starts now is in need by what is known",
+    () => {
+      fc.assert(
+        fc.property(snapshotWithSeriesArb, policiesArb, (snapshot, policies) => {
+          const without: ClusterSnapshot = {
+            ...snapshot,
+            nodes: snapshot.nodes.map(({ series: _, ...one }) => one),
+            pods: snapshot.pods.map(({ series: _, growthBytesPerMinute: __, ...one }) => one),
+          };
+          const { decision } = evaluate(without, policies);
+          for (const { from } of dueMoves(decision)) {
+            const short = decision.nodes.filter(({ name, pressureBytes }) => name === from && pressureBytes > 0);
+            const limits = policies.map(({ freeBelow }) => ("fraction" in freeBelow ? freeBelow.fraction : 0));
+            const isShortNow = short.some(
+              ({ freeBytes = 0, capacityBytes }) => freeBytes < Math.max(...limits) * capacityBytes,
+            );
+            expect(isShortNow).toBe(true);
+          }
+        }),
+        RUNS,
+      );
+    },
+    LONG_MS,
+  );
+
+  it(
+    "a plan that is carried out yields nothing new on its nodes when all goes on as foreseen",
+    () => {
+      let planned = 0;
+      fc.assert(
+        fc.property(foreseeableSnapshotArb, policiesArb, (drawn, policies) => {
+          const nodes = drawn.nodes.map((one, index) =>
+            index >= 2
+              ? node(one.name, { capacityBytes: 1000, allocatableBytes: 1000, usedBytes: 150 })
+              : withUse(one, Math.min(one.usedBytes ?? 90, one.capacityBytes)),
+          );
+          const first = evaluate({ ...drawn, nodes }, policies);
+          const { moves, nodes: found } = first.decision;
+          const freed = (name: string) => moves.reduce((sum, { from, bytes }) => sum + (from === name ? bytes : 0), 0);
+          fc.pre(found.every(({ name, pressureBytes }) => freed(name) >= pressureBytes));
+          planned += moves.length;
+          const second = evaluate(carriedOut({ ...drawn, nodes }, first), policies);
+          const touched = new Set(moves.flatMap(({ from, to }) => [from, to]));
+          expect(second.decision.moves.filter(({ from }) => touched.has(from))).toEqual([]);
+        }),
+        { numRuns: 60 },
+      );
+      expect(planned).toBeGreaterThan(5);
+    },
+    LONG_MS,
+  );
+});
+
+/** Used now; a series that says otherwise is left out. */
+function withUse({ series, ...one }: NodeSnapshot, usedBytes: number): NodeSnapshot {
+  const fits = series !== undefined && usedBytes === one.usedBytes && one.sampledAtMs === NOW_MS;
+  return { ...one, usedBytes, sampledAtMs: NOW_MS, ...(fits && { series }) };
+}
+
+function withBad<F extends object>(figure: F, series: Series | undefined, future: Series | null): F {
+  return { ...figure, ...(series && { series }), ...(future && { future }) };
+}
