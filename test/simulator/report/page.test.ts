@@ -103,6 +103,13 @@ describe("the memory of a run", () => {
     expect(page.complaints).toEqual([]);
   });
 
+  it("is that of another seed, where several were kept", async () => {
+    const { comparison, runs } = fabricatedReport();
+    await open({ comparison, runs: [...runs, ...runs.map((run) => ({ ...run, seed: 7, events: [] }))] });
+    await page.choose("Seed", "7");
+    expect(text("#run")).toContain("Run of seed 7: 0 kills");
+  });
+
   it("is absent without timelines, and says so", async () => {
     const { comparison } = fabricatedReport();
     await open({ comparison, runs: [] });

@@ -3,6 +3,7 @@ import { deflateRawSync } from "node:zlib";
 import type { DecisionRecord, RunRecord } from "../../run-record.ts";
 import { marksOf } from "./marks.ts";
 import type { Mark, PageDecision, PageRun } from "./page-data.ts";
+import { rounded } from "./rounded.ts";
 import { packFigures, timelineOf } from "./timeline.ts";
 
 /** What one run may take of the page. */
@@ -18,16 +19,19 @@ export interface RunBounds {
 const FIGURES_PER_PAGE = 10_000_000;
 const DECISIONS_PER_PAGE = 60_000;
 const MARKS_PER_PAGE = 300_000;
+const REFUSALS_PER_PAGE = 300_000;
 
 /** Shares the page's size among its runs. */
 export function boundsFor(runs: readonly RunRecord[]): RunBounds {
   const rows = runs.reduce((sum, run) => sum + run.nodes.length, 0);
   const share = (total: number, most: number) => Math.min(most, Math.floor(total / Math.max(1, runs.length)));
+  const decisions = share(DECISIONS_PER_PAGE, 5_000);
+  const kept = runs.reduce((sum, run) => sum + Math.min(decisions, run.decisions?.length ?? 0), 0);
   return {
     buckets: Math.max(48, Math.min(1440, Math.floor(FIGURES_PER_PAGE / Math.max(1, rows)))),
     marks: share(MARKS_PER_PAGE, 30_000),
-    decisions: share(DECISIONS_PER_PAGE, 5_000),
-    refusalsPerDecision: 25,
+    decisions,
+    refusalsPerDecision: Math.max(20, Math.min(200, Math.floor(REFUSALS_PER_PAGE / Math.max(1, kept)))),
   };
 }
 
@@ -57,7 +61,7 @@ export function packRun(run: RunRecord, bounds: RunBounds): PackedRun {
     decisions: decisions.map((decision) => pageDecision(decision, bounds.refusalsPerDecision)),
     decisionsLeftOut: (run.decisions?.length ?? 0) - decisions.length,
   };
-  return { facts: deflated(JSON.stringify(facts)), memory: deflated(packFigures(figures, buckets)) };
+  return { facts: deflated(JSON.stringify(facts, rounded)), memory: deflated(packFigures(figures, buckets)) };
 }
 
 const deflated = (content: string | Uint8Array) => deflateRawSync(content).toString("base64");

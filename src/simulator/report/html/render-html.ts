@@ -5,6 +5,7 @@ import type { RunRecord } from "../../run-record.ts";
 import { boundsFor, packRun } from "./pack.ts";
 import { pageAssets } from "./page-assets.ts";
 import type { PageData, PageVariant } from "./page-data.ts";
+import { rounded } from "./rounded.ts";
 import { pageOf } from "./template.ts";
 
 /** Runs without a timeline are left out: the page shows memory over time, and scores of all runs. */
@@ -57,11 +58,6 @@ function packedRuns(runs: readonly RunRecord[]): string {
 }
 
 const block = (id: string, base64: string) => `<script type="text/plain" id="${id}">${base64}</script>`;
-
-/** No more digits than the page shows. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value;
-}
 
 const inText = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
