@@ -16,13 +16,13 @@ function field<T>(parse: (value: unknown) => T | undefined, expected: string) {
 const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
 export function parseBytes(value: unknown): number | undefined {
-  if (isCount(value)) return value;
-  return typeof value === "string" ? parseResourceQuantity(value) : undefined;
+  const bytes = typeof value === "string" ? parseResourceQuantity(value) : value;
+  return isCount(bytes) ? bytes : undefined;
 }
 
 export function parseSeconds(value: unknown): number | undefined {
-  if (isCount(value)) return value;
-  return typeof value === "string" ? parseDuration(value) : undefined;
+  const seconds = typeof value === "string" ? parseDuration(value) : value;
+  return isCount(seconds) ? seconds : undefined;
 }
 
 function parseFraction(value: unknown): number | undefined {

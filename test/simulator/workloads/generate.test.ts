@@ -84,8 +84,11 @@ describe("a generated workload", () => {
       .sort((a, b) => a - b);
     expect(peaks[0]).toBeGreaterThanOrEqual(2 * GiB - 1);
     expect(peaks.at(-1)).toBeLessThanOrEqual(32 * GiB);
-    // Bounded Pareto with shape 1.1 from 2 to 32 GiB: the median is 2 / (1 − ½·(1 − (1/16)^1.1))^(1/1.1) GiB.
-    expect((peaks[2500] ?? 0) / GiB).toBeCloseTo(2 / (1 - 0.5 * (1 - (1 / 16) ** 1.1)) ** (1 / 1.1), 0);
+    // Bounded Pareto with shape 1.1 from 2 to 32 GiB.
+    const quantile = (part: number) => 2 * (1 - part * (1 - (2 / 32) ** 1.1)) ** (-1 / 1.1);
+    for (const part of [0.25, 0.5, 0.9]) {
+      expect((peaks[part * 5000] ?? 0) / GiB / quantile(part), `${part}`).toBeCloseTo(1, 1);
+    }
     expect((peaks[4950] ?? 0) / (peaks[2500] ?? 1)).toBeGreaterThan(6);
   });
 
@@ -94,7 +97,9 @@ describe("a generated workload", () => {
       ({ requestBytes, trace }) => requestBytes / peakBytes(trace),
     );
     // A lognormal factor with σ 0.2 has the mean exp(σ²/2).
-    expect(mean(parts)).toBeCloseTo(0.4 * Math.exp(0.02), 1);
+    expect(mean(parts)).toBeCloseTo(0.4 * Math.exp(0.02), 2);
+    const logarithms = parts.map((part) => Math.log(part / 0.4));
+    expect(Math.sqrt(mean(logarithms.map((value) => value ** 2)))).toBeCloseTo(0.2, 2);
     expect(
       new Set(
         generate({ requests: { factor: 0.5, error: 0 } }).map((pod) =>
