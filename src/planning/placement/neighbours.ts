@@ -3,6 +3,7 @@
  * pod's rules ask for it.
  */
 import type { Cluster } from "../cluster.ts";
+import { compareText } from "../order.ts";
 import type { PodTerm } from "../scheduling-rules.ts";
 import type { NodeSnapshot, PodSnapshot } from "../snapshot.ts";
 import { type Matchable, type MatchesPod, termKey, termMatcher } from "./pod-term.ts";
@@ -23,7 +24,7 @@ export interface Neighbours {
    * pods and nodes.
    */
   whereRun(key: string, topologyKey: string, matches: MatchesPod, counts?: (node: NodeSnapshot) => boolean): Domains;
-  /** By {@link repellingKey}. Empty where no pod keeps others away. */
+  /** By {@link repellingKey}, ascending. Empty where no pod keeps others away. */
   repelling: ReadonlyMap<string, RepellingTerm>;
 }
 
@@ -93,7 +94,7 @@ function repellingTerms(cluster: Cluster): Map<string, RepellingTerm> {
       }
     }
   }
-  return terms;
+  return new Map([...terms].sort(([a], [b]) => compareText(a, b)));
 }
 
 function newTerm(term: PodTerm, { namespace }: PodSnapshot) {
