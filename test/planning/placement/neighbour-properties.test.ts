@@ -40,11 +40,13 @@ const snapshotArb: fc.Arbitrary<ClusterSnapshot> = fc
   .tuple(...Array.from({ length: 12 }, (_, index) => podArb(`p${index}`)))
   .map((pods) => ({ timeMs: NOW_MS, nodes: NODES, pods, moves: [] }));
 
-const decide = (snapshot: ClusterSnapshot) =>
+const strategyArb = fc.constantFrom("Max" as const, "Cheapest" as const);
+const decide = (snapshot: ClusterSnapshot, strategy: "Max" | "Cheapest") =>
   evaluate(snapshot, [
     policy({
       pressure: { strategy: "Threshold", freeBelow: "40%" },
       placement: { margin: "0%" },
+      selection: { strategy },
       pacing: { strategy: "Concurrent", concurrent: { maxPerNode: 9, maxPerCluster: 9 }, maxMovesPerEvaluation: 9 },
     }),
   ]).decision;
@@ -69,8 +71,8 @@ describe("whatever rules pods have about each other", () => {
   it("none that was moved is beside one that it keeps away from, or that keeps away from it", () => {
     let moved = 0;
     fc.assert(
-      fc.property(snapshotArb, (snapshot) => {
-        const { moves } = decide(snapshot);
+      fc.property(snapshotArb, strategyArb, (snapshot, strategy) => {
+        const { moves } = decide(snapshot, strategy);
         const pods = after(snapshot, moves);
         for (const { podUID } of moves) {
           const one = pods.find(({ uid }) => uid === podUID);
@@ -88,8 +90,8 @@ describe("whatever rules pods have about each other", () => {
   it("a pod that wants another near goes where one is that does not leave before it", () => {
     let moved = 0;
     fc.assert(
-      fc.property(snapshotArb, (snapshot) => {
-        const { moves } = decide(snapshot);
+      fc.property(snapshotArb, strategyArb, (snapshot, strategy) => {
+        const { moves } = decide(snapshot, strategy);
         for (const [index, { podUID, from, to }] of moves.entries()) {
           const gone = new Set(moves.slice(0, index + 1).map((one) => one.podUID));
           const stay = snapshot.pods.filter(({ uid }) => !gone.has(uid));
@@ -111,9 +113,10 @@ describe("whatever rules pods have about each other", () => {
 
   it("the order in which they are listed never matters", () => {
     fc.assert(
-      fc.property(snapshotArb, fc.integer({ min: 1, max: 11 }), (snapshot, by) => {
+      fc.property(snapshotArb, strategyArb, fc.integer({ min: 1, max: 11 }), (snapshot, strategy, by) => {
         const turned = [...snapshot.pods.slice(by), ...snapshot.pods.slice(0, by)];
-        expect(decide({ ...snapshot, pods: turned, nodes: NODES.toReversed() })).toEqual(decide(snapshot));
+        const other = { ...snapshot, pods: turned, nodes: NODES.toReversed() };
+        expect(decide(other, strategy)).toEqual(decide(snapshot, strategy));
       }),
       { numRuns: 100 },
     );
