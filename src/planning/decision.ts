@@ -44,6 +44,8 @@ export interface NodeFinding extends Reason {
   exhaustedAtMs?: number;
   /** When less than freeBelow may be free at the earliest: by then moves must have ended. Only where it is forecast. */
   deadlineMs?: number;
+  /** What it uses at most at the policy's horizon, with the policy's confidence. Only where a forecast had to be made. */
+  bound?: { atMs: number; bytes: number };
   outcome: Outcome;
 }
 

@@ -63,7 +63,7 @@ export function findPressure(policy: Policy, node: ClusterNode, { cluster, track
   return { finding: { ...common, freeBytes, pressureBytes, ...foreseen, reason, message }, doubtful };
 }
 
-interface Outlook extends Pick<NodeFinding, "exhaustedAtMs" | "deadlineMs"> {
+interface Outlook extends Pick<NodeFinding, "exhaustedAtMs" | "deadlineMs" | "bound"> {
   doubtful?: boolean;
 }
 
@@ -94,7 +94,8 @@ function byForecast(foresight: Foresight, node: ClusterNode, short: boolean, lim
   if (foreseen === undefined) return {};
   const { nowMs, usedBytes, limitBytes } = limits;
   const { horizonSeconds } = foresight.settings;
-  const exhausted = exhaustedAt(foreseen, horizonSeconds, limits);
+  const bound = { atMs: nowMs + Math.round(horizonSeconds * 1000), bytes: foreseen.upper(horizonSeconds) };
+  const exhausted = { bound, ...exhaustedAt(foreseen, horizonSeconds, limits) };
   if (!short) return exhausted;
   // The search looks at other moments than the pressure's did.
   const within = { capacityBytes: limitBytes, reserveBytes: 0, withinSeconds: horizonSeconds };

@@ -83,7 +83,10 @@ export interface DecisionRecord {
   refusals: Refusal[];
 }
 
-/** How well a node's memory was foreseen at the horizon of the policy's forecast; sums over nodes and evaluations. */
+/**
+ * How well a node's memory was foreseen at the horizon of the policy's forecast; sums over nodes and evaluations. Where a cruder bound shows that
+ * a node is safe no forecast is made; one that a move changed before the horizon is not held against it.
+ */
 export interface ForecastRecord {
   confidence: number;
   foreseen: number;

@@ -4,6 +4,7 @@ import { evaluate } from "../../planning/evaluate.ts";
 import type { Policy } from "../../planning/policy.ts";
 import type { ClusterSnapshot, NodeSnapshot, PlanningMemory, PodSnapshot } from "../../planning/snapshot.ts";
 import type { DecisionRecord, RunEvent } from "../run-record.ts";
+import type { ForecastTally } from "./forecast-tally.ts";
 import type { Moves } from "./moves.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { Observer } from "./observed.ts";
@@ -19,6 +20,7 @@ export interface OperatorContext {
   toMs(seconds: number): number;
   /** Decisions are kept. */
   decisions: boolean;
+  forecasts: ForecastTally | undefined;
 }
 
 interface Turn {
@@ -56,6 +58,7 @@ export class Operator {
     const { decision, memory } = evaluate(snapshot, this.#policies, (policy) => due.has(policy));
     this.#memory = memory;
     this.evaluations += 1;
+    this.#context.forecasts?.note(decision.nodes, this.#nodes);
     this.#carryOut(decision, pods, at);
   }
 

@@ -191,7 +191,9 @@ export class Moves {
 }
 
 function hold(move: MoveRun, bytes: number, at: number): void {
-  const { target } = move;
+  const { source, target } = move;
+  source.steps += 1;
+  target.steps += 1;
   target.alter(at, () => {
     target.stagedBytes += bytes - move.heldBytes;
     move.heldBytes = bytes;

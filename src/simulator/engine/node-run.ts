@@ -25,6 +25,8 @@ export class NodeRun {
   /** The policy whose scheduling gate is closed. */
   gate: string | undefined;
   taints: Taint[];
+  /** How often a move put a step into its memory. */
+  steps = 0;
   /** A pod was seen above its limit since this was last set back. */
   limitExceeded = false;
   /** The kubelet admits no pod without a request before. */

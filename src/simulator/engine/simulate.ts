@@ -45,7 +45,7 @@ export function simulate(scenario: Scenario, options: SimulateOptions): RunRecor
     foresight: options.foresight ?? false,
   });
   simulation.run(progress(endSeconds, options));
-  const { operator, timeline } = simulation;
+  const { operator, timeline, forecasts } = simulation;
   return {
     variant,
     seed,
@@ -55,6 +55,7 @@ export function simulate(scenario: Scenario, options: SimulateOptions): RunRecor
     nodes: simulation.nodes.map((node) => nodeRecord(node, endSeconds, timeline?.of(node))),
     reserve,
     evaluations: operator.evaluations,
+    ...(forecasts && { forecast: forecasts.record }),
     ...(timeline && { recordedSeconds: timeline.seconds }),
     ...(decisions && { decisions: operator.decisions }),
   };

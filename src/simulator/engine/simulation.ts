@@ -5,6 +5,7 @@ import type { RunEvent } from "../run-record.ts";
 import type { Scenario } from "../scenario.ts";
 import { Operator } from "./evaluation.ts";
 import { EventQueue, type Kind } from "./event-queue.ts";
+import { type ForecastTally, forecastTally } from "./forecast-tally.ts";
 import { Moves } from "./moves.ts";
 import { NodeRun } from "./node-run.ts";
 import { Observer } from "./observed.ts";
@@ -13,11 +14,8 @@ import { PodRun } from "./pod-run.ts";
 import { Sampling } from "./sampling.ts";
 import { Scheduler } from "./scheduling.ts";
 import { evictWhenShort, killWhatExceeds, type ShortageContext } from "./shortage.ts";
+import { toMs } from "./start.ts";
 import { Timeline } from "./timeline.ts";
-
-/** When second 0 is. */
-export const START_MS = Date.parse("2026-01-01T00:00:00Z");
-const toMs = (seconds: number) => START_MS + Math.round(seconds * 1000);
 
 export interface SimulationOptions {
   policies: readonly Policy[];
@@ -34,6 +32,7 @@ export class Simulation {
   readonly events: RunEvent[] = [];
   readonly operator: Operator;
   readonly timeline: Timeline | undefined;
+  readonly forecasts: ForecastTally | undefined;
   readonly #scenario: Scenario;
   readonly #queue = new EventQueue();
   readonly #scheduler: Scheduler;
@@ -66,7 +65,9 @@ export class Simulation {
     this.#scheduler = new Scheduler(this.nodes, conditions.scheduler, place);
     const moves = new Moves({ seed, conditions: conditions.moves, queue, events, lives: this.#lives, scheduler, toMs });
     this.#shortage = { lives: this.#lives, moves, evictionBytes: conditions.kubelet.evictionBytes };
-    const context = { nodes: this.nodes, events, moves, observer: this.#observer, scheduler, toMs, decisions };
+    this.forecasts = forecastTally(options.policies, queue);
+    const { nodes, forecasts } = this;
+    const context = { nodes, events, moves, observer: this.#observer, scheduler, toMs, decisions, forecasts };
     this.operator = new Operator(options.policies, context);
     this.timeline = options.timeline && new Timeline(this.nodes, options.timeline.everySeconds, scenario.endSeconds);
     this.#plan(sampling);
