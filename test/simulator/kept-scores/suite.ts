@@ -1,0 +1,113 @@
+/** The workloads and policies whose scores are kept: small enough for every test run, varied enough to notice what gets worse. */
+import type { z } from "zod";
+import { API_VERSION } from "../../../src/api/v1alpha1/group.ts";
+import type { migrationPolicySpecSchema } from "../../../src/api/v1alpha1/migration-policy.ts";
+import { readPolicyObject } from "../../../src/cli/plan/read-documents.ts";
+import { clusterShorthand } from "../../../src/simulator/clusters/shorthand.ts";
+import { openRuns, type SimulationInput } from "../../../src/simulator/comparing/run-task.ts";
+import { firstSeeds, SCORE_SEEDS } from "../../../src/simulator/comparing/seeds.ts";
+import { readVariants, type Variant } from "../../../src/simulator/comparing/variants.ts";
+import {
+  readWorkloadSource,
+  type WorkloadSource,
+  workloadInput,
+} from "../../../src/simulator/comparing/workload-input.ts";
+import { DEFAULT_CONDITIONS } from "../../../src/simulator/scenario.ts";
+import { withRegret } from "../../../src/simulator/scores/regret.ts";
+import type { KeptScores, ScoresByVariant } from "./judge.ts";
+
+/** Never those that parameters are tuned on, nor those of the study. */
+const SEEDS = firstSeeds(SCORE_SEEDS, 6);
+
+/** Those that say whether planning got worse; the others follow from them. */
+export const JUDGED = [
+  "kills",
+  "lostPodHours",
+  "jobsFinished",
+  "slowDownMean",
+  "aboveReserveGibHours",
+  "gibMoved",
+  "movesPerHour",
+  "pingPong",
+  "downtimeSeconds",
+  "nodesFull",
+  "regret",
+];
+
+type Generated = Extract<WorkloadSource, { kind: "Generated" }>["workload"];
+
+/** Each on three nodes of 32 GiB that it fills so far that something has to be moved. */
+const CLUSTER = "3x32Gi";
+const WORKLOADS: Readonly<Record<string, Generated>> = {
+  mixed: { pods: 25, duration: "1h" },
+  growing: { pods: 20, duration: "1h", kinds: { leak: 50, rampPlateau: 50 }, arrivals: { pattern: "AtStart" } },
+};
+
+type SpecInput = Omit<z.input<typeof migrationPolicySpecSchema>, "podSelector">;
+const POLICIES: Readonly<Record<string, SpecInput>> = {
+  threshold: { pressure: { strategy: "Threshold", freeBelow: "20%" } },
+  slope: { pressure: { strategy: "Slope", freeBelow: "10%" }, selection: { strategy: "BigEnough" } },
+  forecast: {
+    pressure: { strategy: "Forecast", freeBelow: "5%", forecast: { model: "Linear" } },
+    selection: { strategy: "Cheapest" },
+    placement: { strategy: "MostHeadroom" },
+    pacing: { strategy: "Concurrent", maxMovesPerEvaluation: 5 },
+  },
+};
+
+/** Runs all of it, in this thread: a few seconds. */
+export function currentScores(): KeptScores {
+  const variants = suiteVariants();
+  const workloads = Object.entries(WORKLOADS).map(([name, workload]): [string, ScoresByVariant] => {
+    const source: WorkloadSource = { kind: "Generated", workload, options: {} };
+    const read = readWorkloadSource(source);
+    return [
+      name,
+      scoresOf({
+        name,
+        workload: workloadInput(source, read, {}),
+        nodes: clusterShorthand(CLUSTER) ?? [],
+        endSeconds: read.endSeconds,
+        conditions: DEFAULT_CONDITIONS,
+        reserveFraction: 0.1,
+        variants,
+      }),
+    ];
+  });
+  return { seeds: SEEDS, workloads: Object.fromEntries(workloads) };
+}
+
+function suiteVariants(): Variant[] {
+  const sets = Object.entries(POLICIES).map(([name, spec]) => {
+    const object = {
+      apiVersion: API_VERSION,
+      kind: "MigrationPolicy",
+      metadata: { name },
+      spec: { podSelector: {}, evaluationInterval: "60s", ...spec },
+    };
+    return { name, objects: [{ label: name, object }] };
+  });
+  const read = readVariants(sets, [], readPolicyObject);
+  if (!read.ok) throw new Error(read.lines.join("\n"));
+  return read.value.variants;
+}
+
+function scoresOf(input: SimulationInput): ScoresByVariant {
+  const run = openRuns(input);
+  const bySeed = SEEDS.map((seed) => {
+    const scores = input.variants.map((_, variant) => run({ seed, variant, whole: false }).scores);
+    const reference = scores[input.variants.findIndex(({ role }) => role === "Clairvoyant")] ?? {};
+    return scores.map((one) => withRegret(one, reference));
+  });
+  return Object.fromEntries(
+    input.variants.map(({ name }, index) => [
+      name,
+      Object.fromEntries(
+        JUDGED.map((score) => [score, bySeed.map((scores) => rounded(scores[index]?.[score] ?? null))]),
+      ),
+    ]),
+  );
+}
+
+/** Six digits: what is kept is to be read, and shall not depend on the last bit. */
+const rounded = (value: number | null) => (value === null ? null : Number(value.toPrecision(6)));
