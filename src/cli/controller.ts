@@ -81,6 +81,7 @@ async function untilSignalled(operator: HeadroomOperator, logger: Logger): Promi
   logger.info("stopping", { signal });
   await operator.stop();
   logger.info("stopped");
+  // The lease is given up: a request that hangs must not keep this process, which the kubelet would kill half a minute later. Unref'd: seldom needed.
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
