@@ -2,6 +2,8 @@
 import { evaluateGrowing } from "./benchmarks/evaluate.ts";
 import { IDLE_CONTROLLER, idleController } from "./benchmarks/idle-controller.ts";
 import { influxFirst, influxLater } from "./benchmarks/influx.ts";
+import { jointPlan } from "./benchmarks/joint.ts";
+import { optimalSelection } from "./benchmarks/optimal.ts";
 import { PLANNING_SCALE, planningScale } from "./benchmarks/planning-scale.ts";
 import { REGRET, regret } from "./benchmarks/regret.ts";
 import { seriesAppend, storeMerge } from "./benchmarks/series.ts";
@@ -14,7 +16,7 @@ interface Entry {
   run(): Promise<string>;
 }
 
-const growing = [evaluateGrowing, seriesAppend, storeMerge, influxFirst, influxLater];
+const growing = [evaluateGrowing, optimalSelection, jointPlan, seriesAppend, storeMerge, influxFirst, influxLater];
 const ENTRIES: readonly Entry[] = [
   ...growing.map((benchmark) => ({
     name: benchmark.name,

@@ -2,7 +2,7 @@
  * Looks for a better plan by trying every choice that could be one, cheapest relief first (depth first; Horowitz & Sahni's order,
  * Martello & Toth, Knapsack Problems, 1990, section 2.5), leaving out what cannot beat the best known.
  */
-import { type Bounds, boundsFor, type Partial } from "./bounds.ts";
+import { Bounds, type Partial } from "./bounds.ts";
 import { Packing, packAnew } from "./packing.ts";
 import type { Indexed } from "./problem.ts";
 import { compareScores, type Score, scoreOf } from "./score.ts";
@@ -16,7 +16,7 @@ export interface Found {
 }
 
 export function branchAndBound(problem: Indexed, start: Packing, solo: readonly Score[], steps: Steps): Found {
-  const search = new Search(problem, start, boundsFor(problem, solo), steps);
+  const search = new Search(problem, start, new Bounds(problem, solo), steps);
   const none = Array<number>(problem.levels).fill(0);
   search.visit({ demand: 0, at: 0, packing: new Packing(problem), reliefBytes: 0, missing: none, cost: 0 });
   return search.found;
@@ -89,7 +89,7 @@ class Search {
   }
 
   #pay(steps: number): boolean {
-    const looked = this.#bounds.looked();
+    const looked = this.#bounds.looked;
     const paid = this.#steps.take(steps + looked - this.#paidFor);
     this.#paidFor = looked;
     if (!paid) this.found.complete = false;

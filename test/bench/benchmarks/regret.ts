@@ -1,9 +1,9 @@
 /** What the joint plan costs beyond the optimum, on small cases that an exact solver (HiGHS) can judge. */
 import { DEFAULT_STEPS } from "../../../src/planning/joint/solve.ts";
 import type { Shape } from "../../planning/joint/random-problem.ts";
-import { countRegret } from "../../planning/joint/regret.ts";
+import { countRegret, type Regret } from "../../planning/joint/regret.ts";
 
-export const REGRET = "regret: cost of joint plans beyond the optimum (HiGHS)";
+export const REGRET = "regret: what plans for several nodes cost beyond the optimum (HiGHS)";
 
 const SHAPES: readonly Shape[] = [
   { demands: 1, candidates: 12, targets: 4, room: 3 },
@@ -20,13 +20,15 @@ const STEPS = [1000, 20_000, DEFAULT_STEPS];
 const percent = (part: number) => `${(100 * part).toFixed(2)} %`.padStart(9);
 
 export async function regret(): Promise<string> {
-  const head = "nodes  pods each  targets  room  moves     steps  more missing  mean cost    worst   proved";
-  const rows = SHAPES.flatMap((shape) => STEPS.map((steps) => row(shape, steps)));
+  const head = "nodes  pods each  targets  room  moves     steps  more missing, of need  mean cost    worst   proved";
+  const rows = SHAPES.flatMap((shape) =>
+    countRegret(shape, PROBLEMS, STEPS).map((found, index) => row(shape, STEPS[index] ?? 0, found)),
+  );
   return [head, ...rows].map((line) => `  ${line}`).join("\n");
 }
 
-function row(shape: Shape, steps: number): string {
-  const { problems, missingMore, mean, worst, proved } = countRegret(shape, PROBLEMS, steps);
+function row(shape: Shape, steps: number, found: Regret): string {
+  const { problems, missingMore, missingPart, mean, worst, proved } = found;
   return [
     String(shape.demands).padStart(5),
     String(shape.candidates).padStart(10),
@@ -35,6 +37,7 @@ function row(shape: Shape, steps: number): string {
     String(shape.mostMoves ?? "any").padStart(6),
     String(steps).padStart(9),
     `${missingMore} of ${problems}`.padStart(13),
+    percent(missingPart),
     `+${percent(mean).trim()}`.padStart(10),
     percent(worst),
     `${proved} of ${problems}`.padStart(9),
