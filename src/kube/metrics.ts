@@ -1,6 +1,7 @@
 /** What the operator says of itself to Prometheus. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { MigrationPolicy } from "../api/v1alpha1/migration-policy.ts";
 import { PHASES, type Phase, type PodMigration } from "../api/v1alpha1/pod-migration.ts";
 
 export class OperatorMetrics {
@@ -58,6 +59,35 @@ export class OperatorMetrics {
       registers: [this.registry],
       collect() {
         for (const [controller, waiting] of Object.entries(depth())) this.set({ controller }, waiting);
+      },
+    });
+  }
+
+  /** @param policies asked whenever the metrics are read. */
+  watchPolicies(policies: () => readonly MigrationPolicy[]): void {
+    new Gauge({
+      name: "headroom_nodes_full",
+      help: "1 while a pod should move and no node has room for it: the time to add a node. By policy.",
+      labelNames: ["policy"],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { metadata, status } of policies()) {
+          const full = status?.conditions?.some((one) => one.type === "NodesFull" && one.status === "True") === true;
+          this.set({ policy: metadata.name }, full ? 1 : 0);
+        }
+      },
+    });
+    new Gauge({
+      name: "headroom_nodes_pressured",
+      help: "Nodes that are or will be short of memory, by policy.",
+      labelNames: ["policy"],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { metadata, status } of policies()) {
+          this.set({ policy: metadata.name }, status?.counts?.pressured ?? 0);
+        }
       },
     });
   }

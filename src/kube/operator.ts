@@ -105,6 +105,7 @@ export class HeadroomOperator extends Operator {
   /** Starts the watches and takes part in the election; resolves at once. */
   protected override async init(): Promise<void> {
     this.#metrics.watchDepth(() => Object.fromEntries(this.#runners.map(({ name, depth }) => [name, depth])));
+    this.#metrics.watchPolicies(() => this.#stores.shared.migrationPolicies.list());
     this.#metrics.watchMoves(() => this.#stores.shared.podMigrations.list());
     for (const { kind, store } of this.#stores.all()) {
       this.#watch(kind, store, (change) => {

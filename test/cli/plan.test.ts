@@ -98,7 +98,7 @@ describe("headroom plan, of case 3 as two files", () => {
   it("shows a table by default", () => {
     const { out } = plan(["--snapshot", SNAPSHOT, "--policy", POLICY]);
     expect(out).toMatch(/^Moves: pods are to be moved now/);
-    expect(out).toMatch(/^default\/q +z2 +z1 +40Gi +144s +batch$/m);
+    expect(out).toMatch(/^default\/q +z2 +z1 +40Gi +now +144s +batch$/m);
     expect(out).toMatch(/^default\/w +z1 +NotEnoughRoom /m);
   });
 });

@@ -200,6 +200,10 @@ const nodeStatusSchema = z.object({
   name: z.string().describe("The node."),
   freeBytes: z.number().optional().describe("Free memory as last measured."),
   pressureBytes: z.number().describe("What the node must free; 0: nothing."),
+  deadline: timeSchema
+    .optional()
+    .describe("When less than freeBelow may be free at the earliest; moves are to have ended by then. With Forecast."),
+  exhaustedAt: timeSchema.optional().describe("When nothing would be free any more, as far as it is foreseen."),
   outcome: z.string().describe("What follows from it: CamelCase, stable."),
   message: z.string().max(400).optional().describe("The same in a sentence."),
   gated: z.boolean().optional().describe("This policy keeps new pods off the node."),
@@ -211,6 +215,7 @@ const recommendationSchema = z.object({
   from: z.string().describe("The node it runs on."),
   to: z.string().describe("The node it would go to."),
   bytes: z.number().describe("The memory it uses."),
+  startAt: timeSchema.optional().describe("When the move would start; absent: now."),
   reason: z.string().describe("CamelCase, stable."),
   message: z.string().max(400).describe("Why, in a sentence."),
 });

@@ -90,6 +90,7 @@ export const causeSchema = z.object({
   forecast: z
     .object({
       exhaustedAt: timeSchema.optional().describe("When the node would have run out of memory."),
+      deadline: timeSchema.optional().describe("By when less might have been free than should be."),
       message: z.string().max(400).describe("What was foreseen, in a sentence."),
     })
     .optional()

@@ -16,8 +16,14 @@ const OUTCOMES: Readonly<Record<MigrationPlan["outcome"], string>> = {
 export function renderPlan(plan: MigrationPlan, decision: Decision): string {
   return [
     `${plan.outcome}: ${OUTCOMES[plan.outcome]} (${plan.time})`,
-    ...section(["POD", "FROM", "TO", "MEMORY", "TAKES", "POLICY"], plan.moves.map(moveRow)),
-    ...section(["NODE", "FREE", "MUST FREE", "OUTCOME", "WHY"], leadingFindings(decision.nodes).map(nodeRow)),
+    ...section(
+      ["POD", "FROM", "TO", "MEMORY", "STARTS", "TAKES", "POLICY"],
+      plan.moves.map((move) => moveRow(move, plan.time)),
+    ),
+    ...section(
+      ["NODE", "FREE", "MUST FREE", "FULL AT", "OUTCOME", "WHY"],
+      leadingFindings(decision.nodes).map(nodeRow),
+    ),
     ...section(
       ["NODE", "SCHEDULING GATE"],
       plan.gates.map(({ node, closed }) => [node, closed ? "closed" : "opens"]),
@@ -33,21 +39,21 @@ function section(header: readonly string[], rows: readonly (readonly string[])[]
   return ["", table(header, rows.slice(0, MAX_ROWS)), ...(more > 0 ? [`… and ${more} more (-o json shows all)`] : [])];
 }
 
-function moveRow({
-  namespace,
-  pod,
-  from,
-  to,
-  bytes,
-  expectedSeconds,
-  policy,
-}: MigrationPlan["moves"][number]): string[] {
-  return [`${namespace}/${pod}`, from, to, formatBytes(bytes), `${expectedSeconds}s`, policy];
+/** `now`: the plan's time. */
+function moveRow(move: MigrationPlan["moves"][number], now: string): string[] {
+  const { namespace, pod, from, to, bytes, startAt, expectedSeconds, policy } = move;
+  const starts = startAt === now ? "now" : clockTime(startAt);
+  return [`${namespace}/${pod}`, from, to, formatBytes(bytes), starts, `${expectedSeconds}s`, policy];
 }
 
-function nodeRow({ name, freeBytes, pressureBytes, reason, message }: Decision["nodes"][number]): string[] {
+/** Within a day the date is clear. */
+const clockTime = (time: string) => time.slice(11, 19);
+
+function nodeRow(finding: Decision["nodes"][number]): string[] {
+  const { name, freeBytes, pressureBytes, exhaustedAtMs, reason, message } = finding;
   const free = freeBytes === undefined ? "-" : formatBytes(freeBytes);
-  return [name, free, pressureBytes > 0 ? formatBytes(pressureBytes) : "-", reason, message];
+  const full = exhaustedAtMs === undefined ? "-" : new Date(exhaustedAtMs).toISOString().slice(0, 19);
+  return [name, free, pressureBytes > 0 ? formatBytes(pressureBytes) : "-", full, reason, message];
 }
 
 function refusalRow({ namespace, pod, node, reason, message }: MigrationPlan["refusals"][number]): string[] {

@@ -2,11 +2,13 @@
 import { API_VERSION, LINEAGE_LABEL, POLICY_LABEL } from "../../api/v1alpha1/group.ts";
 import type { MigrationPolicySpec } from "../../api/v1alpha1/migration-policy.ts";
 import type { MoveCause, PodMigration } from "../../api/v1alpha1/pod-migration.ts";
-import type { Decision, PlannedMove, Refusal } from "../../planning/decision.ts";
+import type { Decision, NodeFinding, PlannedMove, Refusal } from "../../planning/decision.ts";
 
 const MAX_CONSIDERED = 20;
 const MAX_REFUSAL_MESSAGE = 400;
 const MAX_CAUSE_MESSAGE = 1024;
+/** With the rest of a cause, which is at most 2 KiB, within 8 KiB. */
+const MAX_CONSIDERED_LENGTH = 6 * 1024;
 /** A label's value may be this long; a UID is. */
 const LABEL_VALUE = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 
@@ -68,8 +70,34 @@ export function causeOf(move: PlannedMove, decision: Decision): MoveCause {
         pressureBytes: finding.pressureBytes,
       },
     }),
-    considered: ranked.slice(0, MAX_CONSIDERED).map(refusalEntry),
+    ...(finding && foreseen(finding)),
+    considered: fitting(ranked.slice(0, MAX_CONSIDERED).map(refusalEntry)),
   };
+}
+
+function foreseen({ deadlineMs, exhaustedAtMs, message }: NodeFinding): Pick<MoveCause, "forecast"> {
+  if (deadlineMs === undefined && exhaustedAtMs === undefined) return {};
+  return {
+    forecast: {
+      ...(exhaustedAtMs === undefined ? {} : { exhaustedAt: timeText(exhaustedAtMs) }),
+      ...(deadlineMs === undefined ? {} : { deadline: timeText(deadlineMs) }),
+      message: cut(message, MAX_REFUSAL_MESSAGE),
+    },
+  };
+}
+
+/** The first of them, as many as there is room for. */
+function fitting(entries: MoveCause["considered"]): MoveCause["considered"] {
+  let length = 0;
+  return entries.filter((entry) => {
+    length += JSON.stringify(entry).length;
+    return length <= MAX_CONSIDERED_LENGTH;
+  });
+}
+
+/** Whole seconds, as Kubernetes writes them. */
+export function timeText(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** As the API keeps it. */

@@ -20,7 +20,12 @@ export function newsOf(
   after: MigrationPolicyStatus,
   gates: readonly GateDecision[],
 ): News[] {
-  return [...turned(before, after), ...recommended(before, after), ...gates.flatMap((gate) => gateNews(before, gate))];
+  return [
+    ...turned(before, after),
+    ...recommended(before, after),
+    ...scheduled(before, after),
+    ...gates.flatMap((gate) => gateNews(before, gate)),
+  ];
 }
 
 function turned(before: MigrationPolicyStatus | undefined, after: MigrationPolicyStatus): News[] {
@@ -44,6 +49,17 @@ function recommended(before: MigrationPolicyStatus | undefined, after: Migration
       reason: "WouldMove",
       message: `${one.namespace}/${one.pod} would go to ${one.to} (DryRun): ${one.message}`,
     }));
+}
+
+/** Moves that are chosen and have time, and those that have none left: of a node that was not yet told of. */
+function scheduled(before: MigrationPolicyStatus | undefined, after: MigrationPolicyStatus): News[] {
+  const outcome = (name: string) => before?.nodes?.find((one) => one.name === name)?.outcome;
+  return (after.nodes ?? []).flatMap((node): News[] => {
+    const message = `${node.name}: ${node.message ?? ""}`;
+    if (node.outcome === outcome(node.name)) return [];
+    if (node.outcome === "StartsLater") return [{ type: "Normal", reason: "MovePlanned", message }];
+    return node.outcome === "TooLate" ? [{ type: "Warning", reason: "TooLate", message }] : [];
+  });
 }
 
 function gateNews(before: MigrationPolicyStatus | undefined, { node, closed, message }: GateDecision): News[] {

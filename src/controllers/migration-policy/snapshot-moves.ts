@@ -20,6 +20,7 @@ export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): Mov
     startedAtMs: optionalTime(status?.startTime),
     finishedAtMs: optionalTime(status?.completionTime),
     freezeMilliseconds: status?.freezeMilliseconds,
+    transferredBytes: transferred(status?.containers ?? []),
   };
   return {
     namespace: metadata.namespace ?? "",
@@ -30,6 +31,12 @@ export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): Mov
     phase: status?.phase ?? "Pending",
     ...defined(fields),
   };
+}
+
+/** Undefined: not known of any container. */
+function transferred(containers: readonly { transferredBytes?: number | undefined }[]): number | undefined {
+  const known = containers.flatMap(({ transferredBytes }) => transferredBytes ?? []);
+  return known.length === 0 ? undefined : known.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Without the members that are undefined. */

@@ -4,7 +4,7 @@ import type { MigrationPolicyStatus } from "../../api/v1alpha1/migration-policy.
 import { FINAL_PHASES, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
 import type { MetricsUnavailable } from "../../metrics/source.ts";
 import type { Decision, NodeFinding, PolicyFinding } from "../../planning/decision.ts";
-import { cut, refusalEntry } from "./move-object.ts";
+import { cut, refusalEntry, timeText } from "./move-object.ts";
 import type { ReadPolicy } from "./read-policies.ts";
 
 /** What there is to say of a policy after an evaluation. */
@@ -62,11 +62,6 @@ export function statusOfWrong(object: ReadPolicy["object"], message: string, now
   };
 }
 
-/** Whole seconds, as Kubernetes writes them. */
-function timeText(nowMs: number): string {
-  return new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
 function withTransition(condition: NewCondition, object: ReadPolicy["object"], nowMs: number): Condition {
   const before = object.status?.conditions?.find(({ type }) => type === condition.type);
   const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : timeText(nowMs);
@@ -104,7 +99,7 @@ function nodesFull(findings: readonly NodeFinding[], before: MigrationPolicyStat
     return { type, status: "True", reason: "NoTargetHasRoom", message };
   }
   const last = before?.conditions?.find((condition) => condition.type === type);
-  if (last && findings.some(({ outcome }) => outcome === "Waiting"))
+  if (last && findings.some(({ outcome, reason }) => outcome === "Waiting" && reason !== "StartsLater"))
     return { type, status: last.status, reason: last.reason, message: last.message };
   return { type, status: "False", reason: "RoomEnough", message: "No pod that should move lacks a target." };
 }
@@ -141,6 +136,8 @@ function nodeEntry(finding: NodeFinding, gated: ReadonlySet<string>) {
     name: finding.name,
     ...(finding.freeBytes === undefined ? {} : { freeBytes: Math.round(finding.freeBytes) }),
     pressureBytes: Math.round(finding.pressureBytes),
+    ...(finding.deadlineMs === undefined ? {} : { deadline: timeText(finding.deadlineMs) }),
+    ...(finding.exhaustedAtMs === undefined ? {} : { exhaustedAt: timeText(finding.exhaustedAtMs) }),
     outcome: finding.reason,
     message: cut(finding.message, MAX_MESSAGE),
     gated: gated.has(finding.name),
@@ -151,12 +148,13 @@ function recommendations(name: string, decision: Decision) {
   return decision.moves
     .filter(({ policy }) => policy === name)
     .slice(0, MAX_RECOMMENDATIONS)
-    .map(({ namespace, pod, from, to, bytes, reason, message }) => ({
+    .map(({ namespace, pod, from, to, bytes, reason, message, startAtMs }) => ({
       namespace,
       pod,
       from,
       to,
       bytes: Math.round(bytes),
+      ...(startAtMs > decision.timeMs ? { startAt: timeText(startAtMs) } : {}),
       reason,
       message: cut(message, MAX_MESSAGE),
     }));
@@ -184,6 +182,9 @@ const FLICKERING: ReadonlySet<string> = new Set([
   "freeBytes",
   "pressureBytes",
   "bytes",
+  "deadline",
+  "exhaustedAt",
+  "startAt",
   "message",
 ]);
 /** Independent of the order of members, which the API server may change. */

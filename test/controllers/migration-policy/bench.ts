@@ -14,6 +14,7 @@ import { NAMESPACES, NODES, PODS } from "../../../src/kube/resources.ts";
 import { StoreSet } from "../../../src/kube/stores.ts";
 import { silentLogger } from "../../../src/logging/logger.ts";
 import type { CollectResult, Measurement } from "../../../src/metrics/source.ts";
+import type { Series } from "../../../src/planning/snapshot.ts";
 import { ManualClock } from "../../support/moving-world/manual-clock.ts";
 import { MemoryKube } from "../../support/moving-world/memory-kube.ts";
 
@@ -30,6 +31,9 @@ export class PolicyBench {
   readonly events: { about: string; reason: string; message: string }[] = [];
   /** What nodes (by name) and pods (by name) use, in MiB; undefined: no figure. */
   used: Record<string, number> = {};
+  /** By how many MiB it grows in a minute from now on, as it did in the half hour before; those that are not here have no series. */
+  growing: Record<string, number> = {};
+  readonly #startMs = this.clock.now();
   /** How long ago it was measured. */
   ageSeconds = 1;
   unavailable: { reason: "Unreachable"; message: string } | undefined;
@@ -160,15 +164,26 @@ export class PolicyBench {
     return this.kube.peek(NODES, { name: node })?.spec?.taints ?? [];
   }
 
+  #useAt(name: string, timeMs: number): number | undefined {
+    const used = this.used[name];
+    return used && used + ((this.growing[name] ?? 0) * (timeMs - this.#startMs)) / 60_000;
+  }
+
+  #series(name: string, nowMs: number): Series {
+    const timesMs = Float64Array.from({ length: 121 }, (_, index) => nowMs - (120 - index) * 15_000);
+    return { timesMs, bytes: timesMs.map((timeMs) => Math.max(0, (this.#useAt(name, timeMs) ?? 0) * MIB)) };
+  }
+
   async #collect(): Promise<CollectResult> {
     this.collections++;
     if (this.unavailable) return { ok: false, error: this.unavailable };
     const nowMs = this.clock.now();
     const measured = (name: string): Measurement => {
-      const used = this.used[name];
+      const used = this.#useAt(name, nowMs);
       const known = { usedBytes: (used ?? 0) * MIB, sampledAtMs: nowMs - this.ageSeconds * 1000 };
       const none = { usedBytes: undefined, sampledAtMs: undefined };
-      return { series: NO_SERIES, suspect: false, rejections: [], ...(used === undefined ? none : known) };
+      const series = name in this.growing ? this.#series(name, nowMs) : NO_SERIES;
+      return { series, suspect: false, rejections: [], ...(used === undefined ? none : known) };
     };
     const nodes = new Map(this.kube.all(NODES).map(({ metadata }) => [metadata.name, measured(metadata.name)]));
     const pods = new Map(this.kube.all(PODS).map(({ metadata }) => [metadata.uid ?? "", measured(metadata.name)]));

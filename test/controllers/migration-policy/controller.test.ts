@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MIGRATION_POLICIES } from "../../../src/api/v1alpha1/migration-policy.ts";
 import { NODES } from "../../../src/kube/resources.ts";
-import { PolicyBench, pressedCluster } from "./bench.ts";
+import { PolicyBench, pressedCluster, type Spec } from "./bench.ts";
 
 const gate = { schedulingGate: { closeAbove: "80%", reopenBelow: "65%" } };
 
@@ -254,4 +254,63 @@ it("a failure of one policy's action shows in its status and does not stop the o
   expect(bench.taints("b")).toHaveLength(1);
   expect(bench.condition("a", "Ready")).toBe("False ActionFailed");
   expect(bench.condition("b", "Ready")).toBe("True Evaluated");
+});
+
+describe("a policy that forecasts", () => {
+  const forecast: Partial<Spec> = {
+    pressure: { strategy: "Forecast", freeBelow: "5%", forecast: { model: "Linear" } },
+  };
+
+  /** small has 1000 MiB, 900 used; less than 5% may be free in two and a half minutes. */
+  async function growingCluster(spec: Partial<Spec> = {}): Promise<PolicyBench> {
+    const bench = await pressedCluster({ ...forecast, ...spec });
+    bench.growing = { small: 20, worker: 20, big: 0 };
+    return bench;
+  }
+
+  it("makes no PodMigration before its time has come, and says when that will be", async () => {
+    const bench = await growingCluster();
+    await bench.evaluate();
+    expect(bench.moves()).toEqual([]);
+    const [node] = bench.policy("batch").status?.nodes ?? [];
+    expect(node).toMatchObject({ name: "small", outcome: "StartsLater" });
+    const inSeconds = (time = "") => (Date.parse(time) - bench.clock.now()) / 1000;
+    expect(inSeconds(node?.deadline)).toBeGreaterThan(140);
+    expect(inSeconds(node?.deadline)).toBeLessThanOrEqual(150);
+    expect(inSeconds(node?.exhaustedAt)).toBeCloseTo(300, -1);
+    expect(bench.events.map(({ reason }) => reason)).toEqual(["MovePlanned"]);
+  });
+
+  it("makes it when it has, once, and in time; its cause tells what was foreseen", async () => {
+    const bench = await growingCluster();
+    await bench.evaluate();
+    const deadlineMs = Date.parse(bench.policy("batch").status?.nodes?.[0]?.deadline ?? "");
+    while (bench.moves().length === 0 && bench.clock.now() < deadlineMs) await bench.evaluateAfter(15);
+    // A move of 0.5 GiB takes 2 seconds, and 30 more at most.
+    expect(deadlineMs - bench.clock.now()).toBeGreaterThan(32_000);
+    expect(deadlineMs - bench.clock.now()).toBeLessThan(75_000);
+    const cause = bench.moves()[0]?.status?.cause;
+    expect(cause?.forecast?.message).toMatch(/within 5m at most/);
+    expect(Date.parse(cause?.forecast?.deadline ?? "")).toBeGreaterThan(bench.clock.now());
+    expect(Date.parse(cause?.forecast?.exhaustedAt ?? "")).toBeGreaterThan(deadlineMs);
+    expect(bench.events.filter(({ reason }) => reason === "MovePlanned")).toHaveLength(1);
+    await bench.evaluateAfter(15);
+    expect(bench.moves()).toHaveLength(1);
+  });
+
+  it("starts when nothing ends in time any more, and says so", async () => {
+    const bench = await growingCluster();
+    bench.used.small = 940;
+    await bench.evaluate();
+    expect(bench.moves()).toHaveLength(1);
+    expect(bench.moves()[0]?.status?.cause?.message).toMatch(/too late: it may end \d+s after/);
+    expect(bench.events.map(({ reason }) => reason)).toContain("TooLate");
+  });
+
+  it("in DryRun tells when the move would start", async () => {
+    const bench = await growingCluster({ mode: "DryRun" });
+    await bench.evaluate();
+    const [recommended] = bench.policy("batch").status?.recommendations ?? [];
+    expect(Date.parse(recommended?.startAt ?? "")).toBeGreaterThan(bench.clock.now());
+  });
 });
