@@ -104,6 +104,15 @@ const summary = (moves: readonly PlannedMove[]) =>
 
 /** When the pods that would be chosen are just those without a target, it is room that is missing. */
 function noneSelected(input: ReliefInput, eligible: readonly Candidate[], refusals: Refusal[]): Relief {
+  if (input.share?.movesSpent === true) {
+    return none(
+      input,
+      refusals,
+      "Waiting",
+      "MovesPerHour",
+      "the moves that may start within the hour go to other nodes",
+    );
+  }
   if (input.policy.select(eligible, input.amountBytes, { freeBytes: input.freeBytes }).length > 0) {
     return none(input, refusals, "NodesFull", "NodesFull", "no other node has room for the pods that should move");
   }

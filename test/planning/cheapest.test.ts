@@ -171,6 +171,74 @@ describe("short nodes together", () => {
   });
 });
 
+/** Samples of half an hour up to now. */
+function growing(now: number, perMinute: number) {
+  const timesMs = Float64Array.from({ length: 121 }, (_, index) => NOW_MS - (120 - index) * 15_000);
+  const bytes = timesMs.map((timeMs) => (now + (perMinute * (timeMs - NOW_MS)) / 60_000) * GI);
+  return { series: { timesMs, bytes }, usedBytes: now * GI, sampledAtMs: NOW_MS };
+}
+
+describe("with a forecast", () => {
+  const forecast = (spec: SpecInput = {}) =>
+    cheapest({
+      pressure: { strategy: "Forecast", freeBelow: "5%", forecast: { model: "Linear", horizon: "10m" } },
+      ...spec,
+    });
+  const growingNode = (name: string, now: number, perMinute: number) => ({
+    ...at(name, now),
+    ...growing(now, perMinute),
+  });
+  const calm = { ...at("t", 5), ...growing(5, 0) };
+  const steady = (name: string, onNode: string, used: number, more: Partial<PodSnapshot> = {}) => ({
+    ...of(name, onNode, used, more),
+    ...growing(used, 0),
+  });
+
+  it("plans the cheapest in time, and starts them as late as is safe", () => {
+    const pods = [steady("big", "n1", 50), steady("a", "n1", 6), steady("b", "n1", 6)];
+    const { decision } = evaluate(cluster([growingNode("n1", 85, 2), calm], pods), [forecast()]);
+    expect(brief(decision.moves).toSorted()).toEqual(["a→t", "b→t"]);
+    expect(decision.outcome).toBe("Waiting");
+    for (const { startAtMs } of decision.moves) expect(startAtMs).toBeGreaterThan(NOW_MS);
+  });
+
+  it("leaves alone a pod that will have ended before the deadline, however cheap", () => {
+    const ends = { startedAtMs: NOW_MS - 60 * 60_000, expectedRuntimeSeconds: 3600 + 240 };
+    const pods = [steady("ends", "n1", 12, { ...ends, ...weighs("0.1") }), steady("stays", "n1", 12)];
+    const { decision } = evaluate(cluster([growingNode("n1", 85, 2), calm], pods), [
+      forecast({ eligibility: { skipBelowRemaining: "0s", skipAboveProgress: "100%" } }),
+    ]);
+    expect(brief(decision.moves)).toEqual(["stays→t"]);
+    expect(decision.refusals).toContainEqual(expect.objectContaining({ pod: "ends", reason: "EndsBeforeDeadline" }));
+  });
+
+  it("prefers what ends in time to what is cheaper", () => {
+    const pods = [steady("slow", "n1", 60, weighs("0.01")), steady("a", "n1", 8), steady("b", "n1", 8)];
+    const { decision } = evaluate(cluster([growingNode("n1", 90, 1.5), calm], pods), [forecast()]);
+    expect(brief(decision.moves).toSorted()).toEqual(["a→t", "b→t"]);
+  });
+
+  it("keeps the room for the node that must be relieved first", () => {
+    const little = { ...at("t", 75), ...growing(75, 0) };
+    const nodes = [growingNode("late", 85, 1.5), growingNode("soon", 92, 2), little];
+    const pods = [steady("x", "late", 14), steady("y", "soon", 14)];
+    const margin = { placement: { strategy: "MostFree" as const, margin: "0%" } };
+    const { decision } = evaluate(cluster(nodes, pods), [forecast(margin)]);
+    expect(brief(decision.moves)).toEqual(["y→t"]);
+  });
+});
+
+describe("pacing.maxMovesPerHour", () => {
+  it("bounds the plan: the greatest relief within it, and the other nodes wait for moves, not for room", () => {
+    const nodes = [at("n1", 100), at("n2", 90), at("t", 0)];
+    const pods = [of("a", "n1", 15), of("b", "n1", 15), of("big", "n1", 30), of("c", "n2", 12)];
+    const hourly = { pacing: { strategy: "Blocking" as const, maxMovesPerEvaluation: 10, maxMovesPerHour: 1 } };
+    const { decision } = evaluate(cluster(nodes, pods), [cheapest(hourly)]);
+    expect(brief(decision.moves)).toEqual(["big→t"]);
+    expect(decision.nodes.find(({ name }) => name === "n2")).toMatchObject({ outcome: "Waiting" });
+  });
+});
+
 describe("what is told", () => {
   it("the move tells its cost, and a pod left alone why and what its own would have been", () => {
     const decision = oneShort([of("w", "z2", 20), of("dear", "z2", 20, weighs("5"))]);

@@ -44,10 +44,12 @@ export function planTogether(participants: readonly Participant[]): Map<string, 
   const targetOf = new Map(plan.moves.map(({ candidate, target }) => [candidate, target]));
   const planned = entries.filter(({ candidate }) => targetOf.has(candidate.pod.uid));
   const anywhere = areAllPlacedAsPreferred(planned);
-  const shares = participants.map(({ demand }): [string, JointShare] => {
+  const shares = participants.map(({ demand, mostOfPolicy }): [string, JointShare] => {
     const own = planned.filter((entry) => entry.demand === demand).map(({ candidate }) => candidate.pod.uid);
     const chosen = new Map(own.map((uid) => [uid, anywhere ? undefined : targetOf.get(uid)]));
-    return [keyOf(demand), { chosen, relieved: isRelieved(plan, demand) }];
+    const ofPolicy = planned.filter((entry) => entry.demand.policy === demand.policy).length;
+    const movesSpent = mostOfPolicy !== undefined && ofPolicy >= mostOfPolicy;
+    return [keyOf(demand), { chosen, relieved: isRelieved(plan, demand), movesSpent }];
   });
   return new Map(shares);
 }

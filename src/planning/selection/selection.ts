@@ -30,6 +30,8 @@ export interface JointShare {
   chosen: ReadonlyMap<string, string | undefined>;
   /** They relieve the node. */
   relieved: boolean;
+  /** As many moves are planned as its policy may start within the hour. */
+  movesSpent: boolean;
 }
 
 /**
