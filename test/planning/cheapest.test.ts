@@ -213,7 +213,8 @@ describe("with a forecast", () => {
   });
 
   it("prefers what ends in time to what is cheaper", () => {
-    const pods = [steady("slow", "n1", 60, weighs("0.01")), steady("a", "n1", 8), steady("b", "n1", 8)];
+    const [slow, dear] = [steady("slow", "n1", 60, weighs("0.01")), steady("dear", "n1", 14, weighs("50"))];
+    const pods = [slow, dear, steady("a", "n1", 8), steady("b", "n1", 8)];
     const { decision } = evaluate(cluster([growingNode("n1", 90, 1.5), calm], pods), [forecast()]);
     expect(brief(decision.moves).toSorted()).toEqual(["a→t", "b→t"]);
   });
