@@ -27,7 +27,7 @@ const MADE = new WeakMap<Cluster, WeakMap<Arrivals, Map<PodSnapshot, readonly No
 
 /** Made once for a pod, as long as no further move is planned. */
 export function neighbourRules(pod: PodSnapshot, cluster: Cluster, arrivals: Arrivals): readonly NodeRule[] {
-  if (!hasRules(pod) && neighboursIn(cluster).repelling.size === 0) return NO_RULES;
+  if (!hasRules(pod) && neighboursIn(cluster).peaceful) return NO_RULES;
   const ofCluster = MADE.get(cluster) ?? new WeakMap<Arrivals, Map<PodSnapshot, readonly NodeRule[]>>();
   MADE.set(cluster, ofCluster);
   const made = ofCluster.get(arrivals) ?? new Map<PodSnapshot, readonly NodeRule[]>();

@@ -2,10 +2,12 @@
  * Who runs beside whom: in which domain of a topology the pods of a selection run. Read once for a cluster, and only as far as some
  * pod's rules ask for it.
  */
+import type { LabelSelector } from "../../api/v1alpha1/fields.ts";
 import type { Cluster } from "../cluster.ts";
 import { compareText } from "../order.ts";
 import type { PodTerm } from "../scheduling-rules.ts";
 import type { NodeSnapshot, PodSnapshot } from "../snapshot.ts";
+import { indexByLabel, type LabelIndex } from "./label-index.ts";
 import { type Matchable, type MatchesPod, termKey, termMatcher } from "./pod-term.ts";
 
 /** Numbers of pods by the domain's name. */
@@ -13,21 +15,34 @@ export type Domains = ReadonlyMap<string, number>;
 
 /** A term of required anti-affinity that pods have, and where they run. */
 export interface RepellingTerm {
+  key: string;
   topologyKey: string;
+  selector: LabelSelector | undefined;
   matches: (pod: Matchable) => boolean;
   holders: Domains;
 }
 
-export interface Neighbours {
-  /**
-   * How many pods match in each domain of these nodes, 0 included; nodes without the topology's label are in none. `key` is equal for equal
-   * pods and nodes.
-   */
-  whereRun(key: string, topologyKey: string, matches: MatchesPod, counts?: (node: NodeSnapshot) => boolean): Domains;
-  /** By {@link repellingKey}, ascending. Empty where no pod keeps others away. */
-  repelling: ReadonlyMap<string, RepellingTerm>;
+export interface DomainQuery {
+  /** Equal for equal pods and nodes. */
+  key: string;
+  topologyKey: string;
+  matches: MatchesPod;
+  /** All that match are selected by it. */
+  selector: LabelSelector | undefined;
+  /** Nodes that count; their domains are all in the answer, with 0 where no pod is. Absent: all, and only domains with pods are told. */
+  counts?: (node: NodeSnapshot) => boolean;
 }
 
+export interface Neighbours {
+  /** How many pods match in each domain; nodes without the topology's label are in none. */
+  whereRun(query: DomainQuery): Domains;
+  /** No pod keeps others away. */
+  peaceful: boolean;
+  /** Terms that may select a pod of these labels, in a fixed order. */
+  repelling(labels: Matchable["labels"]): readonly RepellingTerm[];
+}
+
+/** The same for pods that have the same term. */
 export const repellingKey = (term: PodTerm, namespace: string) => `${term.topologyKey} ${termKey(term, namespace)}`;
 
 export function domainOf(node: NodeSnapshot | undefined, topologyKey: string): string | undefined {
@@ -52,30 +67,49 @@ export function neighboursIn(cluster: Cluster): Neighbours {
 
 function readNeighbours(cluster: Cluster): Neighbours {
   const counted = new Map<string, Domains>();
+  const terms = repellingTerms(cluster);
+  const termsByLabel = indexByLabel(terms.values(), ({ selector }) => selectedLabels(selector));
+  let pods: LabelIndex<PodSnapshot> | undefined;
   return {
-    whereRun(key, topologyKey, matches, counts = () => true) {
-      const own = `${topologyKey} ${key}`;
-      const known = counted.get(own) ?? count(cluster, topologyKey, matches, counts);
-      counted.set(own, known);
+    whereRun(query) {
+      const key = `${query.topologyKey} ${query.key}`;
+      pods ??= indexByLabel(
+        cluster.nodes.flatMap(({ podsUnordered }) => podsUnordered),
+        ({ labels }) => labels,
+      );
+      const known = counted.get(key) ?? count(cluster, pods, query);
+      counted.set(key, known);
       return known;
     },
-    repelling: repellingTerms(cluster),
+    peaceful: terms.size === 0,
+    repelling: (labels) => termsByLabel.sharing(labels).toSorted((a, b) => compareText(a.key, b.key)),
   };
 }
 
-function count(
+const selectedLabels = (selector: LabelSelector | undefined) => selector?.matchLabels ?? {};
+
+function count(cluster: Cluster, pods: LabelIndex<PodSnapshot>, query: DomainQuery): Domains {
+  const { topologyKey, matches, counts } = query;
+  const domains = counts === undefined ? new Map<string, number>() : emptyDomains(cluster, topologyKey, counts);
+  for (const pod of pods.having(selectedLabels(query.selector))) {
+    if (!matches(pod)) continue;
+    const node = cluster.node(pod.node)?.snapshot;
+    const domain = domainOf(node, topologyKey);
+    if (node === undefined || domain === undefined || counts?.(node) === false) continue;
+    domains.set(domain, at(domains, domain) + 1);
+  }
+  return domains;
+}
+
+function emptyDomains(
   cluster: Cluster,
   topologyKey: string,
-  matches: MatchesPod,
   counts: (node: NodeSnapshot) => boolean,
-): Domains {
+): Map<string, number> {
   const domains = new Map<string, number>();
-  for (const { snapshot, podsUnordered } of cluster.nodes) {
+  for (const { snapshot } of cluster.nodes) {
     const domain = domainOf(snapshot, topologyKey);
-    if (domain === undefined || !counts(snapshot)) continue;
-    let matching = 0;
-    for (const pod of podsUnordered) if (matches(pod)) matching += 1;
-    domains.set(domain, at(domains, domain) + matching);
+    if (domain !== undefined && counts(snapshot)) domains.set(domain, 0);
   }
   return domains;
 }
@@ -83,21 +117,21 @@ function count(
 function repellingTerms(cluster: Cluster): Map<string, RepellingTerm> {
   const terms = new Map<string, Omit<RepellingTerm, "holders"> & { holders: Map<string, number> }>();
   for (const { snapshot, podsUnordered } of cluster.nodes) {
-    for (const pod of podsUnordered) {
-      for (const term of pod.affinity?.podAntiAffinity ?? []) {
+    for (const { affinity, namespace } of podsUnordered) {
+      for (const term of affinity?.podAntiAffinity ?? []) {
         const domain = domainOf(snapshot, term.topologyKey);
         if (domain === undefined) continue;
-        const key = repellingKey(term, pod.namespace);
-        const known = terms.get(key) ?? newTerm(term, pod);
+        const key = repellingKey(term, namespace);
+        const known = terms.get(key) ?? newTerm(key, term, namespace);
         known.holders.set(domain, at(known.holders, domain) + 1);
         terms.set(key, known);
       }
     }
   }
-  return new Map([...terms].sort(([a], [b]) => compareText(a, b)));
+  return terms;
 }
 
-function newTerm(term: PodTerm, { namespace }: PodSnapshot) {
-  const { topologyKey } = term;
-  return { topologyKey, matches: termMatcher(term, namespace), holders: new Map<string, number>() };
+function newTerm(key: string, term: PodTerm, namespace: string) {
+  const { topologyKey, labelSelector: selector } = term;
+  return { key, topologyKey, selector, matches: termMatcher(term, namespace), holders: new Map<string, number>() };
 }

@@ -42,7 +42,7 @@ interface Near {
 
 function othersNear({ pod, cluster, arrivals }: RuleInput, term: PodTerm, key: string, matches: MatchesPod): Near {
   const { topologyKey } = term;
-  const running = neighboursIn(cluster).whereRun(key, topologyKey, matches);
+  const running = neighboursIn(cluster).whereRun({ key, topologyKey, matches, selector: term.labelSelector });
   const { leaving } = domainChanges(cluster, arrivals, topologyKey, matches);
   const own = matches(pod) ? domainOfPod(cluster, pod, topologyKey) : undefined;
   const itself = (domain: string) => (domain === own ? 1 : 0);

@@ -4,7 +4,15 @@ import type { Cluster } from "../cluster.ts";
 import type { PodSnapshot } from "../snapshot.ts";
 import { type Arrivals, domainChanges } from "./arrivals.ts";
 import type { NodeRule, RuleInput } from "./neighbour-rules.ts";
-import { at, type Domains, domainOf, domainOfPod, neighboursIn, repellingKey } from "./neighbours.ts";
+import {
+  at,
+  type Domains,
+  domainOf,
+  domainOfPod,
+  neighboursIn,
+  type RepellingTerm,
+  repellingKey,
+} from "./neighbours.ts";
 import { type Matchable, termKey, termMatcher } from "./pod-term.ts";
 
 /** No domain that has one of the pods that this one keeps away from. Nodes outside the topology are free to it. */
@@ -12,7 +20,8 @@ export function antiAffinityRules({ pod, cluster, arrivals }: RuleInput): NodeRu
   return (pod.affinity?.podAntiAffinity ?? []).map((term) => {
     const { topologyKey } = term;
     const matches = termMatcher(term, pod.namespace);
-    const running = neighboursIn(cluster).whereRun(termKey(term, pod.namespace), topologyKey, matches);
+    const key = termKey(term, pod.namespace);
+    const running = neighboursIn(cluster).whereRun({ key, topologyKey, matches, selector: term.labelSelector });
     const { coming } = domainChanges(cluster, arrivals, topologyKey, matches);
     const own = matches(pod) ? domainOfPod(cluster, pod, topologyKey) : undefined;
     return (node) => {
@@ -28,12 +37,36 @@ export function antiAffinityRules({ pod, cluster, arrivals }: RuleInput): NodeRu
 
 /** No domain of a pod that keeps away from this one. */
 export function repellingRules({ pod, cluster, arrivals }: RuleInput): NodeRule[] {
-  const running = [...neighboursIn(cluster).repelling].flatMap(([key, { topologyKey, matches, holders }]) => {
-    const own = domainOfPod(cluster, pod, topologyKey);
-    if (matches(copyOf(pod))) return [repelledFrom(topologyKey, holders)];
-    return matches(pod) ? [repelledFrom(topologyKey, holders, { domain: own, terms: ownTerms(pod, key) })] : [];
+  const running = repelling(pod, cluster).map(({ key, topologyKey, holders, copy }) => {
+    if (copy) return repelledFrom(topologyKey, holders);
+    const domain = domainOfPod(cluster, pod, topologyKey);
+    return repelledFrom(topologyKey, holders, { domain, terms: ownTerms(pod, key) });
   });
   return [...running, ...comingRules(pod, cluster, arrivals)];
+}
+
+type Repelling = RepellingTerm & {
+  /** Also the pod's copy. */
+  copy: boolean;
+};
+
+const KNOWN = new WeakMap<Cluster, Map<PodSnapshot, readonly Repelling[]>>();
+
+/** Terms of pods that run which select the pod or its copy. */
+function repelling(pod: PodSnapshot, cluster: Cluster): readonly Repelling[] {
+  const ofCluster = KNOWN.get(cluster) ?? new Map<PodSnapshot, readonly Repelling[]>();
+  KNOWN.set(cluster, ofCluster);
+  const known = ofCluster.get(pod) ?? readRepelling(pod, cluster);
+  ofCluster.set(pod, known);
+  return known;
+}
+
+function readRepelling(pod: PodSnapshot, cluster: Cluster): readonly Repelling[] {
+  const copy = copyOf(pod);
+  return neighboursIn(cluster)
+    .repelling({ ...pod.labels, ...copy.labels })
+    .map((term) => ({ ...term, copy: term.matches(copy) }))
+    .filter((term) => term.copy || term.matches(pod));
 }
 
 /**

@@ -18,7 +18,9 @@ function spreadRule({ pod, cluster, arrivals }: RuleInput, constraint: SpreadCon
   const { topologyKey, maxSkew } = constraint;
   const matches = selected(pod, constraint);
   const counts = countedNodes(pod, constraint);
-  const running = neighboursIn(cluster).whereRun(countKey(pod, constraint), topologyKey, matches, counts);
+  const key = countKey(pod, constraint);
+  const selector = constraint.labelSelector;
+  const running = neighboursIn(cluster).whereRun({ key, topologyKey, matches, selector, counts });
   const { coming, leaving } = domainChanges(cluster, arrivals, topologyKey, matches, counts);
   const itself = matches(pod) ? 1 : 0;
   const own = itself === 1 ? ownDomain(cluster, pod, topologyKey, counts) : undefined;
