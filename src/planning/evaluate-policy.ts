@@ -218,11 +218,10 @@ function feasibilityContext(policy: Policy, shared: Shared, { mostPerNode }: Pac
 
 function justLeft({ history, cluster }: Shared, seconds: number): (pod: PodSnapshot) => ReadonlySet<string> {
   const isRecent = ({ atMs }: Departure) => cluster.nowMs - (atMs ?? cluster.nowMs) < seconds * 1000;
-  return (pod) =>
-    new Set(
-      history
-        .departures(pod)
-        .filter(isRecent)
-        .map(({ node }) => node),
-    );
+  return (pod) => {
+    const departures = history.departures(pod);
+    return departures.length === 0 ? NOWHERE : new Set(departures.filter(isRecent).map(({ node }) => node));
+  };
 }
+
+const NOWHERE: ReadonlySet<string> = new Set();
