@@ -303,3 +303,38 @@ describe("what is remembered of forecasts", () => {
     expect(Object.keys(between.forecasts ?? {})).toEqual(Object.keys(memory.forecasts ?? {}));
   });
 });
+
+describe("a pod that starts", () => {
+  const started = (secondsAgo: number, gigabytes: number) => {
+    const all = series(30, () => gigabytes * GB);
+    const first = all.timesMs.findIndex((timeMs) => timeMs >= NOW_MS - secondsAgo * 1000);
+    return {
+      ...figure({ timesMs: all.timesMs.subarray(first), bytes: all.bytes.subarray(first) }),
+      startedAtMs: NOW_MS - secondsAgo * 1000,
+    };
+  };
+  const decide = (secondsAgo: number, model = "Auto") => {
+    const stepped = figure(series(30, (minute) => (minute < -secondsAgo / 60 ? 20 : 60) * GB));
+    const nodes = [node("z2", { ...big, ...stepped }), node("z1", { ...big, ...steady(5) })];
+    const pods = [pod("old", "z2", undefined, steady(20)), pod("new", "z2", undefined, started(secondsAgo, 40))];
+    return evaluate({ timeMs: NOW_MS, nodes, pods, moves: [] }, [forecast({ model })]).decision;
+  };
+
+  it.each([0, 30, 60, 120, 240, 400, 900])("is no growth of its node %d s later", (secondsAgo) => {
+    for (const model of ["Auto", "Linear", "Holt"]) expect(decide(secondsAgo, model).moves).toEqual([]);
+  });
+
+  it("is not taken to go on growing as it did while it started", () => {
+    const ramp = figure(series(2, (minute) => Math.min(45, 45 * (minute + 2)) * GB));
+    const nodes = [
+      node("z2", {
+        ...big,
+        ...figure(series(30, (minute) => (15 + Math.max(0, Math.min(45, 45 * (minute + 2)))) * GB)),
+      }),
+      node("z1", { ...big, ...steady(5) }),
+    ];
+    const pods = [pod("new", "z2", undefined, { ...ramp, startedAtMs: NOW_MS - 120_000 })];
+    const { decision } = evaluate({ timeMs: NOW_MS, nodes, pods, moves: [] }, [forecast({ model: "Holt" })]);
+    expect(decision.moves).toEqual([]);
+  });
+});

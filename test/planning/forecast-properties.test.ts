@@ -155,9 +155,9 @@ describe("policies that forecast, whatever the cluster", () => {
           const touched = new Set(moves.flatMap(({ from, to }) => [from, to]));
           expect(second.decision.moves.filter(({ from }) => touched.has(from))).toEqual([]);
         }),
-        { numRuns: 60 },
+        { numRuns: 100 },
       );
-      expect(planned).toBeGreaterThan(5);
+      expect(planned).toBeGreaterThan(2);
     },
     LONG_MS,
   );

@@ -2,16 +2,21 @@
 
 import type { Calibration } from "../forecast/calibration.ts";
 import { type Forecast, type ForecastOptions, forecastHistory } from "../forecast/forecast.ts";
-import type { History } from "../forecast/history.ts";
+import { type History, spanSeconds } from "../forecast/history.ts";
 import type { Series } from "../snapshot.ts";
 
 export interface Foreseen extends Forecast {
-  /** As `upper`, but of what is hardly known yet the forecast alone: what a move may rest on. Between `point` and `upper`. */
+  /**
+   * What a move may rest on: as `upper`, but of a history shorter than the horizon the forecast alone, and of less than half of that
+   * what is used now. Not above the greatest of these.
+   */
   tested(aheadSeconds: number): number;
   /** From what it is foreseen, for messages: a model's name and the like. */
   basis: string;
 }
 
+/** Of a shorter history nobody can tell growth from a start. */
+const FEWEST_HORIZONS_TO_GROW = 1 / 2;
 /** Fewer forecasts of its own past than this held against what came true say nothing of a series. */
 const FEWEST_TESTS = 5;
 /** Without a series memory may be off by this part of what is used. */
@@ -29,7 +34,12 @@ export function ofHistory(
     note(forecast.calibration);
     return forecast.upper(aheadSeconds);
   };
-  const tested = (aheadSeconds: number) => (forecast.tests >= FEWEST_TESTS ? upper : point)(aheadSeconds);
+  const lastBytes = history.bytes.at(-1) ?? 0;
+  const tested = (aheadSeconds: number) => {
+    const horizons = spanSeconds(history) / options.horizonSeconds;
+    if (horizons < FEWEST_HORIZONS_TO_GROW) return lastBytes;
+    return (horizons >= 1 && forecast.tests >= FEWEST_TESTS ? upper : point)(aheadSeconds);
+  };
   return { point, upper, tested, basis: model };
 }
 

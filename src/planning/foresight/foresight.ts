@@ -75,6 +75,12 @@ export function foresee(input: ForesightInput): Foresight {
 
 const usedBy = (use: ReturnType<View["podUse"]>) => (use.ok ? use.usedBytes : 0);
 
+interface MarginBefore {
+  margin: JointMargin["margin"];
+  /** Until when it was known; milliseconds since the epoch. */
+  untilMs: number;
+}
+
 /** Where the figures come from, cut where a move put a step into them. */
 interface Sources {
   optionsOf(kind: "node" | "pod", id: string): ForecastOptions;
@@ -85,7 +91,7 @@ interface Sources {
   nodeHistory(node: ClusterNode): History | undefined;
   podHistory(pod: PodSnapshot): History | undefined;
   /** How well the node was foreseen before a move put a step into its series; bytes by seconds ahead. */
-  marginBefore(node: ClusterNode): JointMargin["margin"] | undefined;
+  marginBefore(node: ClusterNode): MarginBefore | undefined;
 }
 
 function readSources({ view, source, settings, calibrations, interruptions }: ForesightInput): Sources {
@@ -120,7 +126,7 @@ function readSources({ view, source, settings, calibrations, interruptions }: Fo
       const quiet = all && longestQuiet(all, interruptions.ofNode(name), nowMs);
       const history = quiet && within(all, quiet, nowMs);
       if (!history || spanSeconds(history) < settings.horizonSeconds) return undefined;
-      return marginAsOf(history, optionsOf("node", name));
+      return { margin: marginAsOf(history, optionsOf("node", name)), untilMs: quiet.toMs };
     },
   };
 }
@@ -152,11 +158,12 @@ function foreseeNode(
   const history = sources.nodeHistory(node);
   if (history !== undefined) return ofHistory(history, sources.optionsOf("node", name), sources.note("node", name));
   const parts = node.pods.map(pods.of).filter((part) => part !== undefined);
-  const margin = sources.marginBefore(node);
-  const arrived = node.pods.filter((pod) => input.interruptions.ofPod(pod) !== undefined);
+  const before = sources.marginBefore(node);
+  const arrivedMs = (pod: PodSnapshot) => input.interruptions.ofPod(pod) ?? pod.startedAtMs ?? Number.NEGATIVE_INFINITY;
+  const arrived = before === undefined ? [] : node.pods.filter((pod) => arrivedMs(pod) >= before.untilMs);
   const newcomers = arrived.map(pods.of).filter((part) => part !== undefined);
   const rest = restBytes(view, node, use.usedBytes);
-  return together(parts, rest, node.podCount - parts.length, margin && { margin, newcomers });
+  return together(parts, rest, node.podCount - parts.length, before && { margin: before.margin, newcomers });
 }
 
 /** The margin as it was at the history's end. */
@@ -211,12 +218,11 @@ function cheapBounds(
   const nodeAtAGlance = once((node: ClusterNode) => {
     const figure = sources.nodeFigure(node) ?? node.snapshot;
     const used = usedBy(view.nodeUse(node));
-    // Cut short by a move it is foreseen by its pods; not worth a glance.
-    if (figure.future !== undefined || interruptions.ofNode(node.snapshot.name).length > 0) {
-      return Number.POSITIVE_INFINITY;
-    }
-    if ((figure.series?.bytes.length ?? 0) >= FEWEST_SAMPLES) return Math.max(used, glance(figure, undefined));
-    return byItsPods(node, podAtAGlance);
+    if (figure.future !== undefined) return Number.POSITIVE_INFINITY;
+    const cutMs = interruptions.ofNode(node.snapshot.name).at(-1)?.toMs;
+    const samples = figure.series?.bytes.length ?? 0;
+    const isOwn = cutMs === undefined ? samples >= FEWEST_SAMPLES : sources.nodeHistory(node) !== undefined;
+    return isOwn ? Math.max(used, glance(figure, cutMs)) : byItsPods(node, podAtAGlance);
   });
   const nodeWithout = once((node: ClusterNode) => {
     const used = usedBy(view.nodeUse(node));

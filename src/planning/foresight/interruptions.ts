@@ -1,6 +1,6 @@
 /**
- * Moves make steps in what a node uses, and a pod that was moved has no past on its new node. Such a step would be taken for growth that is
- * none, so a series is looked at from the last move on, and before that only for how well it could be foreseen.
+ * Moves and pods that start make steps in what a node uses, and a pod that was moved has no past on its new node. Such a step would be
+ * taken for growth that goes on, so a series is looked at from the last of them on, and before that only for how well it could be foreseen.
  */
 import type { Cluster } from "../cluster.ts";
 import type { History } from "../forecast/history.ts";
@@ -10,6 +10,10 @@ import type { MoveSnapshot, PodSnapshot } from "../snapshot.ts";
 const MEASUREMENT_LAG_MS = 15_000;
 /** Of a move whose start is not on record. */
 const ASSUMED_MOVE_MS = 300_000;
+/** A pod that starts takes so long until it has the memory that it begins with. */
+const START_UP_MS = 30_000;
+/** Series go no farther back. */
+const LONGEST_SERIES_MS = 7_200_000;
 
 /** Milliseconds since the epoch. */
 export interface Span {
@@ -18,7 +22,7 @@ export interface Span {
 }
 
 export interface Interruptions {
-  /** When moves from or to the node took place, in order of their ends. */
+  /** When moves from or to the node and the starts of its pods took place, in order of their ends. */
   ofNode(name: string): readonly Span[];
   /** Since when the pod is where it is; undefined: no move of it is on record. */
   ofPod(pod: PodSnapshot): number | undefined;
@@ -36,8 +40,26 @@ export function interruptions(cluster: Cluster): Interruptions {
     const lineage = move.lineage ?? move.podUID;
     if (lineage !== undefined) pods.set(lineage, Math.max(span.toMs, pods.get(lineage) ?? span.toMs));
   }
-  for (const spans of nodes.values()) spans.sort((a, b) => a.toMs - b.toMs || a.fromMs - b.fromMs);
-  return { ofNode: (name) => nodes.get(name) ?? [], ofPod: (pod) => pods.get(pod.lineage) };
+  const known = new Map<string, Span[]>();
+  return {
+    ofNode(name) {
+      const spans = known.get(name) ?? inOrder([...(nodes.get(name) ?? []), ...starts(cluster, name)]);
+      known.set(name, spans);
+      return spans;
+    },
+    ofPod: (pod) => pods.get(pod.lineage),
+  };
+}
+
+const inOrder = (spans: Span[]) => spans.sort((a, b) => a.toMs - b.toMs || a.fromMs - b.fromMs);
+
+function starts(cluster: Cluster, name: string): Span[] {
+  const { nowMs } = cluster;
+  return (cluster.node(name)?.podsUnordered ?? []).flatMap(({ startedAtMs }) =>
+    startedAtMs !== undefined && startedAtMs <= nowMs && startedAtMs > nowMs - LONGEST_SERIES_MS
+      ? [{ fromMs: startedAtMs, toMs: startedAtMs + START_UP_MS }]
+      : [],
+  );
 }
 
 function spanOf({ phase, startedAtMs, finishedAtMs }: MoveSnapshot, nowMs: number): Span | undefined {
