@@ -66,6 +66,12 @@ export function wasStarted(host: Host, name: string): boolean {
   return readIfThere(host.path(`${name}.pid`)) !== undefined;
 }
 
+/** Resolves when the program has joined its groups, and whoever ends those ends it, too; after `ms` at the latest. */
+export async function joinedGroups(host: Host, name: string, ms: number): Promise<void> {
+  const deadline = Date.now() + ms;
+  while (!wasStarted(host, name) && Date.now() <= deadline) await sleep(2);
+}
+
 export async function waitForExit(
   host: Host,
   name: string,

@@ -8,10 +8,10 @@ import { AgentError } from "../agent-error.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
 import { freeze, isFrozen, makeMoveGroup } from "./cgroups.ts";
-import { type Container, emptyDirsOf, RUNC_ROOT, runningContainer, upperDirectoryOf } from "./containers.ts";
+import { type Container, emptyDirsOf, pidsOf, RUNC_ROOT, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { errorsIn } from "./criu-log.ts";
 import { pagesWritten } from "./criu-stats.ts";
-import { outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
+import { joinedGroups, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
 import { type ContainerFiles, sendFailed, sendFiles } from "./file-sending.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
@@ -19,11 +19,14 @@ import { bundleImages } from "./image-bundle.ts";
 import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
 import { greetingOf } from "./page-greeting.ts";
+import { isStoppedBySignal } from "./processes.ts";
 import { connectionsOf, memoryOf } from "./source-facts.ts";
 import { type Frozen, frozenSchema } from "./source-watch.ts";
 
 const PAGE_BYTES = 4096;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A program that was started has joined its groups within this time. */
+const JOIN_MS = 2_000;
 
 export interface DumpLimits {
   /** Longest time that CRIU may take, milliseconds. */
@@ -50,6 +53,10 @@ export async function dump(
   try {
     const finished = finish(host, command, container, peer, signal, limits, { frozenAtMs: result, timings, files });
     return await Promise.race([finished, givenUp(signal)]);
+  } catch (error) {
+    // Whoever has given it up ends the move's group next, and must find the checkpoint in there.
+    if (signal.aborted) await joinedGroups(host, programOf(command), JOIN_MS);
+    throw error;
   } finally {
     close();
   }
@@ -84,6 +91,7 @@ async function freezeAndStart(
   signal: AbortSignal,
 ): Promise<{ result: number; close: () => void }> {
   refuseConnections(command, container);
+  refuseStopped(pidsOf(host, container));
   const groups = prepareFolder(host, command);
   const pages = await connect(command, peer);
   try {
@@ -109,6 +117,12 @@ function refuseConnections(command: DumpCommand, container: Container): void {
     "DumpFailed",
     `the container has established TCP connections: ${connections.slice(0, 3).join(", ")}`,
   );
+}
+
+/** CRIU would wait for it for ever, with the container frozen; and the release would wake it. */
+function refuseStopped(pids: readonly number[]): void {
+  const stopped = pids.find(isStoppedBySignal);
+  if (stopped !== undefined) throw new AgentError("DumpFailed", `process ${stopped} was stopped by a signal`);
 }
 
 function prepareFolder(host: Host, command: DumpCommand): string[] {

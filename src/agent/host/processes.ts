@@ -15,6 +15,11 @@ export function runsWith(pid: number, argument: string): boolean {
   return (readIfThere(`/proc/${pid}/cmdline`) ?? "").split("\0").includes(argument);
 }
 
+/** It was stopped by a signal, and not continued since. */
+export function isStoppedBySignal(pid: number): boolean {
+  return statOf(pid)?.state === "T";
+}
+
 /** Every thread of it is stopped (T, or t under a tracer). A process that is gone counts as stopped. */
 export function isStopped(pid: number): boolean {
   const threads = threadsOf(pid);

@@ -8,6 +8,7 @@ import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf
 import { isMissing, readIfThere } from "./files.ts";
 import { type Host, runOnHost } from "./host.ts";
 import { mountObstacles } from "./mount-obstacles.ts";
+import { isStoppedBySignal } from "./processes.ts";
 import { connectedSockets } from "./tcp-table.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
@@ -85,8 +86,13 @@ function layerObstacle(container: Container): Obstacle[] {
   ];
 }
 
-function processObstacles(pid: number): Obstacle[] {
-  return [...hugePages(pid), ...descriptorObstacles(pid)];
+export function processObstacles(pid: number): Obstacle[] {
+  return [...hugePages(pid), ...stopped(pid), ...descriptorObstacles(pid)];
+}
+
+function stopped(pid: number): Obstacle[] {
+  if (!isStoppedBySignal(pid)) return [];
+  return [{ reason: "StoppedProcess", message: `process ${pid} was stopped by a signal: CRIU cannot dump it` }];
 }
 
 function hugePages(pid: number): Obstacle[] {

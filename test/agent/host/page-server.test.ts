@@ -1,9 +1,17 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "../../../src/agent/host/detached.ts";
+import {
+  exitCodeOf,
+  joinedGroups,
+  outputOf,
+  startDetached,
+  waitForExit,
+  wasStarted,
+} from "../../../src/agent/host/detached.ts";
 import type { Host } from "../../../src/agent/host/host.ts";
 import { targetMoveOf } from "../../../src/agent/host/layout.ts";
 import { connectPages } from "../../../src/agent/host/page-connection.ts";
@@ -44,6 +52,21 @@ describe("a detached program", () => {
     await run(`cat ${group}`, { groups: [join(root, "no", "such", "group"), group] });
     await waitForExit(host, name(), { ms: 5_000 });
     expect(outputOf(host, name())).toBe(readFileSync(`${name()}.pid`, "utf8").trim());
+  });
+
+  test("is known to have joined its groups only once it has", async () => {
+    const group = join(root, "cgroup.procs");
+    execFileSync("mkfifo", [group]); // the shell waits here to write itself into it
+    await run("exit 0", { groups: [group] });
+    let joined = false;
+    const waiting = joinedGroups(host, name(), 10_000).then(() => {
+      joined = true;
+    });
+    await expect(joinedGroups(host, name(), 50)).resolves.toBeUndefined();
+    expect(joined).toBe(false);
+    execFileSync("cat", [group]);
+    await waiting;
+    expect(await waitForExit(host, name(), { ms: 5_000 })).toBe(0);
   });
 
   test("that was killed without a word counts as failed", async () => {

@@ -41,6 +41,23 @@ async function withFiles(context: Context): Promise<void> {
   }
 }
 
+/** CRIU cannot dump a process that the application has stopped; once that goes on, the pod can be moved. */
+async function withStoppedChild(context: Context): Promise<void> {
+  const { api, cluster, namespace, witness } = context;
+  const name = context.workload("stopped");
+  const script = 'sleep 100001 & kill -STOP $!; exec workload "$@"';
+  const container = { command: ["/bin/sh", "-c", script, "sh"] };
+  await startPod(context, { name, startMiB: 16, node: "n1", container });
+  await refuses(context, name, "StoppedProcess", "refused");
+  await kubectl(cluster, ["-n", namespace, "exec", name, "--", "sh", "-c", "kill -CONT -1"]);
+  await requestMove(api, namespace, { name: "woken", podName: name, targetNode: "n2" });
+  const done = await moveReaches(api, namespace, "woken", ["Succeeded"]);
+  assertOneLife(name, await witness.hears(name, 200));
+  const pod = (await targetPod(api, done)).metadata?.name ?? "";
+  const shown = await kubectl(cluster, ["-n", namespace, "exec", pod, "--", "ps"]);
+  assert(shown.includes("sleep 100001"), `the child is not among the copy's processes: ${shown}`);
+}
+
 async function anywhere(context: Context): Promise<void> {
   const move = await moveBare(context, { name: context.workload("free"), startMiB: 32, node: "n2" });
   assertEqual(move.status?.targetNode, "n1", "the node that was chosen");
@@ -155,6 +172,7 @@ const tests: Test[] = [
   { name: "128 MiB travel to the named node; logs and exec work there", run: (context) => ofMemory(context, 128) },
   { name: "700 MiB travel to the named node", run: (context) => ofMemory(context, 700) },
   { name: "the writable layer and an emptyDir travel with the memory", run: withFiles },
+  { name: "a stopped child: refused; moved when it goes on", run: withStoppedChild },
   { name: "without a target node one is chosen", run: anywhere },
   { name: "a moved pod is moved back", run: thereAndBack },
   { name: "a cancelled move leaves one copy", run: cancelled },
