@@ -5,6 +5,7 @@ import { influxFirst, influxLater } from "./benchmarks/influx.ts";
 import { jointPlan } from "./benchmarks/joint.ts";
 import { optimalSelection } from "./benchmarks/optimal.ts";
 import { PLANNING_SCALE, planningScale } from "./benchmarks/planning-scale.ts";
+import { snapshotRead } from "./benchmarks/read-snapshot.ts";
 import { REGRET, regret } from "./benchmarks/regret.ts";
 import { seriesAppend, storeMerge } from "./benchmarks/series.ts";
 import { SIMULATOR, simulator } from "./benchmarks/simulator.ts";
@@ -16,7 +17,16 @@ interface Entry {
   run(): Promise<string>;
 }
 
-const growing = [evaluateGrowing, optimalSelection, jointPlan, seriesAppend, storeMerge, influxFirst, influxLater];
+const growing = [
+  evaluateGrowing,
+  optimalSelection,
+  jointPlan,
+  seriesAppend,
+  storeMerge,
+  snapshotRead,
+  influxFirst,
+  influxLater,
+];
 const ENTRIES: readonly Entry[] = [
   ...growing.map((benchmark) => ({
     name: benchmark.name,
