@@ -5,32 +5,35 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { systemClock } from "../kube/clock.ts";
 import { type PhaseOutcome, prepare, runPhase } from "../sandbox/demo/phase.ts";
-import { reportLines } from "../sandbox/demo/report.ts";
+import { forecastLines, reportLines } from "../sandbox/demo/report.ts";
 import { screenFor } from "../sandbox/demo/screen.ts";
+import { FORECAST_SCENE, type Scene, THRESHOLD_SCENE } from "../sandbox/demo/workload.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { CommandFailure } from "./failure.ts";
 import { paletteFor } from "./terminal.ts";
 
 interface DemoFlags {
   serve?: boolean;
+  forecast?: boolean;
 }
-
-const PHASE_MS = 22_000;
 
 export function addDemoCommand(program: Command): void {
   program
     .command("demo")
     .description("show the same workload without and with Headroom, on simulated nodes (nothing is installed)")
+    .option("--forecast", "show instead how a policy that forecasts moves one pod early and leaves another alone")
     .option("--serve", "leave the sandbox up at the end, with a kubeconfig for kubectl")
-    .action((flags: DemoFlags) => demo(flags));
+    .action((flags: DemoFlags) => (flags.forecast ? forecastDemo(flags) : demo(flags)));
 }
+
+const PARTS = { clock: systemClock, scene: THRESHOLD_SCENE };
 
 async function demo({ serve }: DemoFlags): Promise<void> {
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
   const { signal } = interrupted;
   // The second sandbox gets ready while the first is shown.
-  const ready = prepare({ clock: systemClock, headroom: true, directory: newDirectory(), signal });
+  const ready = prepare({ ...PARTS, headroom: true, directory: newDirectory(), signal });
   ready.catch(() => {}); // it is awaited below, after the first half
   try {
     const before = await withoutHeadroom(signal);
@@ -45,8 +48,24 @@ async function demo({ serve }: DemoFlags): Promise<void> {
   }
 }
 
+async function forecastDemo({ serve }: DemoFlags): Promise<void> {
+  const interrupted = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
+  const { signal } = interrupted;
+  const scene = FORECAST_SCENE;
+  const sandbox = await prepare({ clock: systemClock, scene, headroom: true, directory: newDirectory(), signal });
+  try {
+    const outcome = await show(sandbox, "a policy that forecasts", signal, scene);
+    process.stdout.write(`${forecastLines(outcome, paletteFor(process.stdout)).join("\n")}\n`);
+    if (serve) await stayUp(sandbox, signal);
+    if (outcome.violations.length > 0) throw new CommandFailure("an invariant was broken, see above");
+  } finally {
+    await end(sandbox);
+  }
+}
+
 async function withoutHeadroom(signal: AbortSignal): Promise<PhaseOutcome> {
-  const sandbox = await prepare({ clock: systemClock, headroom: false, directory: newDirectory(), signal });
+  const sandbox = await prepare({ ...PARTS, headroom: false, directory: newDirectory(), signal });
   try {
     return await show(sandbox, "1/2  without Headroom", signal);
   } finally {
@@ -61,9 +80,14 @@ async function end(sandbox: Sandbox): Promise<void> {
   rmSync(sandbox.directory, { recursive: true, force: true });
 }
 
-function show(sandbox: Sandbox, title: string, signal: AbortSignal): Promise<PhaseOutcome> {
+function show(
+  sandbox: Sandbox,
+  title: string,
+  signal: AbortSignal,
+  scene: Scene = THRESHOLD_SCENE,
+): Promise<PhaseOutcome> {
   const screen = screenFor(process.stdout, paletteFor(process.stdout));
-  return runPhase(sandbox, { title, screen, clock: systemClock, lengthMs: PHASE_MS, signal });
+  return runPhase(sandbox, { title, screen, clock: systemClock, scene, signal });
 }
 
 async function stayUp(sandbox: Sandbox, signal: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import { systemClock } from "../../src/kube/clock.ts";
 import { stringAt } from "../../src/sandbox/api-server/json.ts";
 import { prepare, runPhase } from "../../src/sandbox/demo/phase.ts";
 import type { Screen } from "../../src/sandbox/demo/screen.ts";
+import { THRESHOLD_SCENE } from "../../src/sandbox/demo/workload.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 
 const SILENT: Screen = { show: () => {}, keep: () => {} };
@@ -20,14 +21,14 @@ afterEach(async () => {
 
 it("moves a pod off the node that fills up before the kernel kills one", async () => {
   const ended = new AbortController();
-  const options = { clock: systemClock, signal: ended.signal };
+  const options = { clock: systemClock, signal: ended.signal, scene: THRESHOLD_SCENE };
   const directory = mkdtempSync(join(tmpdir(), "headroom-demo-run-"));
   const prepared = await prepare({ ...options, headroom: true, directory });
   sandbox = prepared;
   prepared.server.store.subscribe(({ store, object }) => {
     if (store === "podmigrations.headroom.dev" && stringAt(object, "status", "completionTime")) ended.abort();
   });
-  const outcome = await runPhase(prepared, { ...options, title: "", lengthMs: 25_000, screen: SILENT });
+  const outcome = await runPhase(prepared, { ...options, title: "", screen: SILENT });
   expect(outcome).toMatchObject({ losses: [], violations: [] });
   expect(outcome.freezes).toMatchObject([{ fromNode: "node-a", toNode: "node-b" }]);
   const [move] = prepared.server.store.list("podmigrations.headroom.dev");

@@ -97,7 +97,7 @@ describe("the journal", () => {
 });
 
 describe("the report", () => {
-  const nothing = { losses: [], freezes: [], violations: [] };
+  const nothing = { losses: [], freezes: [], violations: [], marked: [] };
 
   it("sets kills avoided and work saved against the time stood still", () => {
     const loss = { instance: "i", pod: "p", node: "a", atMs: 0, workMs: 9_000 };

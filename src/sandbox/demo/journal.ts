@@ -11,6 +11,7 @@ export interface Entry {
 }
 
 const MOVES = "podmigrations.headroom.dev";
+const POLICIES = "migrationpolicies.headroom.dev";
 
 export class Journal {
   readonly entries: Entry[] = [];
@@ -18,6 +19,8 @@ export class Journal {
   readonly #now: () => number;
   readonly #phases = new Map<string, string>();
   readonly #decided = new Set<string>();
+  readonly #marked = new Set<string>();
+  #planned: string | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -36,7 +39,20 @@ export class Journal {
     );
   }
 
+  /** Told once for each node. */
+  full(node: string, free: number): void {
+    if (this.#marked.has(node)) return;
+    this.#marked.add(node);
+    const limit = `${Math.round(free * 100)} %`;
+    this.#add("plain", `${node} has less than ${limit} free: a policy with Threshold at ${limit} would move a pod now`);
+  }
+
+  get marked(): string[] {
+    return [...this.#marked];
+  }
+
   #change({ store, type, object }: Change): void {
+    if (store === POLICIES) this.#policyChange(object);
     if (store !== MOVES || type === "DELETED") return;
     const { uid } = object.metadata;
     const decided = this.#decided.has(uid) ? undefined : decision(object);
@@ -45,6 +61,16 @@ export class Journal {
     const progressed = phase === this.#phases.get(uid) ? [] : progress(object, phase);
     this.#phases.set(uid, phase);
     for (const { tone, text } of [...(decided ?? []), ...progressed]) this.#add(tone, text);
+  }
+
+  /** A move that is chosen, and has time. */
+  #policyChange(policy: ApiObject): void {
+    const waiting = arrayAt(policy, "status", "nodes").find((node) => stringAt(node, "outcome") === "StartsLater");
+    const name = stringAt(waiting, "name");
+    if (name !== undefined && name !== this.#planned) {
+      this.#add("plain", `foreseen: ${name}: ${stringAt(waiting, "message") ?? ""}`);
+    }
+    this.#planned = name;
   }
 
   #add(tone: Entry["tone"], text: string): void {

@@ -11,12 +11,11 @@ import { Sandbox } from "../sandbox.ts";
 import { Journal } from "./journal.ts";
 import type { Screen } from "./screen.ts";
 import { type Frame, kubectlTable, nodeView } from "./view.ts";
-import { DEMO_NODES, POLICY, setLateNode, startWorkload, workloadRuns } from "./workload.ts";
+import { membersRunning, POLICY_NAME, placeOnlyOn, type Scene, startMembers } from "./workload.ts";
 
 export interface PhaseOptions {
   title: string;
-  /** Milliseconds. */
-  lengthMs: number;
+  scene: Scene;
   clock: Clock;
   screen: Screen;
   signal: AbortSignal;
@@ -24,6 +23,7 @@ export interface PhaseOptions {
 
 export interface PrepareOptions {
   clock: Clock;
+  scene: Scene;
   headroom: boolean;
   /** Where the controller's log and the kubeconfig go. */
   directory: string;
@@ -34,20 +34,21 @@ export interface PhaseOutcome {
   losses: Loss[];
   freezes: Freeze[];
   violations: string[];
+  /** Nodes that were fuller than the scene's mark. */
+  marked: string[];
 }
 
 const FRAME_MS = 200;
 
 /** A sandbox that is ready for its workload: with Headroom, the controller leads and has accepted the policy. */
 export async function prepare(options: PrepareOptions): Promise<Sandbox> {
-  const { clock, headroom, directory, signal } = options;
-  const sandbox = await Sandbox.start({ clock, nodes: DEMO_NODES, headroom, directory });
-  setLateNode(sandbox.server, true);
+  const { clock, scene, headroom, directory, signal } = options;
+  const sandbox = await Sandbox.start({ clock, nodes: scene.nodes, headroom, directory });
   if (!headroom) return sandbox;
   try {
     await sandbox.startController();
-    sandbox.server.apply(POLICY);
-    await sandbox.policyReady("keep-headroom", signal);
+    sandbox.server.apply(scene.policy);
+    await sandbox.policyReady(POLICY_NAME, signal);
     return sandbox;
   } catch (error) {
     await sandbox.close();
@@ -63,26 +64,39 @@ export async function runPhase(sandbox: Sandbox, options: PhaseOptions): Promise
   await show(sandbox, journal, options);
   end();
   const { witness } = sandbox.cluster;
-  return { losses: witness.losses, freezes: witness.freezes, violations: witness.violations };
+  return { losses: witness.losses, freezes: witness.freezes, violations: witness.violations, marked: journal.marked };
 }
 
-async function startScene(sandbox: Sandbox, { clock, signal }: PhaseOptions): Promise<void> {
-  startWorkload(sandbox.server);
-  while (!workloadRuns(sandbox) && !signal.aborted) await sleep(clock, 50, signal);
-  setLateNode(sandbox.server, false);
+/** Node by node: each pod begins where it belongs. */
+async function startScene(sandbox: Sandbox, { scene, clock, signal }: PhaseOptions): Promise<void> {
+  let wanted = 0;
+  for (const [node, members] of Map.groupBy(scene.members, (member) => member.node)) {
+    placeOnlyOn(sandbox.server, scene, node);
+    startMembers(sandbox.server, members);
+    wanted += members.length;
+    while (membersRunning(sandbox) < wanted && !signal.aborted) await sleep(clock, 50, signal);
+  }
+  placeOnlyOn(sandbox.server, scene, undefined);
 }
 
 async function show(sandbox: Sandbox, journal: Journal, options: PhaseOptions): Promise<void> {
-  const { clock, lengthMs, screen, signal } = options;
+  const { clock, scene, screen, signal } = options;
   const startMs = clock.now();
   let told = 0;
-  while (clock.now() - startMs < lengthMs && !signal.aborted) {
+  while (clock.now() - startMs < scene.lengthMs && !signal.aborted) {
     for (const kill of sandbox.cluster.oomKills.slice(told)) journal.kill(kill);
     told = sandbox.cluster.oomKills.length;
+    if (scene.markAbove !== undefined) markFull(sandbox, journal, scene.markAbove);
     screen.show(frame(sandbox, journal, options, clock.now() - startMs));
     await sleep(clock, FRAME_MS, signal);
   }
   screen.keep(frame(sandbox, journal, options, clock.now() - startMs));
+}
+
+function markFull({ cluster }: Sandbox, journal: Journal, markAbove: number): void {
+  for (const { name, usedBytes, capacityBytes } of cluster.nodes.values()) {
+    if (usedBytes > markAbove * capacityBytes) journal.full(name, 1 - markAbove);
+  }
 }
 
 function frame(sandbox: Sandbox, journal: Journal, { title, clock }: PhaseOptions, elapsedMs: number): Frame {

@@ -22,6 +22,19 @@ export function reportLines(without: PhaseOutcome, withHeadroom: PhaseOutcome, p
   return [...lines, "", palette.bold(verdict), ...withHeadroom.violations.map((violation) => palette.red(violation))];
 }
 
+/** Of the forecast's scene. */
+export function forecastLines({ losses, freezes, marked, violations }: PhaseOutcome, palette: ChalkInstance): string[] {
+  const moved = freezes.map(({ fromNode, toNode }) => `a pod of ${fromNode} to ${toNode}`);
+  const left = marked.filter((node) => !freezes.some(({ fromNode }) => fromNode === node));
+  const early = freezes.filter(({ fromNode }) => !marked.includes(fromNode)).map(({ fromNode }) => fromNode);
+  const lines = [
+    `moved: ${moved.join(", ") || "nothing"}${early.length > 0 ? `; ${early.join(", ")} was not yet short` : ""}`,
+    `left alone: what runs on ${left.join(", ") || "no other node"}, which filled up and had room enough`,
+    `killed for lack of memory: ${losses.length}`,
+  ];
+  return ["", ...lines.map((line) => palette.bold(line)), ...violations.map((violation) => palette.red(violation))];
+}
+
 /** Whose last copy was killed. A frozen source that the kernel takes after the commit is no loss: its copy goes on. */
 const killed = ({ losses }: PhaseOutcome): number => losses.length;
 const total = (values: number[]): number => values.reduce((sum, value) => sum + value, 0);

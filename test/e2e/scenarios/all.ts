@@ -1,4 +1,4 @@
-/** Every scenario, in the order in which they run. */
+/** Every scenario, in the order in which they run. Neighbours with the same nodes share a cluster; `c` leaves one node without an image. */
 import type { Scenario } from "../harness/scenario.ts";
 import { pressure } from "./a-pressure.ts";
 import { owners } from "./b-owners.ts";
@@ -7,6 +7,7 @@ import { contract } from "./contract.ts";
 import { interruptions, shortTimeout } from "./d-interruptions.ts";
 import { dryRun } from "./e-dry-run.ts";
 import { badPolicies } from "./f-bad-policies.ts";
+import { forecast } from "./forecast.ts";
 import { influxdb } from "./g-influxdb.ts";
 import { uninstall } from "./h-uninstall.ts";
 import { stockKernel } from "./i-stock-kernel.ts";
@@ -20,11 +21,12 @@ export const scenarios: readonly Scenario[] = [
   moves,
   pressure,
   owners,
+  badPolicies,
   restoreFails,
   interruptions,
   shortTimeout,
   dryRun,
-  badPolicies,
+  forecast,
   influxdb,
   uninstall,
   stockKernel,

@@ -1,7 +1,7 @@
 /** (d) Controller, agents, network and containers fail in the middle of a move: never two copies, never none. */
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { waitFor } from "../cluster/wait.ts";
-import { armFailpoint, type Failpoint, failpointStruck, letGo } from "../harness/failpoints.ts";
+import { armFailpoint, type Failpoint, failpointStruck, letGo, PRELOADED } from "../harness/failpoints.ts";
 import {
   containerProcess,
   cutBetween,
@@ -21,7 +21,7 @@ import { assertOneLife } from "../harness/witness.ts";
 import type { WorkloadOptions } from "../harness/workloads.ts";
 
 /** The controller is on a node that no fault touches: n1 is the source, n2 the target. */
-const VALUES: HelmValues = { controller: { nodeSelector: { "kubernetes.io/hostname": "n3" } } };
+const VALUES: HelmValues = { controller: { nodeSelector: { "kubernetes.io/hostname": "n3" }, extraEnv: PRELOADED } };
 const ENDED = ["Succeeded", "RolledBack", "Failed", "Cancelled"] as const;
 const MOVE = "move";
 

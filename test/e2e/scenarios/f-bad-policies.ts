@@ -67,7 +67,7 @@ async function conditions(context: Context): Promise<void> {
 export const badPolicies: Scenario = {
   id: "f",
   title: "bad policies",
-  nodeMemoryMiB: [1024, 1024],
+  nodeMemoryMiB: [1536, 1536],
   headroom: {},
   tests: [
     { name: "a bad policy is refused with a message that names the field", run: refused },
