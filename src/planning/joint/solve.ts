@@ -3,6 +3,7 @@ import { branchAndBound, type Found } from "./branch-and-bound.ts";
 import { greedy, insertSomehow } from "./greedy.ts";
 import { improve } from "./local-search.ts";
 import { Packing } from "./packing.ts";
+import { improveParts } from "./part-search.ts";
 import { type Indexed, indexProblem, type JointPlan, type JointProblem } from "./problem.ts";
 import { compareScores, reliefOf, type Score, scoreOf } from "./score.ts";
 import { countSteps, type Steps } from "./steps.ts";
@@ -48,12 +49,8 @@ function solve(problem: Indexed, steps: Steps): Found {
   const best = starts.reduce((a, b) =>
     compareScores(scoreOf(problem, b.chosen()), scoreOf(problem, a.chosen())) < 0 ? b : a,
   );
-  return finish(
-    problem,
-    best,
-    alone.map(({ bound }) => bound),
-    steps,
-  );
+  const solo = alone.map(({ bound }) => bound);
+  return finish(problem, improveParts(problem, best, solo, steps.share(0.7)), solo, steps);
 }
 
 function finish(problem: Indexed, start: Packing, solo: readonly Score[], steps: Steps): Found {

@@ -15,7 +15,7 @@ function quickly(shape: Shape): Regret {
   return regret;
 }
 
-describe("joint plans beside an exact solver's", () => {
+describe("joint plans beside an exact solver's", { timeout: 60_000 }, () => {
   it.each(SHAPES)(
     "$demands nodes of $candidates pods, room $room times the need: the optimum, within 2 % in the mean",
     (shape) => {
