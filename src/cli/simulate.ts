@@ -35,7 +35,7 @@ export function addSimulateCommand(program: Command): void {
     )
     .option(
       "--trace <files...>",
-      "recorded pods or a GeneratedWorkload; files or directories, of any known format (default: 400 generated pods over 4 h)",
+      "recorded pods or a GeneratedWorkload; files or directories, of any known format (default: 350 generated pods over 4 h)",
     )
     .option("--cluster <file>", "the nodes: a file, or a shorthand such as 10x64Gi (default without --trace: 10x64Gi)")
     .option("--policy <files...>", "MigrationPolicies; those of one file act together. May be given several times")

@@ -140,12 +140,14 @@ describe("a generated workload", () => {
   });
 
   it("packs ten nodes of 64 GiB: requests fit, peaks do not leave much", () => {
-    for (const seed of [1, 2, 3]) {
-      const { meanUsed, peakUsed, peakRequested } = demand(generate({}, seed), 4 * 3600);
-      expect([meanUsed > 300, meanUsed < 540, peakUsed > 450, peakUsed < 720, peakRequested < 600]).toEqual(
-        new Array(5).fill(true),
-      );
-    }
+    const seeds = [1, 2, 3, 4, 5].map((seed) => demand(generate({}, seed), 4 * 3600));
+    const average = (name: "meanUsed" | "peakUsed" | "peakRequested") => mean(seeds.map((one) => one[name])) / 640;
+    // Parts of the cluster's memory, if every pod ran from its arrival on.
+    expect(average("meanUsed")).toBeGreaterThan(0.5);
+    expect(average("meanUsed")).toBeLessThan(0.62);
+    expect(average("peakUsed")).toBeGreaterThan(0.7);
+    expect(average("peakUsed")).toBeLessThan(0.9);
+    expect(average("peakRequested")).toBeLessThan(0.65);
   });
 
   it.each([
@@ -178,7 +180,7 @@ describe("a GeneratedWorkload as a trace", () => {
 
   it("joins other files, and a request factor reaches its pods too", () => {
     const pods = readTraceFiles([...traces, "config/simulator/workload.yaml"], { requestFactor: 1 }).podsOf(1);
-    expect(pods).toHaveLength(403);
+    expect(pods).toHaveLength(353);
     expect(mean(pods.map(({ requestBytes, trace }) => requestBytes / peakBytes(trace)))).toBeGreaterThan(0.9);
   });
 

@@ -1,6 +1,6 @@
 /**
  * What is to be generated, as it is written down (YAML or JSON): every field has a default, so that
- * `{apiVersion: headroom.dev/v1alpha1, kind: GeneratedWorkload}` is a workload: 400 pods over 4 hours, about right for 10 nodes of 64 GiB.
+ * `{apiVersion: headroom.dev/v1alpha1, kind: GeneratedWorkload}` is a workload: 350 pods over 4 hours, about right for 10 nodes of 64 GiB.
  * The defaults request half of what pods need at their peak, so that nodes are packed tighter than their memory allows.
  */
 import { z } from "zod";
@@ -43,7 +43,7 @@ export const generatedWorkloadSchema = z.strictObject({
   kind: z.literal("GeneratedWorkload"),
   metadata: z.looseObject({}).optional(),
   duration: spanField.default(4 * 3600).describe("Of the simulation."),
-  pods: z.int().min(0).max(1_000_000).default(400).describe("How many come in all."),
+  pods: z.int().min(0).max(1_000_000).default(350).describe("How many come in all."),
   namespace: z.string().min(1).default("default"),
   labels: labelsField.default({}).describe("On every pod; the label workload tells its kind besides."),
   kinds: kinds
