@@ -3,11 +3,13 @@ import type { Series } from "../../planning/snapshot.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { PodRun } from "./pod-run.ts";
 import type { Sampling } from "./sampling.ts";
-import { SlidingSeries } from "./sliding-series.ts";
+import { ThinnedSeries } from "./thinned-series.ts";
 import { bytesAt, locate } from "./trace.ts";
 
-/** Kept of each series, as the controller does. */
-export const SERIES_SAMPLES = 240;
+/** Kept of each series. */
+const SERIES_SAMPLES = 40;
+/** Without policies nobody ever asks. */
+const MOST_WAITING = 4096;
 
 export interface Reading {
   sampledAtMs: number;
@@ -20,37 +22,41 @@ export interface Meter {
   series(): Series;
 }
 
-/** Milliseconds since the epoch. */
-type ToMs = (seconds: number) => number;
+export interface MeterOptions {
+  sampling: Sampling;
+  /** Between the samples of a series; its newest may be closer. */
+  spacingSeconds: number;
+  /** Milliseconds since the epoch. */
+  toMs(seconds: number): number;
+}
 
 /** Samples of a pod from when it came under its UID. Its trace and its clock tell what they were, however late they are asked for. */
 export class PodMeter implements Meter {
   readonly #pod: PodRun;
-  readonly #sampling: Sampling;
-  readonly #toMs: ToMs;
+  readonly #options: MeterOptions;
   readonly #isLost: (index: number) => boolean;
   readonly #first: number;
   /** Looked at up to here; the newest that is there, and what it was. */
   #looked: number;
   #newest: Reading | undefined;
   #place = 0;
-  #series: { samples: SlidingSeries; through: number; seen: Series } | undefined;
+  #series: SeenSeries | undefined;
 
-  constructor(pod: PodRun, sampling: Sampling, toMs: ToMs, at: number) {
+  constructor(pod: PodRun, options: MeterOptions, at: number) {
     this.#pod = pod;
-    this.#sampling = sampling;
-    this.#toMs = toMs;
-    this.#isLost = sampling.lossOf(pod.key);
-    this.#first = sampling.firstFrom(at);
+    this.#options = options;
+    this.#isLost = options.sampling.lossOf(pod.key);
+    this.#first = options.sampling.firstFrom(at);
     this.#looked = this.#first - 1;
   }
 
   newest(): Reading | undefined {
-    const { seen } = this.#sampling;
+    const { sampling, toMs } = this.#options;
+    const { seen } = sampling;
     for (let index = seen; index > this.#looked; index--) {
       const bytes = this.#bytesOf(index);
       if (bytes === undefined) continue;
-      this.#newest = { sampledAtMs: this.#toMs(this.#sampling.secondsOf(index)), bytes };
+      this.#newest = { sampledAtMs: toMs(sampling.secondsOf(index)), bytes };
       break;
     }
     this.#looked = Math.max(this.#looked, seen);
@@ -58,24 +64,22 @@ export class PodMeter implements Meter {
   }
 
   series(): Series {
-    const { seen } = this.#sampling;
-    this.#series ??= { samples: new SlidingSeries(SERIES_SAMPLES), through: this.#first - 1, seen: NO_SAMPLES };
-    const state = this.#series;
-    if (state.through >= seen) return state.seen;
-    for (let index = Math.max(state.through + 1, seen - SERIES_SAMPLES + 1); index <= seen; index++) {
-      const bytes = this.#bytesOf(index);
-      if (bytes !== undefined) state.samples.push(this.#toMs(this.#sampling.secondsOf(index)), bytes);
-    }
-    state.through = seen;
-    state.seen = state.samples.until(Number.POSITIVE_INFINITY);
-    return state.seen;
+    const { sampling, toMs } = this.#options;
+    const { seen } = sampling;
+    this.#series ??= new SeenSeries(this.#options, this.#first - 1);
+    return this.#series.upTo(seen, (from, push) => {
+      for (let index = from; index <= seen; index++) {
+        const bytes = this.#bytesOf(index);
+        if (bytes !== undefined) push(toMs(sampling.secondsOf(index)), bytes);
+      }
+    });
   }
 
   /** Undefined: lost, in a gap, or the pod was down. */
   #bytesOf(index: number): number | undefined {
     if (this.#isLost(index)) return undefined;
     const { clock, spec } = this.#pod;
-    const work = clock.workThen(this.#sampling.secondsOf(index));
+    const work = clock.workThen(this.#options.sampling.secondsOf(index));
     if (work === undefined) return undefined;
     if (spec.gaps?.some(({ fromSeconds, toSeconds }) => work >= fromSeconds && work < toSeconds)) return undefined;
     this.#place = locate(spec.trace, work, this.#place);
@@ -86,23 +90,23 @@ export class PodMeter implements Meter {
 /** Samples of a node: taken as time goes by, for nobody could tell later what ran there. */
 export class NodeMeter implements Meter {
   readonly #node: NodeRun;
-  readonly #sampling: Sampling;
-  readonly #toMs: ToMs;
+  readonly #options: MeterOptions;
   readonly #isLost: (index: number) => boolean;
-  readonly #samples = new SlidingSeries(2 * SERIES_SAMPLES);
-  #seen: { index: number; series: Series } = { index: -1, series: NO_SAMPLES };
+  readonly #series: SeenSeries;
+  /** Not yet in the series: nobody has asked, or they cannot be seen yet. */
+  #waiting: { index: number; bytes: number }[] = [];
 
-  constructor(node: NodeRun, sampling: Sampling, toMs: ToMs) {
+  constructor(node: NodeRun, options: MeterOptions) {
     this.#node = node;
-    this.#sampling = sampling;
-    this.#toMs = toMs;
-    this.#isLost = sampling.lossOf(`node ${node.name}`);
+    this.#options = options;
+    this.#isLost = options.sampling.lossOf(`node ${node.name}`);
+    this.#series = new SeenSeries(options, -1);
   }
 
   take(index: number, at: number): void {
     if (this.#isLost(index)) return;
-    this.#samples.push(this.#toMs(at), this.#node.usedAt(at));
-    this.#seen.index = Number.NaN; // the piece that was handed out may have slid away
+    this.#waiting.push({ index, bytes: this.#node.usedAt(at) });
+    if (this.#waiting.length > MOST_WAITING) this.#waiting.splice(0, MOST_WAITING / 2);
   }
 
   newest(): Reading | undefined {
@@ -112,13 +116,37 @@ export class NodeMeter implements Meter {
   }
 
   series(): Series {
-    const { seen } = this.#sampling;
-    if (this.#seen.index === seen) return this.#seen.series;
-    const all = this.#samples.until(this.#toMs(this.#sampling.secondsOf(seen)));
-    const from = Math.max(0, all.timesMs.length - SERIES_SAMPLES);
-    this.#seen = { index: seen, series: { timesMs: all.timesMs.subarray(from), bytes: all.bytes.subarray(from) } };
-    return this.#seen.series;
+    const { sampling, toMs } = this.#options;
+    const { seen } = sampling;
+    return this.#series.upTo(seen, (_, push) => {
+      for (const { index, bytes } of this.#waiting) if (index <= seen) push(toMs(sampling.secondsOf(index)), bytes);
+      this.#waiting = this.#waiting.filter(({ index }) => index > seen);
+    });
   }
 }
 
 const NO_SAMPLES: Series = { timesMs: new Float64Array(0), bytes: new Float64Array(0) };
+
+/** The part of a series that can be seen: continued when it is asked for and something new can be. */
+class SeenSeries {
+  readonly #samples: ThinnedSeries;
+  /** Older ones would be thinned away: as many intervals. */
+  readonly #window: number;
+  #through: number;
+  #view: Series = NO_SAMPLES;
+
+  constructor({ sampling: { intervalSeconds }, spacingSeconds }: MeterOptions, through: number) {
+    this.#samples = new ThinnedSeries(SERIES_SAMPLES, spacingSeconds * 1000);
+    this.#window = Math.ceil((SERIES_SAMPLES * Math.max(spacingSeconds, intervalSeconds)) / intervalSeconds);
+    this.#through = through;
+  }
+
+  /** `add`: gives the samples from this index on, in order. */
+  upTo(seen: number, add: (from: number, push: (timeMs: number, bytes: number) => void) => void): Series {
+    if (seen <= this.#through) return this.#view;
+    add(Math.max(this.#through + 1, seen - this.#window), (timeMs, bytes) => this.#samples.push(timeMs, bytes));
+    this.#through = seen;
+    this.#view = this.#samples.view();
+    return this.#view;
+  }
+}

@@ -8,6 +8,8 @@ import type { Sampling } from "./sampling.ts";
 
 export interface ObserverOptions {
   sampling: Sampling;
+  /** Between the samples of a series. */
+  spacingSeconds: number;
   /** Figures are what is true now, and what will be is known. */
   foresight: boolean;
   stepSeconds: number;
@@ -35,8 +37,8 @@ export class Observer {
   }
 
   watchNode(node: NodeRun): void {
-    const { sampling, toMs, stepSeconds } = this.#options;
-    const meter = new NodeMeter(node, sampling, toMs);
+    const { toMs, stepSeconds } = this.#options;
+    const meter = new NodeMeter(node, this.#options);
     this.#meters.set(node, meter);
     const truth = { now: () => node.usedAt(this.#now), future: () => nodeFuture(node, this.#now, stepSeconds, toMs) };
     node.snapshot = withFigures<Omit<NodeSnapshot, keyof Figure>>(
@@ -57,12 +59,12 @@ export class Observer {
   }
 
   watchPod(pod: PodRun, at: number): void {
-    const { sampling, toMs } = this.#options;
+    const { toMs } = this.#options;
     const future = new PodFuture(pod, toMs);
     const truth = { now: () => pod.bytesAt(this.#now), future: () => future.from(this.#now) };
     pod.snapshot = withFigures<Omit<PodSnapshot, keyof Figure>>(
       podFacts(pod, toMs),
-      this.#figures(new PodMeter(pod, sampling, toMs, at), truth),
+      this.#figures(new PodMeter(pod, this.#options, at), truth),
     );
   }
 

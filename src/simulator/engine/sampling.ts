@@ -22,6 +22,10 @@ export class Sampling {
     this.seen = Math.floor((Math.round(at * 1000) - this.#delayMs) / this.#intervalMs);
   }
 
+  get intervalSeconds(): number {
+    return this.#intervalMs / 1000;
+  }
+
   secondsOf(index: number): number {
     return (index * this.#intervalMs) / 1000;
   }

@@ -53,7 +53,8 @@ export class Simulation {
       .map((pod) => new PodRun(pod));
     const [queue, events, scheduler] = [this.#queue, this.events, () => this.#scheduler];
     const sampling = new Sampling(conditions.metrics, seed);
-    this.#observer = new Observer({ sampling, foresight, stepSeconds: conditions.tickSeconds, toMs });
+    const spacingSeconds = seriesSpacing(options.policies);
+    this.#observer = new Observer({ sampling, spacingSeconds, foresight, stepSeconds: conditions.tickSeconds, toMs });
     this.#lives = new PodLives({
       queue,
       events,
@@ -121,4 +122,10 @@ export class Simulation {
     }
     for (const node of this.nodes) node.observe(endSeconds);
   }
+}
+
+/** Forty samples reach back four horizons, as forecasts look. */
+function seriesSpacing(policies: readonly Policy[]): number {
+  const horizons = policies.map(({ pressure }) => pressure.forecast?.horizonSeconds ?? 0);
+  return Math.max(30, ...horizons.map((seconds) => seconds / 10));
 }
