@@ -2,20 +2,31 @@
  * Loaded into the controller by the tests (NODE_OPTIONS=--import=/failpoint.mjs): stops it at a certain write to the API server, as
  * a power cut or a very long pause would. The product knows nothing of it.
  *
- * FAILPOINT is JSON. Which write: "phase"? (that a status write sets), "method"?, "path"? and "body"? (parts of them), "count"? (the
+ * What is wanted is JSON in the file /tmp/failpoint.json, which may be written while the controller runs, else in FAILPOINT. Which write: "phase"? (that a status write sets), "method"?, "path"? and "body"? (parts of them), "count"? (the
  * how-manieth, default 1). When: "before" it is sent or "after" it was answered with success (default). "act": "die" (default), or
- * "hold" until the file /tmp/failpoint-go exists. It strikes once per pod: /tmp/failpoint-hit, in a volume that outlives the
- * container, says that it has.
+ * "hold" until the file /tmp/failpoint-go-<armed> exists. It strikes once: /tmp/failpoint-hit-<armed>, in a volume that outlives the
+ * container, says that it has. "armed" is its number.
  */
 import diagnosticsChannel from "node:diagnostics_channel";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 
-const HIT = "/tmp/failpoint-hit";
-const GO = "/tmp/failpoint-go";
-const wanted = process.env.FAILPOINT ? JSON.parse(process.env.FAILPOINT) : undefined;
-let left = wanted?.count ?? 1;
+const FILE = "/tmp/failpoint.json";
+const hit = () => `/tmp/failpoint-hit-${wanted.armed}`;
+const go = () => `/tmp/failpoint-go-${wanted.armed}`;
+let text;
+let wanted;
+let left = 0;
+
+/** Looks what is wanted now. */
+function look() {
+  const now = existsSync(FILE) ? readFileSync(FILE, "utf8") : process.env.FAILPOINT;
+  if (now === text) return;
+  text = now;
+  wanted = now ? JSON.parse(now) : undefined;
+  left = !wanted || existsSync(hit()) ? 0 : (wanted.count ?? 1);
+}
 
 /** The phase that a write of a whole object, a merge patch or a JSON patch sets. */
 function phaseIn(body) {
@@ -37,18 +48,19 @@ function matches(method, path, body) {
 }
 
 function passing(when, method, path, body) {
+  look();
   if (left <= 0 || when !== (wanted.when ?? "after") || !matches(method, path, body)) return;
   left -= 1;
   if (left === 0) strike(`${when} ${method} ${path}`);
 }
 
 function strike(what) {
-  writeFileSync(HIT, what);
+  writeFileSync(hit(), what);
   process.stderr.write(`failpoint: ${what}\n`);
   // As process 1 of its namespace it could not kill itself; this ends it as abruptly: no handler runs.
   if (wanted.act !== "hold") process.reallyExit(137);
   const never = new Int32Array(new SharedArrayBuffer(4));
-  while (!existsSync(GO)) Atomics.wait(never, 0, 0, 10);
+  while (!existsSync(go())) Atomics.wait(never, 0, 0, 10);
 }
 
 /** Calls of node:http and node:https: the body is what is written, the answer is the `response` event. */
@@ -91,8 +103,6 @@ function watchUndici() {
   });
 }
 
-if (wanted && !existsSync(HIT)) {
-  watchHttp(http);
-  watchHttp(https);
-  watchUndici();
-}
+watchHttp(http);
+watchHttp(https);
+watchUndici();

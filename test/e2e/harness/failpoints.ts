@@ -3,7 +3,13 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
 import { waitFor } from "../cluster/wait.ts";
 import type { Api } from "./api.ts";
-import { FAILPOINT_IN_IMAGE, HEADROOM_NAMESPACE, type HelmValues, installHeadroom } from "./headroom.ts";
+import {
+  FAILPOINT_IN_IMAGE,
+  HEADROOM_NAMESPACE,
+  type HelmValues,
+  installHeadroom,
+  waitForHeadroom,
+} from "./headroom.ts";
 
 export interface Failpoint {
   /** Which write: the phase that it sets, its method, a part of its path, a part of its body. */
@@ -21,9 +27,13 @@ export interface Failpoint {
 
 let armed = 0;
 
+/** What a controller is installed with so that it can be held (see `armFailpoint`). */
+export const PRELOADED = [{ name: "NODE_OPTIONS", value: `--import=${FAILPOINT_IN_IMAGE}` }];
+
 /**
- * Replaces the controller by one that will stop there; `values` are what Headroom is installed with besides. The number makes
- * it a new controller even after the same failpoint: one that has struck does not strike again.
+ * One that is to die is replaced by a controller with the failpoint in its environment, so that its kubelet doesn't delay its restart for
+ * the deaths of others; `values` are what Headroom is installed with besides. One that is to be held is told so while it runs: it must have
+ * been installed with `PRELOADED`.
  */
 export async function armFailpoint(
   cluster: Cluster,
@@ -32,12 +42,18 @@ export async function armFailpoint(
   values: HelmValues,
 ): Promise<void> {
   armed += 1;
-  const extraEnv = [
-    { name: "NODE_OPTIONS", value: `--import=${FAILPOINT_IN_IMAGE}` },
-    { name: "FAILPOINT", value: JSON.stringify({ ...failpoint, armed }) },
-  ];
+  const text = JSON.stringify({ ...failpoint, armed });
+  if (failpoint.act === "hold") return tell(cluster, api, text);
+  const extraEnv = [...PRELOADED, { name: "FAILPOINT", value: text }];
   const controller = { ...(values.controller as object | undefined), extraEnv };
   await installHeadroom(cluster, api, { ...values, controller });
+}
+
+/** Once what the test before has done to controller and agents is over. */
+async function tell(cluster: Cluster, api: Api, text: string): Promise<void> {
+  await waitForHeadroom(cluster);
+  const script = 'printf %s "$1" >/tmp/failpoint.new && mv /tmp/failpoint.new /tmp/failpoint.json';
+  await inController(cluster, await controllerPod(api), ["sh", "-c", script, "sh", text]);
 }
 
 async function controllerPod(api: Api): Promise<string> {
@@ -55,11 +71,11 @@ function inController(cluster: Cluster, pod: string, command: string[]): Promise
 export function failpointStruck(cluster: Cluster, api: Api, limitSeconds = 60): Promise<string> {
   return waitFor("the failpoint to strike", limitSeconds, async () => {
     const pod = await controllerPod(api);
-    return inController(cluster, pod, ["cat", "/tmp/failpoint-hit"]);
+    return inController(cluster, pod, ["cat", `/tmp/failpoint-hit-${armed}`]);
   });
 }
 
 /** Lets a held controller go on. */
 export async function letGo(cluster: Cluster, api: Api): Promise<void> {
-  await inController(cluster, await controllerPod(api), ["touch", "/tmp/failpoint-go"]);
+  await inController(cluster, await controllerPod(api), ["touch", `/tmp/failpoint-go-${armed}`]);
 }

@@ -1,4 +1,7 @@
-/** Runs scenarios, each on a cluster of its own; a failed test gets its successors a new cluster. */
+/**
+ * Runs scenarios, each on a cluster of its own, but for neighbours that ask for the very same one: they share it. A failed test gets its
+ * successors a new cluster.
+ */
 import { type Cluster, down, saved, up } from "../cluster/cluster.ts";
 import type { Machine } from "../cluster/machine.ts";
 import type { Settings } from "../cluster/settings.ts";
@@ -39,6 +42,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   #stage: Stage | undefined;
+  /** What the scenario asked for whose cluster stands. */
+  #asked = "";
   #tests = 0;
 
   constructor(options: RunnerOptions) {
@@ -58,7 +63,9 @@ export class Runner {
     const tests = scenario.tests.filter((test) => !only || test.name.includes(only));
     if (tests.length === 0) return;
     print(`(${scenario.id}) ${scenario.title}`);
-    await this.#leave();
+    const asked = JSON.stringify([scenario.nodeMemoryMiB, scenario.kubelet, scenario.headroom]);
+    if (scenario.headroom === false || asked !== this.#asked) await this.#leave();
+    this.#asked = asked;
     for (const test of tests) {
       await this.#test(scenario, test);
       if (this.counts.failed > 0 && this.#options.keep) return; // left as it is, to be looked at
