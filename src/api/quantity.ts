@@ -66,7 +66,8 @@ export function parseResourceQuantity(text: string): number | undefined {
   const match = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([eE][+-]?[0-9]+)|(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei))?$/.exec(text);
   if (match === null) return undefined;
   const factor = { m: 1e-3, E: 1e18, Ei: 2 ** 60, ...UNIT_BYTES }[match[3] ?? ""] ?? 1;
-  return Number.parseFloat(`${match[1]}${match[2] ?? ""}`) * factor;
+  const bytes = Number.parseFloat(`${match[1]}${match[2] ?? ""}`) * factor;
+  return Number.isFinite(bytes) ? bytes : undefined;
 }
 
 const BINARY_UNITS = (["Pi", "Ti", "Gi", "Mi", "Ki"] as const).map((name) => ({ name, bytes: UNIT_BYTES[name] ?? 1 }));

@@ -11,7 +11,7 @@ import { PHASES } from "./pod-migration.ts";
 import { affinitySchema, topologySpreadSchema } from "./scheduling.ts";
 
 /** A field whose text `parse` understands; what it answers with undefined is refused, naming what was expected. */
-function field<T>(parse: (value: unknown) => T | undefined, expected: string) {
+export function field<T>(parse: (value: unknown) => T | undefined, expected: string) {
   return z.unknown().transform((value, context): T => {
     const result = parse(value);
     if (result !== undefined) return result;
@@ -108,7 +108,7 @@ const taint = z.strictObject({
   value: z.string().optional(),
   effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
 });
-const toleration = z.strictObject({
+export const toleration = z.strictObject({
   key: z.string().optional(),
   operator: z.enum(["Exists", "Equal"]).optional(),
   value: z.string().optional(),

@@ -1,17 +1,7 @@
 /** Fields of the simulator's own files: quantities, durations and fractions as people write them, or plain numbers. */
 import { z } from "zod";
 import { parseDuration, parsePercent, parseResourceQuantity } from "../../api/quantity.ts";
-
-/** A field whose text `parse` understands; what it answers with undefined is refused, naming what was expected. */
-function field<T>(parse: (value: unknown) => T | undefined, expected: string) {
-  return z.unknown().transform((value, context): T => {
-    const result = parse(value);
-    if (result !== undefined) return result;
-    const given = value === undefined ? "it is missing" : `not ${JSON.stringify(value)}`;
-    context.addIssue({ code: "custom", message: `expected ${expected}; ${given}` });
-    return z.NEVER;
-  });
-}
+import { field } from "../../api/v1alpha1/cluster-snapshot.ts";
 
 const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 

@@ -87,6 +87,7 @@ describe("a cluster file", () => {
     ],
     ["- name: a\n  capacity: 0", "line 2: [0].capacity: expected more than 0"],
     ["- name: a\n  capacity: -5", "line 2: [0].capacity: expected a quantity"],
+    ["- name: a\n  capacity: 1e400", "line 2: [0].capacity: expected a quantity"],
     ["nodes:\n- name: a\n  capacity: 0", "line 3: nodes[0].capacity: expected more than 0"],
     ["- {name: a, capacity: 1Gi}\n- {name: a, capacity: 2Gi}", "name: expected different names; a is there twice"],
     ["[]", "expected at least one node"],

@@ -12,6 +12,7 @@
  * ```
  */
 import { z } from "zod";
+import { toleration } from "../../../api/v1alpha1/cluster-snapshot.ts";
 import { API_VERSION } from "../../../api/v1alpha1/group.ts";
 import { admit, type InputDocument } from "../../input/documents.ts";
 import {
@@ -96,13 +97,6 @@ function timeFlaw(at: number | undefined, before: number, index: number): string
 const gap = z
   .strictObject({ from: secondsField, to: secondsField })
   .refine(({ from, to }) => to > from, { path: ["to"], message: "expected a time after from" });
-
-const toleration = z.strictObject({
-  key: z.string().optional(),
-  operator: z.enum(["Exists", "Equal"]).optional(),
-  value: z.string().optional(),
-  effect: z.string().optional(),
-});
 
 const pod = z.strictObject({
   namespace: z.string().min(1).default("default"),
