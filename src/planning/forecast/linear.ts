@@ -57,19 +57,22 @@ function thinned(history: History, first: number, end: number): { seconds: Float
   return { seconds, bytes };
 }
 
+// Scratch space, used anew each time: a backtest fits many lines.
+const SLOPES = new Float64Array((MAX_SAMPLES * (MAX_SAMPLES - 1)) / 2);
+const REST = new Float64Array(MAX_SAMPLES);
+
 function medianSlope(seconds: Float64Array, bytes: Float64Array): number {
   const count = seconds.length;
-  const slopes = new Float64Array((count * (count - 1)) / 2);
   let length = 0;
   for (let i = 0; i < count; i++) {
     const time = at(seconds, i);
     const value = at(bytes, i);
-    for (let j = i + 1; j < count; j++) slopes[length++] = (at(bytes, j) - value) / (at(seconds, j) - time);
+    for (let j = i + 1; j < count; j++) SLOPES[length++] = (at(bytes, j) - value) / (at(seconds, j) - time);
   }
-  return medianOf(slopes, length);
+  return medianOf(SLOPES, length);
 }
 
 function medianIntercept(seconds: Float64Array, bytes: Float64Array, slope: number): number {
-  const rest = bytes.map((value, index) => value - slope * at(seconds, index));
-  return medianOf(rest, rest.length);
+  for (let index = 0; index < bytes.length; index++) REST[index] = at(bytes, index) - slope * at(seconds, index);
+  return medianOf(REST, bytes.length);
 }
