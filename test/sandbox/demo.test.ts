@@ -71,6 +71,16 @@ describe("the screen", () => {
 });
 
 describe("the journal", () => {
+  it("tells a kill that lost work apart from a source's whose copy goes on", () => {
+    const journal = new Journal(() => 0);
+    const kill = { node: "node-a", pod: "default/w", atMs: 0, workMs: 2000 };
+    journal.kill(kill, true);
+    journal.kill(kill, false);
+    expect(journal.entries.map(({ tone }) => tone)).toEqual(["bad", "plain"]);
+    expect(journal.entries[0]?.text).toContain("kills w; 2.0 s of work are lost");
+    expect(journal.entries[1]?.text).not.toContain("lost");
+  });
+
   it("tells why a move was decided, what else was considered, and how it went", async () => {
     const server = await SandboxApiServer.start();
     installHeadroom(server);

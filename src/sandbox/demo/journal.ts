@@ -32,11 +32,12 @@ export class Journal {
     return store.subscribe((change) => this.#change(change));
   }
 
-  kill({ node, pod, workMs }: OomKill): void {
-    this.#add(
-      "bad",
-      `out of memory: the kernel on ${node} kills ${shortName(pod)}; ${seconds(workMs)} of work are lost`,
-    );
+  /** `lost`: no copy of it goes on elsewhere. */
+  kill({ node, pod, workMs }: OomKill, lost: boolean): void {
+    const name = shortName(pod);
+    if (!lost)
+      this.#add("plain", `out of memory: the kernel on ${node} ends ${name}'s frozen source; its copy goes on`);
+    else this.#add("bad", `out of memory: the kernel on ${node} kills ${name}; ${seconds(workMs)} of work are lost`);
   }
 
   /** Told once for each node. */

@@ -84,8 +84,14 @@ async function show(sandbox: Sandbox, journal: Journal, options: PhaseOptions): 
   const startMs = clock.now();
   let told = 0;
   while (clock.now() - startMs < scene.lengthMs && !signal.aborted) {
-    for (const kill of sandbox.cluster.oomKills.slice(told)) journal.kill(kill);
-    told = sandbox.cluster.oomKills.length;
+    const { oomKills, witness } = sandbox.cluster;
+    for (const kill of oomKills.slice(told)) {
+      journal.kill(
+        kill,
+        witness.losses.some(({ pod, node }) => pod === kill.pod && node === kill.node),
+      );
+    }
+    told = oomKills.length;
     if (scene.markAbove !== undefined) markFull(sandbox, journal, scene.markAbove);
     screen.show(frame(sandbox, journal, options, clock.now() - startMs));
     await sleep(clock, FRAME_MS, signal);
