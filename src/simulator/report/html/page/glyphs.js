@@ -53,6 +53,7 @@ export function drawGlyph(context, glyph, x, y, size, palette) {
   context.save();
   context.translate(x, y);
   context.scale(size / 10, size / 10);
+  context.setLineDash([]);
   context.lineCap = "round";
   context.lineJoin = "round";
   context.strokeStyle = palette.surface;

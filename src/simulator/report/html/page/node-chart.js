@@ -178,6 +178,7 @@ function drawMarks(plot, view, palette) {
     if (!chosen) continue;
     plot.ctx.strokeStyle = palette.ink;
     plot.ctx.lineWidth = 1.5 * devicePixelRatio;
+    plot.ctx.setLineDash([]);
     plot.ctx.beginPath();
     plot.ctx.arc(x, y, 13 * devicePixelRatio, 0, 7);
     plot.ctx.stroke();
