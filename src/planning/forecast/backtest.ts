@@ -27,7 +27,7 @@ export interface BacktestPlan {
   leadsSeconds: number[];
   /** Indices of the last sample known at each origin, ascending. */
   origins: number[];
-  /** By origin: 1 for those evenly spread, which bounds and the choice of a model rest on; 0: only looked at to calibrate. */
+  /** By origin: 1 for the most recent and those evenly spread, which bounds and the choice of a model rest on; 0: only to calibrate. */
   spread: Uint8Array;
   /** By lead, by origin: the index of the sample that is held against the forecast; -1 where there is none. */
   targets: Int32Array[];
@@ -70,11 +70,13 @@ function chooseOrigins(history: History, longestLead: number, newSinceSeconds: n
   while (first < seconds.length && spanSeconds(history, first + 1) < longestLead * SUSTAINED_PART) first++;
   const count = seconds.length - 1 - first;
   const stride = Math.max(1, Math.ceil(count / MAX_ORIGINS));
+  const newest = at(seconds, seconds.length - 1);
   const origins: number[] = [];
   const spread: number[] = [];
   for (let index = first; index < seconds.length - 1; index++) {
     const isNew = at(seconds, index) + longestLead > newSinceSeconds;
-    const isSpread = (index - first) % stride === 0;
+    const isRecent = at(seconds, index) + longestLead > newest;
+    const isSpread = (index - first) % stride === 0 || isRecent;
     if (!isSpread && !isNew) continue;
     origins.push(index);
     spread.push(isSpread ? 1 : 0);
