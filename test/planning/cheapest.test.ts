@@ -118,6 +118,7 @@ describe("what a move costs", () => {
     ["nothing on record: one of twenty", [], 1 / 20],
     ["succeeded moves lower it", Array(20).fill({ phase: "Succeeded" }), 1 / 40],
     ["failures after the freeze raise it", Array(20).fill({ phase: "Failed", freezeMilliseconds: 5 }), 21 / 40],
+    ["so do those of copies that were never released", [{ phase: "Failed", transferredBytes: 5 }], 2 / 21],
     ["refused and cancelled moves say nothing", [{ phase: "Failed" }, { phase: "Cancelled" }], 1 / 20],
     ["a roll-back loses nothing", [{ phase: "RolledBack", freezeMilliseconds: 5 }], 1 / 21],
   ])("risk: %s", (_, records, expected) => {

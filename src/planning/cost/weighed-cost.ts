@@ -59,12 +59,17 @@ function asFreeze(move: MoveSnapshot): MoveSnapshot[] {
 
 /**
  * That a move loses its pod's memory. Moves that were refused, cancelled or rolled back lost nothing: the source went on. One that failed
- * after its freeze did.
+ * when its pod had been frozen did.
  */
 export function lossProbability(moves: readonly MoveSnapshot[]): number {
-  const lost = moves.filter(({ phase, freezeMilliseconds }) => phase === "Failed" && freezeMilliseconds !== undefined);
+  const lost = moves.filter((move) => move.phase === "Failed" && wasFrozen(move));
   const frozen = moves.filter(({ phase }) => phase === "Succeeded" || phase === "RolledBack").length + lost.length;
   return (lost.length + PRIOR_LOST) / (frozen + PRIOR_MOVES);
+}
+
+/** What was sent is on record from the freeze on, how long it lasted from the release on. */
+function wasFrozen({ freezeMilliseconds, transferredBytes }: MoveSnapshot): boolean {
+  return freezeMilliseconds !== undefined || transferredBytes !== undefined;
 }
 
 function weightOf({ annotations }: PodSnapshot): { weight: number; note: string } {
