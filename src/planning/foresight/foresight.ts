@@ -73,6 +73,12 @@ export function foresee(input: ForesightInput): Foresight {
   };
 }
 
+/** Of a series that begins later nothing is cut. */
+function cutOf(figure: Figure | undefined, lastMs: number | undefined): number | undefined {
+  const oldestMs = figure?.series?.timesMs[0] ?? Number.POSITIVE_INFINITY;
+  return lastMs !== undefined && lastMs > oldestMs ? lastMs : undefined;
+}
+
 const usedBy = (use: ReturnType<View["podUse"]>) => (use.ok ? use.usedBytes : 0);
 
 interface MarginBefore {
@@ -115,9 +121,10 @@ function readSources({ view, source, settings, calibrations, interruptions }: Fo
     podFigure: figureOfPod,
     podHistory: once((pod: PodSnapshot) => historyOf(figureOfPod(pod), interruptions.ofPod(pod))).of,
     nodeHistory: once((node: ClusterNode) => {
-      const movedMs = interruptions.ofNode(node.snapshot.name).at(-1)?.toMs;
-      const history = historyOf(figureOfNode(node), movedMs);
-      const tooShort = movedMs !== undefined && history && spanSeconds(history) < settings.horizonSeconds;
+      const figure = figureOfNode(node);
+      const fromMs = cutOf(figure, interruptions.lastOfNode(node.snapshot.name));
+      const history = historyOf(figure, fromMs);
+      const tooShort = fromMs !== undefined && history && spanSeconds(history) < settings.horizonSeconds;
       return tooShort ? undefined : history;
     }).of,
     marginBefore(node) {
@@ -219,7 +226,7 @@ function cheapBounds(
     const figure = sources.nodeFigure(node) ?? node.snapshot;
     const used = usedBy(view.nodeUse(node));
     if (figure.future !== undefined) return Number.POSITIVE_INFINITY;
-    const cutMs = interruptions.ofNode(node.snapshot.name).at(-1)?.toMs;
+    const cutMs = cutOf(figure, interruptions.lastOfNode(node.snapshot.name));
     const samples = figure.series?.bytes.length ?? 0;
     const isOwn = cutMs === undefined ? samples >= FEWEST_SAMPLES : sources.nodeHistory(node) !== undefined;
     return isOwn ? Math.max(used, glance(figure, cutMs)) : byItsPods(node, podAtAGlance);

@@ -24,6 +24,8 @@ export interface Span {
 export interface Interruptions {
   /** When moves from or to the node and the starts of its pods took place, in order of their ends. */
   ofNode(name: string): readonly Span[];
+  /** The end of the last of them. */
+  lastOfNode(name: string): number | undefined;
   /** Since when the pod is where it is; undefined: no move of it is on record. */
   ofPod(pod: PodSnapshot): number | undefined;
 }
@@ -47,8 +49,23 @@ export function interruptions(cluster: Cluster): Interruptions {
       known.set(name, spans);
       return spans;
     },
+    lastOfNode(name) {
+      const movedMs = nodes.get(name)?.reduce((last, { toMs }) => Math.max(last, toMs), Number.NEGATIVE_INFINITY);
+      const startedMs = lastStart(cluster, name);
+      const last = Math.max(movedMs ?? Number.NEGATIVE_INFINITY, startedMs + START_UP_MS);
+      return last === Number.NEGATIVE_INFINITY ? undefined : last;
+    },
     ofPod: (pod) => pods.get(pod.lineage),
   };
+}
+
+/** Every node is asked for it at every evaluation: nothing is allocated. */
+function lastStart(cluster: Cluster, name: string): number {
+  let last = Number.NEGATIVE_INFINITY;
+  for (const { startedAtMs } of cluster.node(name)?.podsUnordered ?? []) {
+    if (startedAtMs !== undefined && startedAtMs <= cluster.nowMs && startedAtMs > last) last = startedAtMs;
+  }
+  return last;
 }
 
 const inOrder = (spans: Span[]) => spans.sort((a, b) => a.toMs - b.toMs || a.fromMs - b.fromMs);
