@@ -70,6 +70,7 @@ export interface PodSnapshot extends Figure, SchedulingRules {
   annotations: Record<string, string>;
   tolerations: Toleration[];
   nodeSelector: Record<string, string>;
+  /** When the first of its lineage started: a pod that was moved has run since then, though its own start is when it was restored. */
   startedAtMs?: number;
   expectedRuntimeSeconds?: number;
   /** How often its lineage was moved before. */

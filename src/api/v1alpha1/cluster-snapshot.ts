@@ -160,7 +160,7 @@ const pod = oneFigure(
     namespaceLabels: labels.optional(),
     annotations: labels.optional(),
     requests: field(parseRequests, "a quantity of memory such as 4Gi, or {memory: 4Gi}").optional(),
-    startedAt: time.optional(),
+    startedAt: time.optional().describe("When the first of its lineage started."),
     expectedRuntime: seconds.optional(),
     migrations: count.optional().describe("Times moved before. Absent: counted in moves."),
     lineage: name.optional().describe("Absent: the uid."),
