@@ -20,7 +20,7 @@ import type { PressureTracker } from "./pressure/confirmation.ts";
 import { relieve } from "./relieve.ts";
 import type { Gates } from "./scheduling-gate/scheduling-gate.ts";
 import type { PodSnapshot } from "./snapshot.ts";
-import type { Rounds } from "./timing.ts";
+import type { Rounds, Span } from "./timing.ts";
 import type { View } from "./view.ts";
 
 /** What all policies share while they are evaluated; `ledger`, `moves` and `refusals` grow. */
@@ -36,6 +36,8 @@ export interface Shared {
   ownership: Ownership;
   viewFor(policy: Policy): View;
   moves: PlannedMove[];
+  /** When planned moves are under way at most. */
+  taken: Span[];
   refusals: Refusal[];
 }
 
@@ -99,8 +101,8 @@ function decide(turn: Turn, pressured: readonly Watched[], shared: Shared, joint
     const { demand, mostFromNode } = asked;
     const share = joint.shareOf(turn, one.finding.name);
     const budget = Math.min(allowed - dueNow(shared), mostFromNode);
-    const rounds = roundsOf(policy, limits);
-    const { moves, refusals, ...verdict } = relieve({
+    const rounds = { ...roundsOf(policy, limits), ...(limits.pauseSeconds !== undefined && { taken: shared.taken }) };
+    const { moves, taken, refusals, ...verdict } = relieve({
       ...demand,
       ...(share && { share }),
       budget,
@@ -108,6 +110,7 @@ function decide(turn: Turn, pressured: readonly Watched[], shared: Shared, joint
       rounds,
     });
     shared.moves.push(...moves);
+    shared.taken.push(...taken);
     shared.refusals.push(...refusals);
     return verdict;
   });

@@ -78,6 +78,7 @@ function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], calibra
     ownership: ownPods(cluster, policies),
     viewFor,
     moves: [],
+    taken: [],
     refusals: [],
   };
 }

@@ -8,7 +8,7 @@ import { targetRefusals } from "./placement/choose-target.ts";
 import { asTarget } from "./placement/feasibility.ts";
 import type { Candidate, JointShare } from "./selection/selection.ts";
 import type { PodSnapshot } from "./snapshot.ts";
-import type { Rounds } from "./timing.ts";
+import type { Rounds, Span } from "./timing.ts";
 
 export interface ReliefInput extends Demand {
   /** Moves that this policy may still start in this evaluation. */
@@ -21,6 +21,8 @@ export interface ReliefInput extends Demand {
 export interface Relief extends Reason {
   outcome: Outcome;
   moves: PlannedMove[];
+  /** When they are under way, at most, where there is a deadline. */
+  taken: Span[];
   refusals: Refusal[];
 }
 
@@ -68,7 +70,7 @@ function choose(input: ReliefInput, placeable: readonly Candidate[]): TimedChoic
 }
 
 function none(input: ReliefInput, refusals: Refusal[], outcome: Outcome, reason: string, message: string): Relief {
-  return { outcome, moves: [], refusals, reason, message: `${input.pressure}; ${message}` };
+  return { outcome, moves: [], taken: [], refusals, reason, message: `${input.pressure}; ${message}` };
 }
 
 interface Considered {
@@ -83,7 +85,14 @@ function decided(input: ReliefInput, choice: TimedChoice, { eligible, placeable,
   refusePassedOver(input, choice, placeable, refusals);
   if (moves.length === 0) return noneSelected(input, eligible, refusals);
   const told = (outcome: Outcome, reason: string, message: string): Relief => {
-    return { outcome, moves, refusals, reason, message: `${input.pressure}; ${message}` };
+    return {
+      outcome,
+      moves,
+      taken: spansOf(moves, choice),
+      refusals,
+      reason,
+      message: `${input.pressure}; ${message}`,
+    };
   };
   if (moves.some((move) => isDue(move, nowMs))) {
     if (choice.lateBySeconds > 0) return told("Moves", "TooLate", `${summary(moves)}; ${tooLate(choice)}`);
@@ -94,6 +103,13 @@ function decided(input: ReliefInput, choice: TimedChoice, { eligible, placeable,
   }
   const firstMs = Math.min(...moves.map(({ startAtMs }) => startAtMs));
   return told("Waiting", "StartsLater", `${summary(moves)}, from ${timeText(firstMs)} on, which is early enough`);
+}
+
+function spansOf(moves: readonly PlannedMove[], { atMostSeconds }: TimedChoice): Span[] {
+  return moves.flatMap(({ startAtMs }, index) => {
+    const seconds = atMostSeconds[index];
+    return seconds === undefined ? [] : [{ fromMs: startAtMs, toMs: startAtMs + seconds * 1000 }];
+  });
 }
 
 const tooLate = ({ lateBySeconds }: TimedChoice) =>

@@ -6,6 +6,14 @@ export interface Rounds {
   atOnce: number;
   /** From the end of a round to the start of the next, at most. */
   gapSeconds: number;
+  /** When moves of other nodes are planned, beside which nothing starts; absent: moves may overlap. */
+  taken?: readonly Span[];
+}
+
+/** Milliseconds since the epoch. */
+export interface Span {
+  fromMs: number;
+  toMs: number;
 }
 
 export interface Timing {
@@ -19,7 +27,7 @@ export interface Timing {
 export function timeMoves(atMostSeconds: readonly number[], deadline: DeadlineOptions, rounds: Rounds): Timing {
   const { nowMs, deadlineMs } = deadline;
   const seconds = roundSeconds(atMostSeconds, rounds);
-  const latest = latestSafeStarts(seconds, deadline);
+  const latest = latestSafeStarts(seconds, { ...deadline, deadlineMs: freeUntil(seconds, deadline, rounds) });
   let earliestMs = nowMs;
   const starts = seconds.map((taken, round) => {
     const start = latest[round];
@@ -31,6 +39,17 @@ export function timeMoves(atMostSeconds: readonly number[], deadline: DeadlineOp
     startsAtMs: atMostSeconds.map((_, index) => starts[Math.floor(index / rounds.atOnce)] ?? nowMs),
     lateBySeconds: Math.max(0, (earliestMs - deadlineMs) / 1000),
   };
+}
+
+/** The latest moment up to the deadline at which all can have ended without meeting those of other nodes. */
+function freeUntil(seconds: readonly number[], { deadlineMs, slackSeconds }: DeadlineOptions, rounds: Rounds): number {
+  const gapMs = rounds.gapSeconds * 1000;
+  const lengthMs = (seconds.reduce((sum, one) => sum + one, 0) + slackSeconds) * 1000;
+  const latestFirst = (rounds.taken ?? []).toSorted((a, b) => b.fromMs - a.fromMs);
+  return latestFirst.reduce((endMs, { fromMs, toMs }) => {
+    const meets = endMs + gapMs > fromMs && endMs - lengthMs < toMs + gapMs;
+    return meets ? fromMs - gapMs : endMs;
+  }, deadlineMs);
 }
 
 /** A round takes as long as its longest move, and all but the last the gap after it. */

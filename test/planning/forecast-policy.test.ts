@@ -338,3 +338,18 @@ describe("a pod that starts", () => {
     expect(decision.moves).toEqual([]);
   });
 });
+
+describe("several nodes under Blocking", () => {
+  it("their moves don't meet: the one starts early enough for the other, whose deadline is the same", () => {
+    const two = growingCluster(20, 1);
+    const nodes = [...two.nodes, node("z3", { ...big, ...growing(90, 1) })];
+    const pods = ["z2", "z3"].map((on) => pod(`of-${on}`, on, undefined, steady(6)));
+    const decide = (pacing: SpecInput["pacing"]) =>
+      evaluate({ ...two, nodes, pods }, [forecast({ horizon: "10m" }, { pacing })]).decision.moves;
+    const [first, second] = decide({}).map(({ startAtMs }) => startAtMs);
+    // 20 s and 30 s at most; the pause of 30 s and an evaluation between.
+    expect(((second ?? 0) - (first ?? 0)) / 1000).toBeGreaterThanOrEqual(50 + 30 + 15);
+    const together = decide({ strategy: "Concurrent" }).map(({ startAtMs }) => startAtMs);
+    expect(together).toEqual([second, second]);
+  });
+});
