@@ -78,22 +78,6 @@ describe("what a move costs", () => {
     expect(brief(oneShort([unknown, of("young", "z2", 40)]).moves)).toEqual(["young→z1"]);
   });
 
-  it("counts what a moved pod had worked for before its copy started, as far as is on record", () => {
-    const copy = of("copy", "z2", 20, { lineage: "first" });
-    const record = {
-      pod: "copy-before",
-      podUID: "gone",
-      lineage: "first",
-      from: "z1",
-      to: "z2",
-      phase: "Succeeded" as const,
-    };
-    const times = { startedAtMs: NOW_MS - 100 * HOUR_MS, finishedAtMs: NOW_MS - 100 * HOUR_MS + 60_000 };
-    const pods = [copy, of("young", "z2", 40)];
-    expect(brief(oneShort(pods, { moves: [move({ ...record, ...times })] }).moves)).toEqual(["young→z1"]);
-    expect(brief(oneShort(pods).moves)).toEqual(["copy→z1"]);
-  });
-
   it("is learnt from the freezes on record", () => {
     const moves = Array.from({ length: 20 }, (_, index) =>
       move({

@@ -35,12 +35,11 @@ const GIB = 2 ** 30;
 export function weighMoves(moves: readonly MoveSnapshot[], nowMs: number): Weigh {
   const freezes = learnMoveCosts(moves.flatMap(asFreeze));
   const risk = lossProbability(moves);
-  const firstMoves = firstMovesByLineage(moves);
   return (pod, bytes, { lostWorkSeconds }) => {
     const freezeSeconds = freezes.expect({ bytes, from: pod.node, to: "" }).seconds;
     const { weight, note } = weightOf(pod);
     const doublings = doublingsOf(pod);
-    const riskSeconds = risk * hoursRun(pod, firstMoves.get(pod.lineage), nowMs) * (bytes / GIB) * lostWorkSeconds;
+    const riskSeconds = risk * hoursRun(pod, nowMs) * (bytes / GIB) * lostWorkSeconds;
     const seconds = freezeSeconds * weight * 2 ** doublings + riskSeconds;
     const times = `${weight === 1 ? "" : ` × weight ${weight}`}${doublings === 0 ? "" : ` × ${2 ** doublings} for earlier moves`}`;
     const parts = `${shown(freezeSeconds)} freeze${times} + ${shown(riskSeconds)} risk`;
@@ -85,18 +84,7 @@ function doublingsOf({ migrations }: PodSnapshot): number {
   return migrations > 0 ? Math.min(Math.floor(migrations), MOST_DOUBLINGS) : 0;
 }
 
-/** A copy has just started, but holds what was worked for before its move: at least since the first on record. */
-function firstMovesByLineage(moves: readonly MoveSnapshot[]): Map<string, number> {
-  const first = new Map<string, number>();
-  for (const { lineage, phase, startedAtMs } of moves) {
-    if (lineage === undefined || phase !== "Succeeded" || startedAtMs === undefined) continue;
-    first.set(lineage, Math.min(startedAtMs, first.get(lineage) ?? startedAtMs));
-  }
-  return first;
-}
-
-function hoursRun({ startedAtMs }: PodSnapshot, firstMoveMs: number | undefined, nowMs: number): number {
-  const hours =
-    startedAtMs === undefined ? UNKNOWN_HOURS : (nowMs - Math.min(startedAtMs, firstMoveMs ?? startedAtMs)) / 3_600_000;
+function hoursRun({ startedAtMs }: PodSnapshot, nowMs: number): number {
+  const hours = startedAtMs === undefined ? UNKNOWN_HOURS : (nowMs - startedAtMs) / 3_600_000;
   return Number.isFinite(hours) ? Math.min(Math.max(0, hours), MOST_HOURS) : UNKNOWN_HOURS;
 }
