@@ -52,7 +52,7 @@ describe("a command that is not answered in time", () => {
     await driver.resume("n1", MOVE, source);
     expect(asked.length).toBeGreaterThanOrEqual(3); // on a busy machine an answer may be late, too
     const first = { path: `/v1/moves/${MOVE.moveUID}/source/resume`, body: { ...MOVE, source } };
-    expect(new Set(asked.map((one) => JSON.stringify(one)))).toEqual(new Set([JSON.stringify(first)]));
+    expect(asked).toEqual(asked.map(() => first));
   });
 
   test("is not sent again once the agent has refused it", async () => {
