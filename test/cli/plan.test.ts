@@ -103,6 +103,61 @@ describe("headroom plan, of case 3 as two files", () => {
   });
 });
 
+describe("headroom plan, of a policy that forecasts", () => {
+  const samples = (now: number, perMinute: number) => ({
+    start: "2025-12-31T23:30:00Z",
+    step: "15s",
+    bytes: Array.from({ length: 121 }, (_, index) => Math.round((now - perMinute * (30 - index / 4)) * GI)),
+  });
+  const snapshot = (memory?: unknown) =>
+    JSON.stringify({
+      apiVersion: "headroom.dev/v1alpha1",
+      kind: "ClusterSnapshot",
+      time: "2026-01-01T00:00:00Z",
+      nodes: [
+        { name: "z1", capacity: "100Gi", series: samples(10, 0) },
+        { name: "z2", capacity: "100Gi", series: samples(88, 1) },
+      ],
+      pods: [{ namespace: "default", name: "q", node: "z2", series: samples(20, 1) }],
+      ...(memory === undefined ? {} : { memory }),
+    });
+  const policy = file(
+    "forecast.yaml",
+    `{apiVersion: headroom.dev/v1alpha1, kind: MigrationPolicy, metadata: {name: f}, spec: {podSelector: {},
+      pressure: {strategy: Forecast, freeBelow: 5%, forecast: {horizon: 10m, model: Linear}}}}`,
+  );
+  const planned = (memory?: unknown) => {
+    const { code, out, err } = plan(["--snapshot", "-", "--policy", policy, "-o", "json"], snapshot(memory));
+    expect([code, err]).toEqual([0, ""]);
+    return JSON.parse(out);
+  };
+  const minutes = (time: string) => (Date.parse(time) - Date.parse("2026-01-01T00:00:00Z")) / 60_000;
+
+  it("waits with a move that has time, and says when it starts and when the node would be full", () => {
+    const { outcome, moves, nodes, memory } = planned();
+    expect(outcome).toBe("Waiting");
+    expect(moves).toMatchObject([{ pod: "q", from: "z2", to: "z1", expectedSeconds: 98 }]);
+    // 7 minutes until less than 5% is free; of them 98 s and 30 s for the move, and 20 s for the controller.
+    expect(minutes(moves[0].startAt)).toBeCloseTo(7 - 148 / 60, 0);
+    expect(nodes[0]).toMatchObject({ name: "z2", outcome: "Waiting", reason: "StartsLater" });
+    expect(minutes(nodes[0].exhaustedAt)).toBeCloseTo(12, 1);
+    expect(Object.keys(memory.forecasts)).toContain("InfluxDB Linear 0.95 600 node z2");
+  });
+
+  it("takes back what it remembers; what is damaged is as good as lost", () => {
+    const first = planned();
+    expect(planned(first.memory).outcome).toBe("Waiting");
+    const damaged = { ...first.memory, forecasts: { "InfluxDB Linear 0.95 600 node z2": { alpha: "much" } } };
+    expect(planned(damaged)).toEqual(planned({ ...first.memory, forecasts: {} }));
+    expect(planned({ ...first.memory, forecasts: "none" }).outcome).toBe("Waiting");
+  });
+
+  it("shows in its table when each move starts", () => {
+    const { out } = plan(["--snapshot", "-", "--policy", policy], snapshot());
+    expect(out).toMatch(/^default\/q +z2 +z1 +20Gi +00:0\d:\d\d +98s +f$/m);
+  });
+});
+
 describe("headroom plan refuses with exit code 2 and names", () => {
   it("every wrong field of the snapshot and of all policies at once", () => {
     const snapshot = file(
