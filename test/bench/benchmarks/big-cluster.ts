@@ -16,6 +16,8 @@ export interface BigCluster {
   samples: number;
   /** Every so many nodes one is short. 0: none. */
   shortEvery: number;
+  /** So many pods keep off each other's nodes and spread over the zones. Absent or 0: pods have no rules about each other. */
+  podsPerApplication?: number;
 }
 
 export function bigCluster(size: BigCluster): ClusterSnapshot {
@@ -30,7 +32,10 @@ export function bigCluster(size: BigCluster): ClusterSnapshot {
     nodeFigures.set(`node-${index}`, figure(usedBytes, size.samples, index));
     const count = Math.floor(((index + 1) * size.pods) / size.nodes) - Math.floor((index * size.pods) / size.nodes);
     for (let number = 0; number < count; number++) {
-      const one = bigPod(`worker-${index}-${number}`, `node-${index}`, number);
+      const one = {
+        ...bigPod(`worker-${index}-${number}`, `node-${index}`, number),
+        ...neighbourRules(pods.length, size),
+      };
       pods.push(one);
       podFigures.set(one.uid, figure((usedBytes / count) * (0.9 + (number % 3) / 10), size.samples, index + number));
     }
@@ -76,6 +81,18 @@ function bigPod(name: string, node: string, number: number): PodSnapshot {
     lineage: uid,
     ownerKind: "Job",
     phase: "Running",
+  };
+}
+
+/** The `index`-th pod is of the application that comes next in turn, so that no two of one application share a node. */
+function neighbourRules(index: number, { podsPerApplication = 0, ...size }: BigCluster): Partial<PodSnapshot> {
+  if (podsPerApplication === 0) return {};
+  const app = `app-${index % Math.ceil(size.pods / podsPerApplication)}`;
+  const labelSelector = { matchLabels: { app } };
+  return {
+    labels: { tier: "batch", app },
+    affinity: { podAntiAffinity: [{ topologyKey: "kubernetes.io/hostname", labelSelector }] },
+    topologySpread: [{ maxSkew: podsPerApplication, topologyKey: "topology.kubernetes.io/zone", labelSelector }],
   };
 }
 

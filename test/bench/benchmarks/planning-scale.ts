@@ -19,8 +19,10 @@ const PODS_PER_NODE = 30;
 const SAMPLES = 20;
 const RUNS = 5;
 
+const WITH_RULES = "Threshold, every pod with anti-affinity and topology spread, 50 pods to an application";
 const PRESSURES: Readonly<Record<string, NonNullable<SpecInput["pressure"]>>> = {
   Threshold: { strategy: "Threshold", freeBelow: "20%" },
+  [WITH_RULES]: { strategy: "Threshold", freeBelow: "20%" },
   Slope: { strategy: "Slope", freeBelow: "20%" },
   "Forecast, Linear": { strategy: "Forecast", freeBelow: "20%", forecast: { model: "Linear" } },
   "Forecast, Auto": { strategy: "Forecast", freeBelow: "20%", forecast: { model: "Auto" } },
@@ -37,7 +39,7 @@ const resultSchema = z.object({
 });
 type Result = z.infer<typeof resultSchema>;
 
-/** A table for each pressure strategy. */
+/** A table for each way to find pressure. */
 export async function planningScale(): Promise<string> {
   const tables: string[] = [];
   for (const strategy of Object.keys(PRESSURES)) {
@@ -71,7 +73,8 @@ async function inOwnProcess(strategy: string, nodes: number): Promise<Result> {
 }
 
 function measureOne(strategy: string, nodes: number): Result {
-  const snapshot = bigCluster({ nodes, pods: nodes * PODS_PER_NODE, samples: SAMPLES, shortEvery: 100 });
+  const size = { nodes, pods: nodes * PODS_PER_NODE, samples: SAMPLES, shortEvery: 100 };
+  const snapshot = bigCluster({ ...size, podsPerApplication: strategy === WITH_RULES ? 50 : 0 });
   const pressure = PRESSURES[strategy];
   if (pressure === undefined) throw new RangeError(`no pressure strategy ${strategy}`);
   const concurrent = { maxPerNode: 2, maxPerCluster: 1000 };
