@@ -69,11 +69,11 @@ describe("a pod with an end", () => {
 
 describe("memory above reserve", () => {
   it("is summed up over time", () => {
-    // Reserve 20 %: above 80 from 40 s on, up to 90 at 80 s, then down at once.
-    const one = scenario([node("z1")], [pod("a", trace([0, 70], [80, 90]), { durationSeconds: 80 })], {
+    // Reserve 20 %: above 80 from 32 s on, between two ticks, up to 95 at 80 s, then down at once.
+    const one = scenario([node("z1")], [pod("a", trace([0, 70], [80, 95]), { durationSeconds: 80 })], {
       endSeconds: 100,
     });
-    expect(run(one).nodes[0]?.aboveReserveByteSeconds).toBeCloseTo((40 * 10) / 2, 6);
+    expect(run(one).nodes[0]?.aboveReserveByteSeconds).toBeCloseTo((48 * 15) / 2, 6);
   });
 });
 
