@@ -21,7 +21,10 @@ export function keep(now: KeptScores, changed: readonly Change[], why: string, d
   appendFileSync(LOG, `\n## ${date}: ${why}\n\n${lines.join("\n")}\n`);
 }
 
-/** One line for each score, so that a change of it is one line of a diff. */
+/** As Biome formats it: one line for each score, so that a change of it is one line of a diff. */
 function keptText(now: KeptScores): string {
-  return JSON.stringify(now, null, 1).replace(/\[[^[\]{}]*\]/g, (list) => list.replace(/\s+/g, " "));
+  return JSON.stringify(now, null, 2).replace(
+    /\[[^[\]{}]*\]/g,
+    (list) => `[${list.slice(1, -1).trim().replace(/\s+/g, " ")}]`,
+  );
 }

@@ -17,7 +17,7 @@ import { withRegret } from "../../../src/simulator/scores/regret.ts";
 import type { KeptScores, ScoresByVariant } from "./judge.ts";
 
 /** Never those that parameters are tuned on, nor those of the study. */
-const SEEDS = firstSeeds(SCORE_SEEDS, 6);
+const SEEDS = firstSeeds(SCORE_SEEDS, 8);
 
 /** Those that say whether planning got worse; the others follow from them. */
 export const JUDGED = [
@@ -36,29 +36,44 @@ export const JUDGED = [
 
 type Generated = Extract<WorkloadSource, { kind: "Generated" }>["workload"];
 
-/** Each on three nodes of 32 GiB that it fills so far that something has to be moved. */
-const CLUSTER = "3x32Gi";
-const WORKLOADS: Readonly<Record<string, Generated>> = {
-  mixed: { pods: 25, duration: "1h" },
-  growing: { pods: 20, duration: "1h", kinds: { leak: 50, rampPlateau: 50 }, arrivals: { pattern: "AtStart" } },
+/** Each on three nodes of 24 GiB that it fills so far that most seeds need moves. */
+const CLUSTER = "3x24Gi";
+const PEAK = { distribution: "BoundedPareto", min: "1Gi", max: "12Gi", shape: 1.1 } as const;
+const WORKLOADS: Readonly<Record<string, { model: "LastValue" | "Linear"; workload: Generated }>> = {
+  mixed: {
+    model: "LastValue",
+    workload: { pods: 46, duration: "1h", peak: PEAK, arrivals: { pattern: "Poisson", atStart: 0.6 } },
+  },
+  growing: {
+    model: "Linear",
+    workload: {
+      pods: 40,
+      duration: "1h",
+      peak: PEAK,
+      kinds: { leak: 50, rampPlateau: 50 },
+      arrivals: { pattern: "Poisson", atStart: 0.7 },
+    },
+  },
 };
 
+/** Samples every 30 s: forecasts cost by the sample. */
+const CONDITIONS = { ...DEFAULT_CONDITIONS, metrics: { ...DEFAULT_CONDITIONS.metrics, intervalSeconds: 30 } };
+
 type SpecInput = Omit<z.input<typeof migrationPolicySpecSchema>, "podSelector">;
-const POLICIES: Readonly<Record<string, SpecInput>> = {
+const policiesWith = (model: "LastValue" | "Linear"): Readonly<Record<string, SpecInput>> => ({
   threshold: { pressure: { strategy: "Threshold", freeBelow: "20%" } },
   slope: { pressure: { strategy: "Slope", freeBelow: "10%" }, selection: { strategy: "BigEnough" } },
   forecast: {
-    pressure: { strategy: "Forecast", freeBelow: "5%", forecast: { model: "Linear" } },
+    pressure: { strategy: "Forecast", freeBelow: "5%", forecast: { confidence: 0.8, model } },
     selection: { strategy: "Cheapest" },
     placement: { strategy: "MostHeadroom" },
     pacing: { strategy: "Concurrent", maxMovesPerEvaluation: 5 },
   },
-};
+});
 
 /** Runs all of it, in this thread: a few seconds. */
 export function currentScores(): KeptScores {
-  const variants = suiteVariants();
-  const workloads = Object.entries(WORKLOADS).map(([name, workload]): [string, ScoresByVariant] => {
+  const workloads = Object.entries(WORKLOADS).map(([name, { model, workload }]): [string, ScoresByVariant] => {
     const source: WorkloadSource = { kind: "Generated", workload, options: {} };
     const read = readWorkloadSource(source);
     return [
@@ -68,17 +83,17 @@ export function currentScores(): KeptScores {
         workload: workloadInput(source, read, {}),
         nodes: clusterShorthand(CLUSTER) ?? [],
         endSeconds: read.endSeconds,
-        conditions: DEFAULT_CONDITIONS,
+        conditions: CONDITIONS,
         reserveFraction: 0.1,
-        variants,
+        variants: suiteVariants(model),
       }),
     ];
   });
   return { seeds: SEEDS, workloads: Object.fromEntries(workloads) };
 }
 
-function suiteVariants(): Variant[] {
-  const sets = Object.entries(POLICIES).map(([name, spec]) => {
+function suiteVariants(model: "LastValue" | "Linear"): Variant[] {
+  const sets = Object.entries(policiesWith(model)).map(([name, spec]) => {
     const object = {
       apiVersion: API_VERSION,
       kind: "MigrationPolicy",
@@ -109,5 +124,5 @@ function scoresOf(input: SimulationInput): ScoresByVariant {
   );
 }
 
-/** Six digits: what is kept is to be read, and shall not depend on the last bit. */
-const rounded = (value: number | null) => (value === null ? null : Number(value.toPrecision(6)));
+/** Five digits: what is kept is to be read, and shall not depend on the last bit. */
+const rounded = (value: number | null) => (value === null ? null : Number(value.toPrecision(5)));
