@@ -15,7 +15,7 @@ export function taintRefusal(pod: PodSnapshot, node: NodeSnapshot): Reason | und
   return taint && { reason: "TaintNotTolerated", message: `the pod does not tolerate the node's taint ${taint.key}` };
 }
 
-function tolerates(toleration: Toleration, taint: Taint): boolean {
+export function tolerates(toleration: Toleration, taint: Taint): boolean {
   if (toleration.effect !== undefined && toleration.effect !== "" && toleration.effect !== taint.effect) return false;
   if (toleration.key === undefined || toleration.key === "") return toleration.operator === "Exists";
   if (toleration.key !== taint.key) return false;

@@ -1,6 +1,7 @@
 /** The scheduler: pods that wait, in the order in which they came; each goes to the best node that it fits on. */
 import { compareText } from "../../planning/order.ts";
-import type { Taint, Toleration } from "../../planning/snapshot.ts";
+import { tolerates } from "../../planning/placement/tolerations.ts";
+import type { Taint } from "../../planning/snapshot.ts";
 import type { Conditions } from "../scenario.ts";
 import type { NodeRun } from "./node-run.ts";
 import { qualityOfService } from "./out-of-memory.ts";
@@ -26,13 +27,6 @@ const balanced: Score = (pod, node) => {
 };
 
 const SCORES: Record<Conditions["scheduler"], Score> = { LeastRequested: leastRequested, Balanced: balanced };
-
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === "Exists") return true;
-  return Boolean(toleration.key) && (toleration.value ?? "") === (taint.value ?? "");
-}
 
 const repels = (pod: PodRun, taint: Taint) =>
   !(pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, taint));
