@@ -33,9 +33,6 @@ export interface RuntimeOptions {
 /** Milliseconds that the steps of a real move take beside its bytes. */
 const PAUSE_MS = 20;
 const RESTORE_MS = 60;
-/** A source's end is left to its kubelet; after this the caller is told, and asks again. */
-const KUBELET_WAIT_MS = 5_000;
-const POLL_MS = 20;
 
 const imageSchema = z.object({ instance: z.string(), workMs: z.number(), memoryBytes: z.number() });
 
@@ -179,16 +176,8 @@ export class SimulatedRuntime implements NodeRuntime {
     this.#container(source)?.process.resume();
   }
 
-  /** A simulated process is its container's init: its kubelet ends it (docs/adr/0006-kubelet-before-kill.md). */
-  async kill({ source }: SourceCommand, signal: AbortSignal): Promise<void> {
-    const untilMs = this.#node.clock.now() + KUBELET_WAIT_MS;
-    while ((this.#container(source)?.process.state ?? "dead") !== "dead") {
-      if (this.#node.clock.now() > untilMs) {
-        const message = "the frozen source waits for its kubelet to see the pod's deletion";
-        throw new AgentError("WrongState", message, { retryable: true });
-      }
-      await this.#pass(POLL_MS, signal);
-    }
+  async kill({ source }: SourceCommand): Promise<void> {
+    this.#container(source)?.process.kill();
   }
 
   async cleanupSource(): Promise<void> {}
