@@ -168,11 +168,11 @@ export interface Asked {
 
 /** What the node asks for now, or why it waits. */
 export function demandOf({ policy }: Turn, watched: Watched, opened: OpenTurn, shared: Shared): Answer<Asked> {
-  const { node, finding, confirmed, doubtful } = watched;
+  const { node, finding, neededBytes, confirmed, doubtful } = watched;
   if (!confirmed) return { ok: false, ...notConfirmed(policy) };
   if (doubtful) return { ok: false, ...TOO_LITTLE_HISTORY };
   const { outgoingBytes, outgoingPods } = shared.ledger.at(finding.name);
-  if (outgoingBytes >= finding.pressureBytes) {
+  if (outgoingBytes >= neededBytes) {
     return { ok: false, reason: "ReliefUnderWay", message: "moves under way will relieve it" };
   }
   const { mostPerNode = Number.POSITIVE_INFINITY } = opened.context;
@@ -183,7 +183,7 @@ export function demandOf({ policy }: Turn, watched: Watched, opened: OpenTurn, s
     policy,
     node,
     pods: shared.ownership.owned(policy, node),
-    amountBytes: finding.pressureBytes - outgoingBytes,
+    amountBytes: neededBytes - outgoingBytes,
     pressure: finding.message,
     history: shared.history,
     costs: shared.costs,

@@ -2,7 +2,7 @@
 import { amountBytes } from "../api/quantity.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import type { NodeFinding } from "./decision.ts";
-import { exhaustion, firstAbove } from "./forecast/exhaustion.ts";
+import { firstAbove } from "./forecast/exhaustion.ts";
 import { type Foreseen, peakOf } from "./foresight/foreseen.ts";
 import type { Foresight } from "./foresight/foresight.ts";
 import type { Policy } from "./policy.ts";
@@ -12,6 +12,8 @@ import type { View } from "./view.ts";
 export interface Found {
   /** Before anything is decided about the node. */
   finding: NodeFinding;
+  /** Of the pressure what pods may be moved for: less where the bound is wide only for want of history. */
+  neededBytes: number;
   /** The pressure is but a bound widened for want of history: no reason to move anything yet. */
   doubtful: boolean;
 }
@@ -32,7 +34,11 @@ export function findPressure(policy: Policy, node: ClusterNode, { cluster, track
   const use = view.nodeUse(node);
   if (!use.ok) {
     const { reason, message } = use;
-    return { finding: { ...common, freeBytes: undefined, pressureBytes: 0, reason, message }, doubtful: false };
+    return {
+      finding: { ...common, freeBytes: undefined, pressureBytes: 0, reason, message },
+      neededBytes: 0,
+      doubtful: false,
+    };
   }
   const usedBytes = Math.min(use.usedBytes, capacityBytes);
   const freeBelowBytes = amountBytes(policy.freeBelow, capacityBytes);
@@ -51,20 +57,32 @@ export function findPressure(policy: Policy, node: ClusterNode, { cluster, track
   const short = entering.pressureBytes > 0 || tracker.isRelieving(policy, name);
   const pressure = short ? policy.pressure.judge({ ...input, freeBelowBytes: freeUntilBytes }) : entering;
   const { pressureBytes } = pressure;
-  const limits = { nowMs, usedBytes, capacityBytes, limitBytes: capacityBytes - freeBelowBytes };
+  const limits = {
+    nowMs,
+    usedBytes,
+    capacityBytes,
+    limitBytes: capacityBytes - freeBelowBytes,
+    wantedBytes: capacityBytes - freeUntilBytes,
+  };
   const outlook: Outlook =
     foresight === undefined
       ? byGrowth(policy, pressureBytes, limits, () => view.nodeGrowth(node).perMinute)
       : byForecast(foresight, node, entering.pressureBytes > 0, limits);
-  const { doubtful = false, ...foreseen } = outlook;
+  const { doubtful = false, neededBytes = pressureBytes, ...foreseen } = outlook;
   const reason = pressureBytes > 0 ? "Pressured" : "EnoughFree";
   const message = use.estimated ? `${pressure.message} (estimated: its pods together)` : pressure.message;
   const freeBytes = capacityBytes - usedBytes;
-  return { finding: { ...common, freeBytes, pressureBytes, ...foreseen, reason, message }, doubtful };
+  return {
+    finding: { ...common, freeBytes, pressureBytes, ...foreseen, reason, message },
+    neededBytes: Math.min(neededBytes, pressureBytes),
+    doubtful,
+  };
 }
 
 interface Outlook extends Pick<NodeFinding, "exhaustedAtMs" | "deadlineMs" | "bound"> {
   doubtful?: boolean;
+  /** Absent: all of the pressure. */
+  neededBytes?: number;
 }
 
 interface Limits {
@@ -73,6 +91,8 @@ interface Limits {
   capacityBytes: number;
   /** What may be used. */
   limitBytes: number;
+  /** What may be used once the node is relieved: not more. */
+  wantedBytes: number;
 }
 
 /** Further ahead than this nobody can say. */
@@ -96,12 +116,14 @@ function byForecast(foresight: Foresight, node: ClusterNode, short: boolean, lim
   const { horizonSeconds } = foresight.settings;
   const bound = { atMs: nowMs + Math.round(horizonSeconds * 1000), bytes: foreseen.upper(horizonSeconds) };
   const exhausted = { bound, ...exhaustedAt(foreseen, horizonSeconds, limits) };
-  if (!short) return exhausted;
+  const testedBytes = Math.max(usedBytes, peakOf(foreseen.tested, horizonSeconds));
+  const neededBytes = Math.max(0, testedBytes - limits.wantedBytes);
+  if (!short) return { ...exhausted, neededBytes, doubtful: neededBytes === 0 };
+  const doubtful = testedBytes <= limitBytes;
+  const curve = doubtful ? foreseen.upper : foreseen.tested;
   // The search looks at other moments than the pressure's did.
-  const within = { capacityBytes: limitBytes, reserveBytes: 0, withinSeconds: horizonSeconds };
-  const leftSeconds = usedBytes > limitBytes ? 0 : (exhaustion(foreseen, within).earliestSeconds ?? horizonSeconds);
-  const doubtful = Math.max(usedBytes, peakOf(foreseen.tested, horizonSeconds)) <= limitBytes;
-  return { ...exhausted, deadlineMs: nowMs + Math.floor(leftSeconds * 1000), doubtful };
+  const leftSeconds = usedBytes > limitBytes ? 0 : (firstAbove(curve, limitBytes, horizonSeconds) ?? horizonSeconds);
+  return { ...exhausted, deadlineMs: nowMs + Math.floor(leftSeconds * 1000), neededBytes, doubtful };
 }
 
 /** Nearby moments are looked at closely, far ones roughly. */

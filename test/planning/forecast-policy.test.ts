@@ -353,3 +353,16 @@ describe("several nodes under Blocking", () => {
     expect(together).toEqual([second, second]);
   });
 });
+
+describe("how much is moved", () => {
+  it("is what a move may rest on, not what is feared for want of history", () => {
+    // Half a horizon of history: the forecast alone counts, 5 GB too many; the bound of so short a series is far above it.
+    const short = (now: number, perMinute: number) => growing(now, perMinute, 4);
+    const pods = [pod("small", "z2", undefined, short(8, 0)), pod("large", "z2", undefined, short(40, 0))];
+    const nodes = [node("z2", { ...big, ...short(90, 2) }), node("z1", { ...big, ...steady(5) })];
+    const selection = { strategy: "BigEnough" as const };
+    const { decision } = evaluate({ timeMs: NOW_MS, nodes, pods, moves: [] }, [forecast({}, { selection })]);
+    expect(decision.nodes[0]?.pressureBytes).toBeGreaterThan(8 * GB);
+    expect(brief(decision.moves)).toEqual(["small→z1"]);
+  });
+});

@@ -8,7 +8,7 @@ import type { Series } from "../snapshot.ts";
 export interface Foreseen extends Forecast {
   /**
    * What a move may rest on: as `upper`, but of a history shorter than the horizon the forecast alone, and of less than half of that
-   * what is used now. Not above the greatest of these.
+   * what is used now. Of several together the errors count as independent of each other. Not above `upper`.
    */
   tested(aheadSeconds: number): number;
   /** From what it is foreseen, for messages: a model's name and the like. */
@@ -110,24 +110,34 @@ export function together(
   joint?: JointMargin,
 ): Foreseen {
   const doubtBytes = unknownPods > 0 || parts.length === 0 ? PRIOR_ERROR * Math.max(0, restBytes) : 0;
-  const sum = (of: "point" | "upper" | "tested", rest: number) => (aheadSeconds: number) =>
+  const point = (aheadSeconds: number) =>
     Math.max(
       0,
-      parts.reduce((total, part) => total + part[of](aheadSeconds), rest),
+      parts.reduce((sum, part) => sum + part.point(aheadSeconds), restBytes),
     );
-  const point = sum("point", restBytes);
-  const bound = (of: "upper" | "tested", rest: number) => {
-    const added = sum(of, rest);
-    if (joint === undefined) return added;
-    return (aheadSeconds: number) =>
-      Math.min(added(aheadSeconds), point(aheadSeconds) + jointly(joint, aheadSeconds, of));
-  };
+  const orJointly = (added: Foreseen["upper"], of: "upper" | "tested"): Foreseen["upper"] =>
+    joint === undefined
+      ? added
+      : (aheadSeconds) => Math.min(added(aheadSeconds), point(aheadSeconds) + jointly(joint, aheadSeconds, of));
   return {
     point,
-    upper: bound("upper", restBytes + doubtBytes),
-    tested: bound("tested", restBytes),
+    upper: orJointly((aheadSeconds) => added(parts, restBytes + doubtBytes, aheadSeconds, "upper"), "upper"),
+    tested: orJointly((aheadSeconds) => added(parts, restBytes, aheadSeconds, "tested"), "tested"),
     basis: `its ${parts.length} pods together`,
   };
+}
+
+/** Margins add up for the bound, for errors may go together; for what a move may rest on their squares do, as of independent errors. */
+function added(parts: readonly Foreseen[], restBytes: number, aheadSeconds: number, of: "upper" | "tested"): number {
+  let [sum, margins, squares] = [restBytes, 0, 0];
+  for (const part of parts) {
+    const [point, bound] = [part.point(aheadSeconds), part[of](aheadSeconds)];
+    const margin = Math.max(0, bound - point);
+    sum += Math.min(point, bound);
+    margins += margin;
+    squares += margin ** 2;
+  }
+  return Math.max(0, sum + (of === "upper" ? margins : Math.sqrt(squares)));
 }
 
 function jointly({ margin, newcomers }: JointMargin, aheadSeconds: number, of: "upper" | "tested"): number {
