@@ -82,10 +82,11 @@ function stubDrawing(window: Window): void {
 }
 
 async function settled(window: Window, done: () => boolean = () => true): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) {
+  for (let turn = 0; turn < 2000; turn++) {
     await window.happyDOM.waitUntilComplete();
     await new Promise((resolve) => setImmediate(resolve));
-    if (done() && turn > 3) return;
+    const busy = window.document.querySelector("[aria-busy]") !== null;
+    if (turn > 3 && !busy && done()) return;
   }
   throw new Error("the page did not become ready");
 }

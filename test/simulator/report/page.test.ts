@@ -1,7 +1,10 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ComparisonReport } from "../../../src/simulator/comparing/comparison.ts";
 import { fabricatedReport } from "./fabricated-report.ts";
 import { type OpenedPage, openPage } from "./opened-page.ts";
+
+// A browser, even one without a screen, takes its time on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let page: OpenedPage;
 const open = async (report: ComparisonReport) => {

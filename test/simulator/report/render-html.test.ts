@@ -94,7 +94,7 @@ describe("names that try to break out", () => {
   });
 });
 
-describe("the page's size", () => {
+describe("the page's size", { timeout: 120_000 }, () => {
   it("stays below 20 MB with 500 nodes over 24 hours, in four variants", () => {
     const html = renderHtml(fabricatedReport({ nodes: 500, hours: 24, tickSeconds: 60 }));
     expect(Buffer.byteLength(html)).toBeLessThan(20e6);

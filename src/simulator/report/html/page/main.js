@@ -123,10 +123,12 @@ function runChoices(store, first) {
   const apply = async () => {
     const [index, besideIndex] = [find(state.variant), find(state.beside)];
     if (index < 0) return;
+    byId("run").setAttribute("aria-busy", "true");
     const run = await runOf(data, index);
     const beside = besideIndex < 0 ? null : await runOf(data, besideIndex);
     // What was chosen while these were unpacked is what is shown.
     if (find(state.variant) !== index || find(state.beside) !== besideIndex) return;
+    byId("run").removeAttribute("aria-busy");
     const other = run !== store.get().run;
     store.set({ run, beside, ...(other ? { decision: null, mark: null } : {}) });
   };
