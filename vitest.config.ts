@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/e2e/**"],
+    setupFiles: ["test/support/property-seed.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },

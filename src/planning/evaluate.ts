@@ -15,7 +15,7 @@ import {
   type PolicyFinding,
 } from "./decision.ts";
 import { moveHistory } from "./eligibility/history.ts";
-import { evaluatePolicy, type Shared, takeTurn } from "./evaluate-policy.ts";
+import { evaluatePolicy } from "./evaluate-policy.ts";
 import { type Calibrations, openCalibrations } from "./foresight/calibrations.ts";
 import { interruptions } from "./foresight/interruptions.ts";
 import { openJointPlans } from "./joint-plans.ts";
@@ -25,6 +25,7 @@ import { inOrder, type Policy } from "./policy.ts";
 import { trackPressure } from "./pressure/confirmation.ts";
 import { decideGates } from "./scheduling-gate/scheduling-gate.ts";
 import type { ClusterSnapshot } from "./snapshot.ts";
+import { type Shared, takeTurn } from "./turn.ts";
 import { viewCluster } from "./view.ts";
 
 /**

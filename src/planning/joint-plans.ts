@@ -1,7 +1,7 @@
 /** When the nodes of policies that weigh moves are planned together: when the first of them takes its turn, for all that follow. */
-import { demandOf, openTurn, type Shared, type Turn } from "./evaluate-policy.ts";
 import { type Participant, participantKey, planTogether } from "./joint/plan-together.ts";
 import type { JointShare } from "./selection/selection.ts";
+import { demandOf, isPressured, openTurn, type Shared, type Turn } from "./turn.ts";
 
 export interface JointPlans {
   /** Of a policy that weighs moves; undefined: there is none, and the node is decided about by itself. */
@@ -26,7 +26,7 @@ function participants(turns: readonly Turn[], dryRun: boolean, shared: Shared): 
   return joining.flatMap((turn) => {
     const opened = openTurn(turn, shared);
     if (!opened.ok) return [];
-    const pressured = turn.watched.filter(({ finding }) => finding.pressureBytes > 0);
+    const pressured = turn.watched.filter(isPressured);
     const { maxMovesPerHour } = turn.policy;
     const mostOfPolicy = maxMovesPerHour === undefined ? undefined : opened.limits.mostMoves;
     return pressured.flatMap((watched): Participant[] => {

@@ -1,10 +1,11 @@
 /** Plans the short nodes of several policies together, and says of each which pods leave it and what room is kept for them. */
-import { lateAlone } from "../choose-in-time.ts";
-import { reserve } from "../choose-pods.ts";
-import { type Demand, eligiblePods } from "../demand.ts";
+
 import { bestTarget } from "../placement/choose-target.ts";
 import { asTarget, type OpenNode, unfitFor } from "../placement/feasibility.ts";
 import type { Policy } from "../policy.ts";
+import { lateAlone } from "../relief/choose-in-time.ts";
+import { reserve } from "../relief/choose-pods.ts";
+import { type Demand, eligiblePods } from "../relief/demand.ts";
 import type { Candidate, JointShare } from "../selection/selection.ts";
 import type { JointCandidate, JointPlan, JointProblem } from "./problem.ts";
 import { planJointly } from "./solve.ts";

@@ -3,9 +3,10 @@
  * would end too late, smaller pods, or several, are tried. When nothing ends in time, what is the least late starts now: late is
  * better than never.
  */
+
+import type { Candidate, SelectionFunction } from "../selection/selection.ts";
 import { type Choice, choosePods, type Placed, reserve } from "./choose-pods.ts";
 import type { Demand } from "./demand.ts";
-import type { Candidate, SelectionFunction } from "./selection/selection.ts";
 import { type Rounds, timeMoves } from "./timing.ts";
 
 export interface TimedChoice extends Choice {

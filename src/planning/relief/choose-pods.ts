@@ -1,8 +1,9 @@
 /** Selection and placement together: pods are selected and given a target, until what is asked for is freed. */
+
+import { bestTarget, hasTarget } from "../placement/choose-target.ts";
+import { type OpenNode, unfitFor } from "../placement/feasibility.ts";
+import type { Candidate, SelectionFunction } from "../selection/selection.ts";
 import type { Demand } from "./demand.ts";
-import { bestTarget, hasTarget } from "./placement/choose-target.ts";
-import { type OpenNode, unfitFor } from "./placement/feasibility.ts";
-import type { Candidate, SelectionFunction } from "./selection/selection.ts";
 
 export interface Placed {
   candidate: Candidate;

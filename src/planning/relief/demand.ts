@@ -1,17 +1,17 @@
 /** What a pressured node asks for: so much to be freed, by then, by the moves of these pods. */
-import type { ClusterNode } from "./cluster.ts";
-import type { MoveCosts } from "./cost/move-costs.ts";
-import type { Weigh } from "./cost/weighed-cost.ts";
-import type { Reason, Refusal } from "./decision.ts";
-import { ineligible } from "./eligibility/eligibility.ts";
-import type { MoveHistory } from "./eligibility/history.ts";
-import { compareText } from "./order.ts";
-import type { Targets } from "./placement/choose-target.ts";
-import type { FeasibilityContext } from "./placement/feasibility.ts";
-import type { Policy } from "./policy.ts";
-import type { Candidate, JointShare } from "./selection/selection.ts";
-import type { PodSnapshot } from "./snapshot.ts";
-import type { View } from "./view.ts";
+import type { ClusterNode } from "../cluster.ts";
+import type { MoveCosts } from "../cost/move-costs.ts";
+import type { Weigh } from "../cost/weighed-cost.ts";
+import type { Reason, Refusal } from "../decision.ts";
+import { ineligible } from "../eligibility/eligibility.ts";
+import type { MoveHistory } from "../eligibility/history.ts";
+import { compareText } from "../order.ts";
+import type { Targets } from "../placement/choose-target.ts";
+import type { FeasibilityContext } from "../placement/feasibility.ts";
+import type { Policy } from "../policy.ts";
+import type { Candidate, JointShare } from "../selection/selection.ts";
+import type { PodSnapshot } from "../snapshot.ts";
+import type { View } from "../view.ts";
 
 export interface Demand {
   policy: Policy;

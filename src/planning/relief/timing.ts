@@ -1,5 +1,5 @@
 /** When moves that must all have ended by a deadline start: as late as is safe, in rounds when they cannot all run at once. */
-import { type DeadlineOptions, latestSafeStarts } from "./cost/latest-start.ts";
+import { type DeadlineOptions, latestSafeStarts } from "../cost/latest-start.ts";
 
 export interface Rounds {
   /** Moves that run at once. */

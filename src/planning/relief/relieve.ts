@@ -1,13 +1,13 @@
 /** Relieves one pressured node: eligible pods → those with a target → selection → placement → the time to start. */
-import { formatBytes } from "../api/quantity.ts";
+import { formatBytes } from "../../api/quantity.ts";
+import { isDue, type Outcome, type PlannedMove, type Reason, type Refusal } from "../decision.ts";
+import { targetRefusals } from "../placement/choose-target.ts";
+import { asTarget } from "../placement/feasibility.ts";
+import type { Candidate, JointShare } from "../selection/selection.ts";
+import type { PodSnapshot } from "../snapshot.ts";
 import { chooseInTime, type TimedChoice } from "./choose-in-time.ts";
 import { choosePods, type Placed, withTarget } from "./choose-pods.ts";
-import { isDue, type Outcome, type PlannedMove, type Reason, type Refusal } from "./decision.ts";
 import { type Demand, eligiblePods, refusalOf } from "./demand.ts";
-import { targetRefusals } from "./placement/choose-target.ts";
-import { asTarget } from "./placement/feasibility.ts";
-import type { Candidate, JointShare } from "./selection/selection.ts";
-import type { PodSnapshot } from "./snapshot.ts";
 import type { Rounds, Span } from "./timing.ts";
 
 export interface ReliefInput extends Demand {
