@@ -76,7 +76,7 @@ async function movesWhatWillNotFit(context: Context): Promise<void> {
 export const forecast: Scenario = {
   id: "forecast",
   title: "a policy that forecasts",
-  nodeMemoryMiB: [NODE_MIB, NODE_MIB, 2048],
+  nodeMemoryMiB: [NODE_MIB, NODE_MIB, 4096],
   headroom: {},
   tests: [
     {
