@@ -45,7 +45,10 @@ const words = process.argv.slice(2);
 const chosen = ENTRIES.filter(({ name, onRequest = false }) =>
   words.length === 0 ? !onRequest : words.some((word) => name.includes(word)),
 );
-for (const { name, run } of chosen) console.log(`${name}\n${await run()}\n`);
+for (const { name, run } of chosen) {
+  console.log(name);
+  console.log(`${await run()}\n`);
+}
 if (chosen.length === 0) {
   console.error(`no such benchmark; there are:\n${ENTRIES.map(({ name }) => `  ${name}`).join("\n")}`);
   process.exitCode = 2;
