@@ -71,13 +71,13 @@ test("emptyDirs are known by where mounts come from, whatever the kubelet's fold
   const pod = "/data/kubelet/pods/u/volumes";
   const found = emptyDirsOf([
     { source: `${pod}/kubernetes.io~empty-dir/cache` },
-    { source: `${pod}/kubernetes.io~empty-dir/work/sub/path` },
+    { source: `${pod}/kubernetes.io~empty-dir/scratch/sub/path` },
     { source: `${pod}/kubernetes.io~projected/token` },
     { source: "tmpfs" },
   ]);
   expect([...found]).toEqual([
     ["cache", `${pod}/kubernetes.io~empty-dir/cache`],
-    ["work", `${pod}/kubernetes.io~empty-dir/work`],
+    ["scratch", `${pod}/kubernetes.io~empty-dir/scratch`],
   ]);
 });
 
