@@ -103,15 +103,15 @@ interface UidIndex {
 
 /** Of several pods with one UID, the first in order that has not ended. */
 function indexUids(pods: readonly PodSnapshot[]): UidIndex {
-  const any = new Map<string, PodSnapshot>();
+  const byUid = new Map<string, PodSnapshot>();
   const twice = new Set<string>();
   for (const pod of pods) {
-    const known = any.get(pod.uid);
+    const known = byUid.get(pod.uid);
     if (known !== undefined) twice.add(pod.uid);
-    if (known === undefined || precedes(pod, known)) any.set(pod.uid, pod);
+    if (known === undefined || precedes(pod, known)) byUid.set(pod.uid, pod);
   }
-  for (const [uid, pod] of any) if (hasEnded(pod)) any.delete(uid);
-  return { byUid: any, twice };
+  for (const [uid, pod] of byUid) if (hasEnded(pod)) byUid.delete(uid);
+  return { byUid, twice };
 }
 
 const precedes = (a: PodSnapshot, b: PodSnapshot) =>

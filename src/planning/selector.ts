@@ -5,8 +5,15 @@ export type Labels = Readonly<Record<string, string>>;
 type Requirement = NonNullable<LabelSelector["matchExpressions"]>[number];
 type Matches = (labels: Labels) => boolean;
 
-function meets(labels: Labels, { key, operator, values = [] }: Requirement): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+export function labelValue(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
+}
+
+/** `value`: of the label; undefined: there is none of this key. */
+export function meets(
+  value: string | undefined,
+  { operator, values = [] }: Pick<Requirement, "operator" | "values">,
+): boolean {
   switch (operator) {
     case "In":
       return value !== undefined && values.includes(value);
@@ -25,7 +32,7 @@ export function labelMatcher({ matchLabels = {}, matchExpressions = [] }: LabelS
   if (equal.length + matchExpressions.length === 0) return () => true;
   return (labels) => {
     for (const [key, value] of equal) if (!Object.hasOwn(labels, key) || labels[key] !== value) return false;
-    return matchExpressions.every((requirement) => meets(labels, requirement));
+    return matchExpressions.every((requirement) => meets(labelValue(labels, requirement.key), requirement));
   };
 }
 

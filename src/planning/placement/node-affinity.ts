@@ -1,6 +1,7 @@
 /** Node selector and required node affinity, as the scheduler matches them. */
 import type { Reason } from "../decision.ts";
 import type { NodeRequirement, NodeTerm } from "../scheduling-rules.ts";
+import { labelValue, meets } from "../selector.ts";
 import type { NodeSnapshot, PodSnapshot } from "../snapshot.ts";
 
 /** Whether the pod's node selector and its required node affinity admit the node. */
@@ -25,29 +26,15 @@ export function nodeAffinityRefusal(pod: PodSnapshot, node: NodeSnapshot): Reaso
 function meetsTerm(node: NodeSnapshot, { matchExpressions = [], matchFields = [] }: NodeTerm): boolean {
   if (matchExpressions.length + matchFields.length === 0) return false;
   return (
-    matchExpressions.every((one) => meets(ownValue(node.labels, one.key), one)) &&
-    matchFields.every((one) => meets(one.key === "metadata.name" ? node.name : undefined, one))
+    matchExpressions.every((one) => meetsRequirement(labelValue(node.labels, one.key), one)) &&
+    matchFields.every((one) => meetsRequirement(one.key === "metadata.name" ? node.name : undefined, one))
   );
 }
 
-const ownValue = (labels: Readonly<Record<string, string>>, key: string) =>
-  Object.hasOwn(labels, key) ? labels[key] : undefined;
-
-/** `value`: of the label; undefined: the node has none of this key. */
-function meets(value: string | undefined, { operator, values = [] }: NodeRequirement): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-    case "Lt":
-      return compares(operator, wholeNumber(value), wholeNumber(values[0]));
-  }
+/** A label selector's operators, and two more. */
+function meetsRequirement(value: string | undefined, { operator, values = [] }: NodeRequirement): boolean {
+  if (operator === "Gt" || operator === "Lt") return compares(operator, wholeNumber(value), wholeNumber(values[0]));
+  return meets(value, { operator, values });
 }
 
 function compares(operator: "Gt" | "Lt", value: bigint | undefined, bound: bigint | undefined): boolean {
