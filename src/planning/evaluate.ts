@@ -16,29 +16,32 @@ import {
 } from "./decision.ts";
 import { moveHistory } from "./eligibility/history.ts";
 import { evaluatePolicy } from "./evaluate-policy.ts";
-import { type Calibrations, openCalibrations } from "./foresight/calibrations.ts";
+import { openCalibrations } from "./foresight/calibrations.ts";
 import { interruptions } from "./foresight/interruptions.ts";
+import { KeptFits } from "./foresight/kept-fits.ts";
 import { openJointPlans } from "./joint-plans.ts";
 import { openLedger } from "./ledger.ts";
 import { type Ownership, ownPods } from "./ownership.ts";
 import { inOrder, type Policy } from "./policy.ts";
 import { trackPressure } from "./pressure/confirmation.ts";
 import { decideGates } from "./scheduling-gate/scheduling-gate.ts";
-import type { ClusterSnapshot } from "./snapshot.ts";
+import type { ClusterSnapshot, PlanningMemory } from "./snapshot.ts";
 import { type Shared, takeTurn } from "./turn.ts";
-import { viewCluster } from "./view.ts";
+import { type ForecastInput, viewCluster } from "./view.ts";
 
 /**
  * `isDue`: policies whose turn it is not keep their pods, gates and findings, but plan nothing. Without it all are due.
+ * `fits`: as the last evaluation left them; saves time, and nothing else.
  */
 export function evaluate(
   snapshot: ClusterSnapshot,
   policies: readonly Policy[],
   isDue: (policy: Policy) => boolean = () => true,
+  fits = new KeptFits(),
 ): Evaluation {
   const ordered = inOrder(policies);
   const calibrations = openCalibrations(snapshot.memory?.forecasts);
-  const shared = prepare(snapshot, ordered, calibrations);
+  const shared = prepare(snapshot, ordered, { calibrations, fits });
   const turns = ordered.map((policy) => takeTurn(policy, shared, isDue(policy)));
   const joint = openJointPlans(turns, shared);
   const findings = turns.map((turn) => ({ policy: turn.policy, nodes: evaluatePolicy(turn, shared, joint) }));
@@ -53,18 +56,20 @@ export function evaluate(
     refusalsLeftOut: Math.max(0, shared.refusals.length - MAX_REFUSALS),
     policies: findings.map((finding) => policyFinding(finding.policy, finding.nodes, shared.ownership)),
   };
-  return { decision, memory: remember(shared, calibrations, ordered) };
+  const owners = ordered.flatMap(({ source, pressure: { forecast } }) => (forecast ? [{ source, ...forecast }] : []));
+  fits.prune(shared.cluster, owners);
+  return { decision, memory: remember(shared, calibrations.memory(shared.cluster, owners)) };
 }
 
-function remember({ cluster, gates, tracker }: Shared, calibrations: Calibrations, policies: readonly Policy[]) {
-  const owners = policies.flatMap(({ source, pressure: { forecast } }) => (forecast ? [{ source, ...forecast }] : []));
-  const forecasts = calibrations.memory(cluster, owners);
-  return { version: 1 as const, gates: gates.memory, ...tracker.memory(), ...(forecasts && { forecasts }) };
+function remember({ gates, tracker }: Shared, forecasts: PlanningMemory["forecasts"]): PlanningMemory {
+  return { version: 1, gates: gates.memory, ...tracker.memory(), ...(forecasts && { forecasts }) };
 }
 
-function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], calibrations: Calibrations): Shared {
+type Kept = Pick<ForecastInput, "calibrations" | "fits">;
+
+function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], kept: Kept): Shared {
   const cluster = indexCluster(snapshot);
-  const forecasts = { calibrations, interruptions: interruptions(cluster) };
+  const forecasts = { ...kept, interruptions: interruptions(cluster) };
   const view = (policy: Policy) => viewCluster(cluster, policy, forecasts);
   const views = new Map(policies.map((policy) => [policy, view(policy)]));
   const viewFor = (policy: Policy) => views.get(policy) ?? view(policy);

@@ -116,20 +116,25 @@ function byForecast(foresight: Foresight, node: ClusterNode, short: boolean, lim
   const { horizonSeconds } = foresight.settings;
   const bound = { atMs: nowMs + Math.round(horizonSeconds * 1000), bytes: foreseen.upper(horizonSeconds) };
   const exhausted = { bound, ...exhaustedAt(foreseen, horizonSeconds, limits) };
-  const testedBytes = Math.max(usedBytes, peakOf(foreseen.tested, horizonSeconds));
+  const testedBytes = Math.max(
+    usedBytes,
+    peakOf((ahead) => foreseen.tested(ahead), horizonSeconds),
+  );
   const neededBytes = Math.max(0, testedBytes - limits.wantedBytes);
   if (!short) return { ...exhausted, neededBytes, doubtful: neededBytes === 0 };
   const doubtful = testedBytes <= limitBytes;
-  const curve = doubtful ? foreseen.upper : foreseen.tested;
+  const curve = (ahead: number) => (doubtful ? foreseen.upper(ahead) : foreseen.tested(ahead));
   // The search looks at other moments than the pressure's did.
   const leftSeconds = usedBytes > limitBytes ? 0 : (firstAbove(curve, limitBytes, horizonSeconds) ?? horizonSeconds);
   return { ...exhausted, deadlineMs: nowMs + Math.floor(leftSeconds * 1000), neededBytes, doubtful };
 }
 
-/** Nearby moments are looked at closely, far ones roughly. */
-function exhaustedAt({ point }: Foreseen, horizonSeconds: number, { nowMs, capacityBytes }: Limits): Outlook {
+/** In so many places of each stretch: nearby moments are looked at closely, far ones roughly. */
+const PLACES = 12;
+
+function exhaustedAt(foreseen: Foreseen, horizonSeconds: number, { nowMs, capacityBytes }: Limits): Outlook {
   for (const within of [horizonSeconds, DAY_SECONDS, FARTHEST_MS / 1000]) {
-    const seconds = firstAbove(point, capacityBytes, within);
+    const seconds = firstAbove((ahead) => foreseen.point(ahead), capacityBytes, within, PLACES);
     if (seconds !== undefined) return { exhaustedAtMs: nowMs + Math.round(seconds * 1000) };
   }
   return {};

@@ -4,6 +4,7 @@ import { type Judged, judge } from "./figures.ts";
 import type { Calibrations } from "./foresight/calibrations.ts";
 import { type Foresight, foresee } from "./foresight/foresight.ts";
 import type { Interruptions } from "./foresight/interruptions.ts";
+import type { KeptFits } from "./foresight/kept-fits.ts";
 import { growthPerMinute } from "./growth.ts";
 import type { ForecastSettings, NodeGrowth } from "./pressure/pressure.ts";
 import type { PodSnapshot } from "./snapshot.ts";
@@ -18,6 +19,7 @@ export interface FigureOptions {
 export interface ForecastInput {
   calibrations: Calibrations;
   interruptions: Interruptions;
+  fits: KeptFits;
 }
 
 export interface View {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isDue } from "../../src/planning/decision.ts";
 import { evaluate } from "../../src/planning/evaluate.ts";
+import { KeptFits } from "../../src/planning/foresight/kept-fits.ts";
 import type { ClusterSnapshot, NodeSnapshot, PlanningMemory, Series } from "../../src/planning/snapshot.ts";
 import { carriedOut, foreseeableSnapshotArb, policiesFor, snapshotWithSeriesArb } from "./drawn.ts";
 import { NOW_MS, node } from "./fixtures.ts";
@@ -73,6 +74,46 @@ describe("policies that forecast, whatever the cluster", () => {
               return item;
             });
             expect(numbers.filter((item) => !Number.isFinite(item))).toEqual([]);
+          },
+        ),
+        RUNS,
+      );
+    },
+    LONG_MS,
+  );
+
+  it(
+    "fits that were kept change nothing, from one evaluation to the next",
+    () => {
+      fc.assert(
+        fc.property(
+          snapshotWithSeriesArb,
+          policiesArb,
+          fc.array(fc.nat({ max: 20 }), { maxLength: 4 }),
+          (drawn, policies, cuts) => {
+            const fits = new KeptFits();
+            let memory: PlanningMemory | undefined;
+            // The series grow from one to the next.
+            for (const cut of [...cuts].sort((a, b) => b - a).concat(0)) {
+              const part = <F extends { series?: Series }>(figure: F): F => ({
+                ...figure,
+                ...(figure.series && {
+                  series: {
+                    timesMs: figure.series.timesMs.slice(0, Math.max(1, figure.series.timesMs.length - cut)),
+                    bytes: figure.series.bytes.slice(0, Math.max(1, figure.series.bytes.length - cut)),
+                  },
+                }),
+              });
+              const snapshot = {
+                ...drawn,
+                nodes: drawn.nodes.map(part),
+                pods: drawn.pods.map(part),
+                ...(memory && { memory }),
+              };
+              const anew = evaluate(snapshot, policies);
+              expect(evaluate(snapshot, policies, () => true, fits)).toEqual(anew);
+              memory = anew.memory;
+            }
           },
         ),
         RUNS,

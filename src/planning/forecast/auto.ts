@@ -7,7 +7,8 @@
  * error at the calibrated lead, newer errors weighing more. Its own backtest chooses at each origin by what was known then, so that
  * choosing the best is not mistaken for being good.
  */
-import { type Backtest, type BacktestPlan, backtest, planBacktest } from "./backtest.ts";
+import { type BacktestPlan, backtest, type Errors } from "./backtest.ts";
+import type { Fits, SeriesFits } from "./fits.ts";
 import { at } from "./history.ts";
 import { holt } from "./holt.ts";
 import { lastValue } from "./last-value.ts";
@@ -20,37 +21,30 @@ const CANDIDATES: readonly [ForecastModel, ...ForecastModel[]] = [linear, holt, 
 /** An error weighs half as much when it is this many calibrated leads older. */
 const HALF_LIFE_LEADS = 4;
 
-export const auto: ForecastModel<"Auto"> = {
+export const auto = {
   name: "Auto",
   summary: "The model that did best lately on this series.",
-  fit({ history, end, horizonSeconds }) {
-    const past = {
-      seconds: history.seconds.subarray(0, end),
-      bytes: history.bytes.subarray(0, end),
-      dropped: history.dropped,
-    };
-    return backtestAuto(planBacktest(past, horizonSeconds, Number.POSITIVE_INFINITY)).curve;
-  },
-};
+} as const;
 
-export function backtestAuto(plan: BacktestPlan): Backtest {
-  const trials = CANDIDATES.map((model) => backtest(model, plan));
-  const scores = trials.map((trial) => new Scores(plan, trial));
-  const chosen = plan.origins.map((origin) => best(scores, at(plan.history.seconds, origin)));
+/** Auto's errors, and the fits of the model that it chooses now. */
+export function backtestAuto(plan: BacktestPlan, fits: SeriesFits): { errors: Errors; chosen: Fits } {
+  const { timesMs } = plan.history;
+  const trials = CANDIDATES.map((model) => backtest(fits.of(model, plan.history), plan));
+  const scores = trials.map((errors) => new Scores(plan, errors));
+  const chosen = plan.origins.map((origin) => best(scores, at(timesMs, origin)));
   const errors = plan.leadsSeconds.map((_, lead) =>
-    Float64Array.from(chosen, (choice, position) => trials[choice]?.errors[lead]?.[position] ?? Number.NaN),
+    chosen.map((choice, position) => trials[choice]?.[lead]?.[position] ?? Number.NaN),
   );
-  const now = best(scores, at(plan.history.seconds, plan.history.seconds.length - 1));
-  const { curve, model } = trials[now] ?? backtest(CANDIDATES[0], plan);
-  return { errors, curve, model };
+  const now = CANDIDATES[best(scores, at(timesMs, timesMs.length - 1))] ?? CANDIDATES[0];
+  return { errors, chosen: fits.of(now, plan.history) };
 }
 
 /** The index of the candidate with the smallest recent error; the first of equals, and where none is known. */
-function best(scores: readonly Scores[], knownAtSeconds: number): number {
+function best(scores: readonly Scores[], knownAtMs: number): number {
   let found = 0;
   let least = Number.POSITIVE_INFINITY;
   scores.forEach((score, index) => {
-    const error = score.recentError(knownAtSeconds);
+    const error = score.recentError(knownAtMs);
     if (error < least) [found, least] = [index, error];
   });
   return found;
@@ -59,34 +53,34 @@ function best(scores: readonly Scores[], knownAtSeconds: number): number {
 /** A running weighted mean of one candidate's absolute errors; must be asked for ascending times. */
 class Scores {
   readonly #plan: BacktestPlan;
-  readonly #errors: Float64Array | undefined;
-  readonly #targets: Int32Array | undefined;
+  readonly #errors: readonly number[] | undefined;
+  readonly #targets: readonly number[] | undefined;
   #next = 0;
   #sum = 0;
   #weight = 0;
 
-  constructor(plan: BacktestPlan, trial: Backtest) {
+  constructor(plan: BacktestPlan, errors: Errors) {
     this.#plan = plan;
-    this.#errors = trial.errors.at(-1);
+    this.#errors = errors.at(-1);
     this.#targets = plan.targets.at(-1);
   }
 
   /** Infinite while no error is known. */
-  recentError(knownAtSeconds: number): number {
-    while (this.#next < this.#plan.origins.length && this.#targetSeconds() <= knownAtSeconds) this.#take();
+  recentError(knownAtMs: number): number {
+    while (this.#next < this.#plan.origins.length && this.#targetMs() <= knownAtMs) this.#take();
     return this.#weight > 0 ? this.#sum / this.#weight : Number.POSITIVE_INFINITY;
   }
 
   /** Before everything where there is no target: it is passed over. */
-  #targetSeconds(): number {
+  #targetMs(): number {
     const target = this.#targets?.[this.#next] ?? -1;
-    return target < 0 ? Number.NEGATIVE_INFINITY : at(this.#plan.history.seconds, target);
+    return target < 0 ? Number.NEGATIVE_INFINITY : at(this.#plan.history.timesMs, target);
   }
 
   #take(): void {
     const error = this.#errors?.[this.#next] ?? Number.NaN;
     const decay = this.#decay(this.#next++);
-    const counts = !Number.isNaN(error) && this.#plan.spread[this.#next - 1] === 1;
+    const counts = !Number.isNaN(error) && this.#plan.spread[this.#next - 1] === true;
     this.#sum = this.#sum * decay + (counts ? Math.abs(error) : 0);
     this.#weight = this.#weight * decay + (counts ? 1 : 0);
   }
@@ -95,7 +89,8 @@ class Scores {
   #decay(position: number): number {
     if (position === 0) return 1;
     const { origins, history, leadsSeconds } = this.#plan;
-    const elapsed = at(history.seconds, origins[position] ?? 0) - at(history.seconds, origins[position - 1] ?? 0);
-    return 2 ** (-elapsed / (HALF_LIFE_LEADS * Math.max(leadsSeconds.at(-1) ?? 0, 1)));
+    const { timesMs } = history;
+    const elapsedMs = at(timesMs, origins[position] ?? 0) - at(timesMs, origins[position - 1] ?? 0);
+    return 2 ** (-elapsedMs / (HALF_LIFE_LEADS * Math.max(leadsSeconds.at(-1) ?? 0, 1) * 1000));
   }
 }

@@ -2,13 +2,16 @@
  * How a model would have done on this very series: fitted to each part of the past, its curve held against what came after.
  * Nothing that came after an origin is used for its forecast.
  */
-import { type Envelope, envelopeOf, within } from "./envelope.ts";
+import { type Envelope, endOf, envelopeOf, within } from "./envelope.ts";
+import { type Fits, LOOK_BACK_HORIZONS } from "./fits.ts";
 import { at, type History, spanSeconds } from "./history.ts";
-import type { Curve, ForecastModel } from "./model.ts";
+import type { Curve } from "./model.ts";
 import { medianStepSeconds } from "./step.ts";
 
-/** Origins of one backtest at most, beside those that are new since the last calibration. */
-export const MAX_ORIGINS = 32;
+/** Origins lie in at least so many of the last horizons, as far as the series goes. */
+const BACKTEST_HORIZONS = 4;
+/** Origins of one backtest at most, beside the recent ones and those that are new since the last calibration. */
+const MAX_ORIGINS = 32;
 /** The leads in parts of the calibrated one; the first is the very next sample. */
 const LEAD_PARTS = [0, 1 / 4, 1 / 2, 1];
 /** Rates of the envelope are taken over this part of the calibrated lead. */
@@ -20,117 +23,117 @@ export const LATEST_TARGET = 1.5;
 export interface BacktestPlan {
   history: History;
   envelope: Envelope;
-  horizonSeconds: number;
   /** From one sample to the next, usually. */
   stepSeconds: number;
-  /** Ascending, first 0 for the very next sample; the last is the calibrated lead: the horizon, or half of the series where that is shorter. */
+  /** Ascending, first 0 for the very next sample; the last is the calibrated lead. */
   leadsSeconds: number[];
   /** Indices of the last sample known at each origin, ascending. */
   origins: number[];
-  /** By origin: 1 for the most recent and those evenly spread, which bounds and the choice of a model rest on; 0: only to calibrate. */
-  spread: Uint8Array;
+  /** By origin: it is one of the most recent or of those evenly spread, which bounds and the choice of a model rest on; others only calibrate. */
+  spread: boolean[];
   /** By lead, by origin: the index of the sample that is held against the forecast; -1 where there is none. */
-  targets: Int32Array[];
+  targets: number[][];
 }
 
 /** By lead, by origin: sample minus forecast, in bytes; NaN where the plan has no target. It never leaves this folder. */
-export type Errors = Float64Array[];
+export type Errors = number[][];
 
-export interface Backtest {
-  errors: Errors;
-  /** The forecast from the newest sample on, kept within the envelope. */
-  curve: Curve;
-  /** The model that made the curve. */
-  model: string;
+/** The horizon, or half of the series where that is shorter. */
+function calibratedLeadSeconds(history: History, horizonSeconds: number): number {
+  return Math.min(horizonSeconds, spanSeconds(history) / 2);
 }
 
-/** `newSinceSeconds`: every origin whose target at the calibrated lead is later is looked at, however many there are besides. */
-export function planBacktest(history: History, horizonSeconds: number, newSinceSeconds: number): BacktestPlan {
-  const longest = Math.min(horizonSeconds, spanSeconds(history) / 2);
-  const stepSeconds = medianStepSeconds(history, history.seconds.length);
+/** What forecasts up to the horizon are kept within. */
+function plausibleEnvelope(history: History, horizonSeconds: number): Envelope {
+  return envelopeOf(history, calibratedLeadSeconds(history, horizonSeconds) * SUSTAINED_PART);
+}
+
+/** `newSinceMs`: every origin whose target at the calibrated lead is later is looked at, however many there are besides. */
+export function planBacktest(history: History, horizonSeconds: number, newSinceMs: number): BacktestPlan {
+  const longest = calibratedLeadSeconds(history, horizonSeconds);
+  const stepSeconds = medianStepSeconds(history, 0, history.timesMs.length);
   const leadsSeconds = LEAD_PARTS.map((part) => part * longest).filter(
     (lead, index) => index === 0 || lead > stepSeconds,
   );
-  const { origins, spread } = chooseOrigins(history, longest, newSinceSeconds);
-  return {
-    history,
-    envelope: envelopeOf(history, longest * SUSTAINED_PART),
-    horizonSeconds,
-    stepSeconds,
-    leadsSeconds,
-    origins,
-    spread,
-    targets: leadsSeconds.map((lead) => targetsOf(history, origins, lead)),
-  };
+  const { origins, spread } = chooseOrigins(history, horizonSeconds * 1000, newSinceMs);
+  const targets = leadsSeconds.map((lead) => targetsOf(history, origins, lead * 1000));
+  const envelope = plausibleEnvelope(history, horizonSeconds);
+  return { history, envelope, stepSeconds, leadsSeconds, origins, spread, targets };
 }
 
-function chooseOrigins(history: History, longestLead: number, newSinceSeconds: number) {
-  const { seconds } = history;
-  let first = 2;
-  while (first < seconds.length && spanSeconds(history, first + 1) < longestLead * SUSTAINED_PART) first++;
-  const count = seconds.length - 1 - first;
-  const stride = Math.max(1, Math.ceil(count / MAX_ORIGINS));
-  const newest = at(seconds, seconds.length - 1);
+function chooseOrigins(history: History, horizonMs: number, newSinceMs: number) {
+  const { timesMs } = history;
+  const newest = timesMs.length - 1;
+  const longestMs = calibratedLeadSeconds(history, horizonMs / 1000) * 1000;
+  const spanMs = at(timesMs, newest) - at(timesMs, 0);
+  const leadIn = leadInMs(spanMs, horizonMs);
+  const strideMs = strideOf(spanMs - leadIn);
   const origins: number[] = [];
-  const spread: number[] = [];
-  for (let index = first; index < seconds.length - 1; index++) {
-    const isNew = at(seconds, index) + longestLead > newSinceSeconds;
-    const isRecent = at(seconds, index) + longestLead > newest;
-    const isSpread = (index - first) % stride === 0 || isRecent;
-    if (!isSpread && !isNew) continue;
+  const spread: boolean[] = [];
+  for (let index = firstOrigin(history, leadIn); index < newest; index++) {
+    const targetMs = at(timesMs, index) + longestMs;
+    const isSpread = targetMs > at(timesMs, newest) || isFirstOfStride(timesMs, index, strideMs);
+    if (!isSpread && !(targetMs > newSinceMs)) continue;
     origins.push(index);
-    spread.push(isSpread ? 1 : 0);
+    spread.push(isSpread);
   }
-  return { origins, spread: Uint8Array.from(spread) };
+  return { origins, spread };
+}
+
+/** The third, or later. */
+function firstOrigin({ timesMs }: History, leadIn: number): number {
+  let first = 2;
+  while (first < timesMs.length && at(timesMs, first) - at(timesMs, 0) < leadIn) first++;
+  return first;
+}
+
+/**
+ * From a series' beginning to the first origin: of less than the time over which rates are taken nothing can be told, and in a long series what
+ * models look back on lies before every origin.
+ */
+export function leadInMs(spanMs: number, horizonMs: number): number {
+  const sustainedMs = Math.min(horizonMs, spanMs / 2) * SUSTAINED_PART;
+  return Math.max(sustainedMs, Math.min(LOOK_BACK_HORIZONS * horizonMs, spanMs - BACKTEST_HORIZONS * horizonMs));
+}
+
+/** Milliseconds: so that the strides on the clock, wherever the series begins, are at most {@link MAX_ORIGINS}; steadily the same ones. */
+export function strideOf(spanMs: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(spanMs, 1) / (MAX_ORIGINS - 1)));
+}
+
+export function isFirstOfStride(timesMs: Float64Array, index: number, strideMs: number): boolean {
+  return Math.floor(at(timesMs, index) / strideMs) !== Math.floor(at(timesMs, index - 1) / strideMs);
 }
 
 /** The first sample at or after the lead, unless a gap makes it much later. Both ascend, so one pass does. */
-function targetsOf({ seconds }: History, origins: readonly number[], lead: number): Int32Array {
-  const targets = new Int32Array(origins.length);
+function targetsOf({ timesMs }: History, origins: readonly number[], leadMs: number): number[] {
+  const targets: number[] = [];
   let target = 0;
-  origins.forEach((origin, position) => {
-    const from = at(seconds, origin);
+  for (const origin of origins) {
+    const from = at(timesMs, origin);
     target = Math.max(target, origin + 1);
-    while (target < seconds.length && at(seconds, target) < from + lead) target++;
-    const near = target < seconds.length && (lead === 0 || at(seconds, target) - from <= LATEST_TARGET * lead);
-    targets[position] = near ? target : -1;
-  });
+    while (target < timesMs.length && at(timesMs, target) < from + leadMs) target++;
+    const near = target < timesMs.length && (leadMs === 0 || at(timesMs, target) - from <= LATEST_TARGET * leadMs);
+    targets.push(near ? target : -1);
+  }
   return targets;
 }
 
-export function backtest(model: ForecastModel, plan: BacktestPlan): Backtest {
-  const { history, horizonSeconds } = plan;
-  const errors = plan.leadsSeconds.map(() => new Float64Array(plan.origins.length).fill(Number.NaN));
-  plan.origins.forEach((origin, position) => {
-    const curve = model.fit({ history, end: origin + 1, horizonSeconds });
-    plan.targets.forEach((targets, lead) => {
-      const target = targets[position] ?? -1;
-      const of = errors[lead];
-      if (target >= 0 && of !== undefined) of[position] = errorAt(plan, curve, origin, target);
-    });
-  });
-  return { errors, curve: presentCurve(model, plan), model: model.name };
-}
-
-function errorAt({ history, envelope }: BacktestPlan, curve: Curve, origin: number, target: number): number {
-  const time = at(history.seconds, target);
-  const ahead = time - at(history.seconds, origin);
-  return at(history.bytes, target) - within(envelope, origin, ahead, curve(time));
-}
-
-/** What no model's errors exceed. */
-export function errorsAtMost(plan: BacktestPlan): Errors {
+export function backtest(fits: Fits, plan: BacktestPlan): Errors {
+  const { origins } = plan;
   return plan.targets.map((targets) =>
-    Float64Array.from(targets, (target, position) =>
-      target < 0 ? Number.NaN : errorAt(plan, () => 0, plan.origins[position] ?? 0, target),
-    ),
+    targets.map((target, position) => (target < 0 ? Number.NaN : errorAt(fits, plan, origins[position] ?? 0, target))),
   );
 }
 
+function errorAt(fits: Fits, { history: { timesMs, bytes }, envelope }: BacktestPlan, origin: number, target: number) {
+  const aheadSeconds = (at(timesMs, target) - at(timesMs, origin)) / 1000;
+  return at(bytes, target) - within(envelope, origin, aheadSeconds, fits.ahead(origin, aheadSeconds));
+}
+
 /** From the newest sample on, kept within the envelope. */
-export function presentCurve(model: ForecastModel, { history, envelope, horizonSeconds }: BacktestPlan): Curve {
-  const end = history.seconds.length;
-  const curve = model.fit({ history, end, horizonSeconds });
-  const newest = at(history.seconds, end - 1);
-  return (atSeconds) => within(envelope, end - 1, Math.max(0, atSeconds - newest), curve(atSeconds));
+export function presentCurve(fits: Fits, history: History): Curve {
+  const curve = fits.curveFrom(history.timesMs.length - 1);
+  const now = endOf(plausibleEnvelope(history, fits.horizonSeconds));
+  return (aheadSeconds) => within(now, 0, aheadSeconds, curve(aheadSeconds));
 }

@@ -18,9 +18,11 @@ import { errorsKnown, marginBytes } from "./margin.ts";
 /** γ: the paper's experiments use 0.005 to 0.08 and find little difference in between. */
 const STEP_SIZE = 0.05;
 
+const LONGEST_NAME = 32;
+
 /** What is remembered of one series between evaluations: plain, small and of fixed size. */
 export const calibrationSchema = z.object({
-  model: z.string().max(32),
+  model: z.string().max(LONGEST_NAME),
   confidence: z.number().gt(0).lt(1),
   horizonSeconds: z.number().positive(),
   /** α_t. */
@@ -28,32 +30,48 @@ export const calibrationSchema = z.object({
   /** Time of the newest sample that was taken into account, milliseconds since the epoch. */
   throughMs: z.number(),
 });
-export type Calibration = z.infer<typeof calibrationSchema>;
+export type Calibration = Readonly<z.infer<typeof calibrationSchema>>;
 
 /** What a calibration belongs to: with another model, horizon or confidence it starts anew. */
 export type CalibrationKey = Pick<Calibration, "model" | "confidence" | "horizonSeconds">;
 
-/** Undefined where it is of something else, from the future, or damaged: the series then starts anew, with the widest bound. */
-export function usableCalibration(state: unknown, key: CalibrationKey, nowMs: number): Calibration | undefined {
-  const parsed = calibrationSchema.safeParse(state);
-  if (!parsed.success || parsed.data.throughMs > nowMs) return undefined;
-  const { model, confidence, horizonSeconds, alpha } = parsed.data;
-  const same = model === key.model && confidence === key.confidence && horizonSeconds === key.horizonSeconds;
-  return same && alpha <= largestAlpha(confidence) ? parsed.data : undefined;
+/** As {@link calibrationSchema} has it, many times faster: all of them are looked at in every evaluation. */
+export function isCalibration(state: unknown): state is Calibration {
+  if (typeof state !== "object" || state === null) return false;
+  const { model, confidence, horizonSeconds, alpha, throughMs }: Partial<Record<keyof Calibration, unknown>> = state;
+  return (
+    typeof model === "string" &&
+    model.length <= LONGEST_NAME &&
+    isWithin(confidence, Number.MIN_VALUE, 1 - Number.EPSILON / 2) &&
+    isWithin(horizonSeconds, Number.MIN_VALUE, Number.MAX_VALUE) &&
+    isWithin(alpha, 0, 1) &&
+    isWithin(throughMs, -Number.MAX_VALUE, Number.MAX_VALUE)
+  );
 }
 
-/** Those to remember: of series that are still there, the most recently calibrated up to `most`, by name. */
+const isWithin = (value: unknown, least: number, most: number) =>
+  typeof value === "number" && value >= least && value <= most;
+
+/** Undefined where it is of something else, from the future, or damaged: the series then starts anew, with the widest bound. */
+export function usableCalibration(state: unknown, key: CalibrationKey, nowMs: number): Calibration | undefined {
+  if (!isCalibration(state) || state.throughMs > nowMs) return undefined;
+  const { model, confidence, horizonSeconds, alpha } = state;
+  const same = model === key.model && confidence === key.confidence && horizonSeconds === key.horizonSeconds;
+  return same && alpha <= largestAlpha(confidence) ? state : undefined;
+}
+
+/** Those to remember: the most recently calibrated up to `most`, by name. */
 export function keptCalibrations(
-  calibrations: Readonly<Record<string, Calibration>>,
-  alive: ReadonlySet<string>,
+  calibrations: readonly [string, Calibration][],
   most: number,
 ): Record<string, Calibration> {
-  const kept = Object.entries(calibrations)
-    .filter(([name]) => alive.has(name))
-    .sort(([a, one], [b, other]) => other.throughMs - one.throughMs || compareText(a, b))
-    .slice(0, most)
-    .sort(([a], [b]) => compareText(a, b));
-  return Object.fromEntries(kept);
+  const newest =
+    calibrations.length <= most
+      ? [...calibrations]
+      : calibrations
+          .toSorted(([a, one], [b, other]) => other.throughMs - one.throughMs || compareText(a, b))
+          .slice(0, most);
+  return Object.fromEntries(newest.sort(([a], [b]) => compareText(a, b)));
 }
 
 function largestAlpha(confidence: number): number {
@@ -64,22 +82,18 @@ function largestAlpha(confidence: number): number {
 export function calibrate(
   plan: BacktestPlan,
   errors: Errors,
-  { key, state, nowMs }: { key: CalibrationKey; state: Calibration | undefined; nowMs: number },
+  { key, state }: { key: CalibrationKey; state: Calibration | undefined },
 ): Calibration {
-  const { seconds } = plan.history;
-  const throughMs = Math.min(nowMs, nowMs + at(seconds, seconds.length - 1) * 1000);
+  const { timesMs, nowMs } = plan.history;
+  const throughMs = Math.min(nowMs, at(timesMs, timesMs.length - 1));
   if (state === undefined) return { ...key, alpha: 0, throughMs };
-  const since = (state.throughMs - nowMs) / 1000;
   const longest = plan.leadsSeconds.length - 1;
   let { alpha } = state;
   errors[longest]?.forEach((error, position) => {
     const target = plan.targets[longest]?.[position] ?? -1;
-    if (target < 0 || at(seconds, target) <= since) return;
-    alpha = nextAlpha(
-      alpha,
-      exceeded(plan, errors, { position, error, alpha, confidence: key.confidence }),
-      key.confidence,
-    );
+    if (target < 0 || at(timesMs, target) <= state.throughMs) return;
+    const { confidence } = key;
+    alpha = nextAlpha(alpha, exceeded(plan, errors, { position, error, alpha, confidence }), confidence);
   });
   return { ...key, alpha, throughMs: Math.max(throughMs, state.throughMs) };
 }
@@ -97,7 +111,7 @@ function exceeded(
   { position, error, alpha, confidence }: { position: number; error: number; alpha: number; confidence: number },
 ): boolean | undefined {
   const origin = plan.origins[position] ?? 0;
-  const known = errorsKnown(plan, errors, plan.leadsSeconds.length - 1, at(plan.history.seconds, origin));
+  const known = errorsKnown(plan, errors, plan.leadsSeconds.length - 1, at(plan.history.timesMs, origin));
   if (known.count === 0) return undefined;
   return error > marginBytes(known, { confidence, alpha, lastBytes: at(plan.history.bytes, origin) });
 }

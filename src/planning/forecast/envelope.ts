@@ -1,43 +1,57 @@
-/**
- * How far a series can plausibly go: no forecast leaves its range faster than it ever rose or fell over a sustained time. Keeps every
- * model from extrapolating noise, and makes a bound that proves a node safe without a forecast (./safe-bound.ts).
- */
+/** How far a series can plausibly go: no forecast leaves its range faster than it ever rose or fell over a sustained time. */
 import { at, type History } from "./history.ts";
 
-/** For each index what the samples up to and including it say. Bytes, and bytes per second, not negative. */
+/** For each sample what the samples up to and including it say: bytes, and bytes per second, not negative. */
 export interface Envelope {
-  highest: Float64Array;
-  lowest: Float64Array;
-  rise: Float64Array;
-  fall: Float64Array;
+  highest: number[];
+  lowest: number[];
+  rise: number[];
+  fall: number[];
 }
 
-/** `sustainedSeconds`: rates are taken over the shortest stretch at least as long, at every sample. Grows with every sample. */
-export function envelopeOf({ seconds, bytes }: History, sustainedSeconds: number): Envelope {
-  const count = seconds.length;
-  const [highest, lowest] = [new Float64Array(count), new Float64Array(count)];
-  const [rise, fall] = [new Float64Array(count), new Float64Array(count)];
-  let [most, least, fastestRise, fastestFall] = [at(bytes, 0), at(bytes, 0), 0, 0];
+/** `sustainedSeconds`: rates are taken over the shortest stretch at least as long, at every sample. Widens with every sample. */
+export function envelopeOf({ timesMs, bytes }: History, sustainedSeconds: number): Envelope {
+  const count = timesMs.length;
+  const sustainedMs = sustainedSeconds * 1000;
+  const [highest, lowest] = [new Array<number>(count), new Array<number>(count)];
+  const [rise, fall] = [new Array<number>(count), new Array<number>(count)];
+  let most = at(bytes, 0);
+  let least = most;
+  let fastestRise = 0;
+  let fastestFall = 0;
   let from = 0;
   for (let index = 0; index < count; index++) {
-    const time = at(seconds, index);
-    while (from + 1 < index && at(seconds, from + 1) <= time - sustainedSeconds) from++;
-    if (from < index && at(seconds, from) <= time - sustainedSeconds) {
-      const rate = (at(bytes, index) - at(bytes, from)) / (time - at(seconds, from));
-      fastestRise = Math.max(fastestRise, rate);
-      fastestFall = Math.max(fastestFall, -rate);
+    const time = at(timesMs, index);
+    const value = at(bytes, index);
+    while (from + 1 < index && at(timesMs, from + 1) <= time - sustainedMs) from++;
+    if (from < index && at(timesMs, from) <= time - sustainedMs) {
+      const rate = (value - at(bytes, from)) / ((time - at(timesMs, from)) / 1000);
+      if (rate > fastestRise) fastestRise = rate;
+      if (-rate > fastestFall) fastestFall = -rate;
     }
-    highest[index] = most = Math.max(most, at(bytes, index));
-    lowest[index] = least = Math.min(least, at(bytes, index));
+    if (value > most) most = value;
+    if (value < least) least = value;
+    highest[index] = most;
+    lowest[index] = least;
     rise[index] = fastestRise;
     fall[index] = fastestFall;
   }
   return { highest, lowest, rise, fall };
 }
 
+/** The last sample's part of an envelope. */
+export function endOf({ highest, lowest, rise, fall }: Envelope): Envelope {
+  return { highest: highest.slice(-1), lowest: lowest.slice(-1), rise: rise.slice(-1), fall: fall.slice(-1) };
+}
+
 /** `bytes`, foreseen `aheadSeconds` after the sample `last`, kept within what the samples up to it make plausible, and not negative. */
-export function within(envelope: Envelope, last: number, aheadSeconds: number, bytes: number): number {
-  const most = at(envelope.highest, last) + at(envelope.rise, last) * aheadSeconds;
-  const least = at(envelope.lowest, last) - at(envelope.fall, last) * aheadSeconds;
+export function within(
+  { highest, lowest, rise, fall }: Envelope,
+  last: number,
+  aheadSeconds: number,
+  bytes: number,
+): number {
+  const most = (highest[last] ?? 0) + (rise[last] ?? 0) * aheadSeconds;
+  const least = (lowest[last] ?? 0) - (fall[last] ?? 0) * aheadSeconds;
   return Math.max(0, Math.min(most, Math.max(least, bytes)));
 }

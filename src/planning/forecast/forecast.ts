@@ -6,11 +6,13 @@
  * foreseen?.upper(300); // bytes in five minutes, at worst
  */
 import type { Series } from "../snapshot.ts";
-import { planBacktest } from "./backtest.ts";
+import { planBacktest, presentCurve } from "./backtest.ts";
 import { type Calibration, type CalibrationKey, calibrate, usableCalibration } from "./calibration.ts";
-import { at, type History, toHistory } from "./history.ts";
-import { errorsKnown, marginCurve } from "./margin.ts";
-import { backtestNamed, curveNamed, type ModelName } from "./models.ts";
+import { type Fits, SeriesFits } from "./fits.ts";
+import { ageSeconds, at, type History, toHistory } from "./history.ts";
+import { errorsKnown, type Margin, marginAt, marginOf } from "./margin.ts";
+import type { Curve } from "./model.ts";
+import { backtestNamed, type ModelName, modelNamed } from "./models.ts";
 
 /** Horizons of more than a year are cut to it. */
 const LONGEST_HORIZON_SECONDS = 366 * 86_400;
@@ -33,19 +35,6 @@ export interface Forecast {
   upper(aheadSeconds: number): number;
 }
 
-export interface SeriesForecast extends Forecast {
-  /** The model used: for Auto the one it chose. */
-  model: string;
-  /** To be handed in with the next forecast of this series. */
-  calibration: Calibration;
-  /** How far back the newest usable sample lies. */
-  ageSeconds: number;
-  /** Samples that could not be used. */
-  dropped: number;
-  /** Forecasts of its own past that were held against what came after, at the calibrated lead. */
-  tests: number;
-}
-
 /** Undefined: the series has no usable sample, so nothing is known. Throws only for options that no schema admits. */
 export function forecastSeries(series: Series, options: ForecastOptions): SeriesForecast | undefined {
   requireAdmitted(options);
@@ -53,51 +42,101 @@ export function forecastSeries(series: Series, options: ForecastOptions): Series
   return history === undefined ? undefined : forecastHistory(history, options);
 }
 
-export function forecastHistory(history: History, options: ForecastOptions): SeriesForecast {
-  const { nowMs, model, confidence } = options;
-  const { plan, key, state } = planForecast(history, options);
-  const last = history.seconds.length - 1;
-  const newest = Math.min(0, at(history.seconds, last));
-  const lastBytes = at(history.bytes, last);
-  const trial = lazily(() => backtestNamed(model, plan));
-  const calibration = lazily(() => calibrate(plan, trial().errors, { key, state, nowMs }));
-  const margin = lazily(() => marginCurve(plan, trial().errors, { confidence, alpha: calibration().alpha, lastBytes }));
-  const curve = model === "Auto" ? trial().curve : curveNamed(model, plan);
-  const point = (aheadSeconds: number) => curve(ahead(aheadSeconds));
-  return {
-    model: model === "Auto" ? trial().model : model,
-    ageSeconds: -newest,
-    dropped: history.dropped,
-    get calibration() {
-      return calibration();
-    },
-    get tests() {
-      const longest = plan.leadsSeconds.length - 1;
-      return errorsKnown(plan, trial().errors, longest, Number.POSITIVE_INFINITY).count;
-    },
-    point,
-    upper: (aheadSeconds) => point(aheadSeconds) + margin()(ahead(aheadSeconds) - newest),
-  };
+/** `fits`: of the same series and horizon, as they were left by its last forecast; saves time, and nothing else. */
+export function forecastHistory(
+  history: History,
+  options: ForecastOptions,
+  fits = new SeriesFits(cutHorizon(options)),
+): SeriesForecast {
+  requireAdmitted(options);
+  return new SeriesForecast(history, options, fits);
 }
 
 /** The model's own past is looked at only where the bound, and not just the forecast, is asked for. */
-function lazily<T>(work: () => T): () => T {
-  let done: { value: T } | undefined;
-  return () => {
-    done ??= { value: work() };
-    return done.value;
+export class SeriesForecast implements Forecast {
+  /** The model used: for Auto the one it chose. */
+  readonly model: string;
+  /** How far back the newest usable sample lies. */
+  readonly ageSeconds: number;
+  /** Samples that could not be used. */
+  readonly dropped: number;
+  readonly lastBytes: number;
+  readonly #history: History;
+  readonly #options: ForecastOptions;
+  readonly #fits: SeriesFits;
+  /** From the newest sample on. */
+  readonly #curve: Curve;
+  /** Less than nothing where the newest sample is ahead of our clock. */
+  readonly #sinceNewest: number;
+  #bound: Bound | undefined;
+
+  constructor(history: History, options: ForecastOptions, fits: SeriesFits) {
+    this.#history = history;
+    this.#options = options;
+    this.#fits = fits;
+    const { model } = options;
+    const foreseeing = model === "Auto" ? this.#bounded().foreseeing : fits.of(modelNamed(model), history);
+    this.model = foreseeing.model.name;
+    this.#curve = presentCurve(foreseeing, history);
+    this.#sinceNewest = ageSeconds(history);
+    this.ageSeconds = Math.max(0, this.#sinceNewest);
+    this.dropped = history.dropped;
+    this.lastBytes = at(history.bytes, history.bytes.length - 1);
+  }
+
+  point(aheadSeconds: number): number {
+    return this.#curve(Math.max(0, ahead(aheadSeconds) + this.#sinceNewest));
+  }
+
+  upper(aheadSeconds: number): number {
+    return this.point(aheadSeconds) + marginAt(this.#bounded().margin, ahead(aheadSeconds) + this.ageSeconds);
+  }
+
+  /** To be handed in with the next forecast of this series. */
+  get calibration(): Calibration {
+    return this.#bounded().calibration;
+  }
+
+  /** Forecasts of its own past that were held against what came after, at the calibrated lead. */
+  get tests(): number {
+    return this.#bounded().tests;
+  }
+
+  #bounded(): Bound {
+    this.#bound ??= boundOf(this.#history, this.#options, this.#fits);
+    return this.#bound;
+  }
+}
+
+interface Bound {
+  margin: Margin;
+  calibration: Calibration;
+  tests: number;
+  /** The model whose curve it is of. */
+  foreseeing: Fits;
+}
+
+function boundOf(history: History, options: ForecastOptions, fits: SeriesFits): Bound {
+  const { nowMs, model, confidence } = options;
+  const horizonSeconds = cutHorizon(options);
+  const key: CalibrationKey = { model, confidence, horizonSeconds };
+  const state = usableCalibration(options.calibration, key, nowMs);
+  const newSinceMs = state?.throughMs ?? Number.POSITIVE_INFINITY;
+  const plan = planBacktest(history, horizonSeconds, newSinceMs);
+  const { errors, chosen } = backtestNamed(model, plan, fits);
+  const calibration = calibrate(plan, errors, { key, state });
+  const lastBytes = at(history.bytes, history.bytes.length - 1);
+  return {
+    margin: marginOf(plan, errors, { confidence, alpha: calibration.alpha, lastBytes }),
+    calibration,
+    tests: errorsKnown(plan, errors, plan.leadsSeconds.length - 1, Number.POSITIVE_INFINITY).count,
+    foreseeing: chosen,
   };
 }
 
-/** All of a forecast that needs no model. */
-export function planForecast(history: History, options: ForecastOptions) {
-  requireAdmitted(options);
-  const { nowMs, model, confidence } = options;
-  const horizonSeconds = Math.min(options.horizonSeconds, LONGEST_HORIZON_SECONDS);
-  const key: CalibrationKey = { model, confidence, horizonSeconds };
-  const state = usableCalibration(options.calibration, key, nowMs);
-  const newSince = state === undefined ? Number.POSITIVE_INFINITY : (state.throughMs - nowMs) / 1000;
-  return { plan: planBacktest(history, horizonSeconds, newSince), key, state };
+/** Seconds. */
+function cutHorizon({ horizonSeconds }: ForecastOptions): number {
+  return Math.min(horizonSeconds, LONGEST_HORIZON_SECONDS);
 }
 
 function ahead(seconds: number): number {

@@ -1,20 +1,21 @@
 /**
- * A bound from two passes over the raw samples, above that of ./safe-bound.ts and much cruder: enough for the many series that are far from
- * any limit. Infinite where it cannot be told so simply: few samples, gaps, out of order, implausible ones.
+ * A bound above every model's bound, from two passes over the raw samples: a series that stays below its limit by it needs no forecast, and the
+ * decision is the same as with one. Infinite where it cannot be told so simply: few samples, gaps, out of order, implausible ones.
  *
- * Why it holds: no error exceeds the highest sample less what the lowest could have fallen to; the margin is at most that, grown for a
- * single independent error and in proportion to the lead; and the prior counts at least the errors counted here.
+ * Why it holds: a curve stays within the envelope (./envelope.ts), so h seconds after the newest sample it is at most highest + rise·h; no error
+ * exceeds the highest sample less what the lowest could have fallen to; the margin is at most that, grown for a single independent error and
+ * in proportion to the lead; and the prior counts the errors that a backtest knows.
  */
 import type { Series } from "../snapshot.ts";
-import { LATEST_TARGET, MAX_ORIGINS, SUSTAINED_PART } from "./backtest.ts";
+import { isFirstOfStride, LATEST_TARGET, leadInMs, SUSTAINED_PART, strideOf } from "./backtest.ts";
 import { at } from "./history.ts";
 import { growthForFew, priorBytes } from "./margin.ts";
 
 const FEWEST_SAMPLES = 12;
-/** Gaps of more than this part of the calibrated lead need the other bound. */
+/** Gaps of more than this part of the calibrated lead need a forecast. */
 const GAP_PART = 1 / 4;
-const CLOCK_SKEW_SECONDS = 10;
-const OLDEST_SECONDS = 366 * 86_400;
+const CLOCK_SKEW_MS = 10_000;
+const OLDEST_MS = 366 * 86_400_000;
 
 export interface GlanceOptions {
   nowMs: number;
@@ -31,36 +32,44 @@ export function boundAtAGlance({ timesMs, bytes }: Series, options: GlanceOption
   let begin = 0;
   while (begin < end && at(timesMs, begin) < fromMs) begin++;
   if (end - begin < FEWEST_SAMPLES) return Number.POSITIVE_INFINITY;
-  // In the very arithmetic of a history, so that what is told apart there is told apart here.
-  const secondsAt = (index: number) => Math.round(at(timesMs, index) - nowMs) / 1000;
-  const [oldest, newest] = [secondsAt(begin), secondsAt(end - 1)];
-  if (newest > CLOCK_SKEW_SECONDS || oldest < -OLDEST_SECONDS) return Number.POSITIVE_INFINITY;
-  const longest = Math.min(horizonSeconds, (newest - oldest) / 2);
+  const [oldest, newest] = [at(timesMs, begin), at(timesMs, end - 1)];
+  if (newest > nowMs + CLOCK_SKEW_MS || oldest < nowMs - OLDEST_MS) return Number.POSITIVE_INFINITY;
+  const longest = Math.min(horizonSeconds * 1000, (newest - oldest) / 2);
   const sustained = longest * SUSTAINED_PART;
-  let [highest, lowest, rise, fall, from, known, first] = [0, at(bytes, begin), 0, 0, begin, 0, begin + 2];
+  const leadIn = leadInMs(newest - oldest, horizonSeconds * 1000);
+  const stride = strideOf(newest - oldest - leadIn);
+  let highest = 0;
+  let lowest = at(bytes, begin);
+  let rise = 0;
+  let fall = 0;
+  let from = begin;
+  let first = begin + 2;
+  let known = 0;
   let before = oldest - sustained;
   for (let index = begin; index < end; index++) {
-    const [time, value] = [secondsAt(index), at(bytes, index)];
+    const time = at(timesMs, index);
+    const value = at(bytes, index);
     const gap = time - before;
     before = time;
-    if (!(value >= 0 && value < Number.MAX_SAFE_INTEGER && gap > 0 && gap <= longest * GAP_PART)) {
+    const isWhole = Math.round(time) === time;
+    if (!(value >= 0 && value < Number.MAX_SAFE_INTEGER && isWhole && gap > 0 && gap <= longest * GAP_PART)) {
       return Number.POSITIVE_INFINITY;
     }
-    highest = Math.max(highest, value);
-    lowest = Math.min(lowest, value);
-    while (from + 1 < index && secondsAt(from + 1) <= time - sustained) from++;
-    if (from < index && secondsAt(from) <= time - sustained) {
-      const rate = (value - at(bytes, from)) / (time - secondsAt(from));
-      rise = Math.max(rise, rate);
-      fall = Math.max(fall, -rate);
+    if (value > highest) highest = value;
+    if (value < lowest) lowest = value;
+    while (from + 1 < index && at(timesMs, from + 1) <= time - sustained) from++;
+    if (from < index && at(timesMs, from) <= time - sustained) {
+      const rate = (value - at(bytes, from)) / ((time - at(timesMs, from)) / 1000);
+      if (rate > rise) rise = rate;
+      if (-rate > fall) fall = -rate;
     }
-    if (index === first && time - oldest < sustained) first++;
-    else if (index >= first && newest >= time + longest) known++;
+    if (index === first && time - oldest < leadIn) first++;
+    else if (index >= first && newest >= time + longest && isFirstOfStride(timesMs, index, stride)) known++;
   }
   const lastBytes = at(bytes, end - 1);
-  const lead = horizonSeconds - Math.min(0, newest);
-  const error = highest - Math.max(0, lowest - fall * LATEST_TARGET * longest);
-  const stride = Math.max(1, Math.ceil((end - 1 - first) / MAX_ORIGINS));
-  const prior = priorBytes(Math.floor(known / stride), { confidence, lastBytes });
-  return highest + rise * lead + error * growthForFew(1, confidence) * Math.max(1, lead / longest) + prior;
+  const lead = horizonSeconds + Math.max(0, nowMs - newest) / 1000;
+  const longestSeconds = longest / 1000;
+  const error = highest - Math.max(0, lowest - fall * LATEST_TARGET * longestSeconds);
+  const prior = priorBytes(known, { confidence, lastBytes });
+  return highest + rise * lead + error * growthForFew(1, confidence) * Math.max(1, lead / longestSeconds) + prior;
 }

@@ -6,8 +6,8 @@
  * Source: Gardner & McKenzie (1985), Management Science 31(10), in continuous time so that steps may be irregular, as Wright
  * (1986), Management Science 32(4): a weight 1 − a per step becomes e^(−Δt/τ), and the damping Σφ^i becomes τ(1 − e^(−h/τ)).
  */
-import { at, type History } from "./history.ts";
-import type { ForecastModel } from "./model.ts";
+import { at } from "./history.ts";
+import type { ForecastModel, Past } from "./model.ts";
 import { medianStepSeconds } from "./step.ts";
 
 /** Time constants of level and trend, in median steps of the series. */
@@ -19,25 +19,26 @@ const DAMPING_HORIZONS = 2;
 export const holt: ForecastModel<"Holt"> = {
   name: "Holt",
   summary: "Memory goes on as lately, ever less so: for growth that comes and goes.",
-  fit({ history, end, horizonSeconds }) {
-    const { level, trend } = smooth(history, end);
-    const origin = at(history.seconds, end - 1);
+  fit: smooth,
+  ahead(level, trend, aheadSeconds, horizonSeconds) {
     const damping = DAMPING_HORIZONS * horizonSeconds;
-    return (atSeconds) => level + trend * damping * (1 - Math.exp((origin - atSeconds) / damping));
+    return level + trend * damping * (1 - Math.exp(-aheadSeconds / damping));
   },
 };
 
 /** While few samples are there, all weigh the same: the first value and slope have no more say than the others. */
-function smooth(history: History, end: number): { level: number; trend: number } {
-  const step = medianStepSeconds(history, end);
-  let level = at(history.bytes, 0);
+function smooth({ history, first, end }: Past) {
+  const { timesMs, bytes } = history;
+  const step = medianStepSeconds(history, first, end);
+  let level = at(bytes, first);
   let trend = 0;
-  for (let index = 1; index < end; index++) {
-    const elapsed = at(history.seconds, index) - at(history.seconds, index - 1);
-    const levelWeight = Math.max(1 - Math.exp(-elapsed / (LEVEL_STEPS * step)), 1 / (index + 1));
-    const trendWeight = Math.max(1 - Math.exp(-elapsed / (TREND_STEPS * step)), 1 / index);
+  for (let index = first + 1; index < end; index++) {
+    const elapsed = (at(timesMs, index) - at(timesMs, index - 1)) / 1000;
+    const before = index - first;
+    const levelWeight = Math.max(1 - Math.exp(-elapsed / (LEVEL_STEPS * step)), 1 / (before + 1));
+    const trendWeight = Math.max(1 - Math.exp(-elapsed / (TREND_STEPS * step)), 1 / before);
     const expected = level + trend * elapsed;
-    const next = expected + levelWeight * (at(history.bytes, index) - expected);
+    const next = expected + levelWeight * (at(bytes, index) - expected);
     trend += trendWeight * ((next - level) / elapsed - trend);
     level = next;
   }

@@ -6,13 +6,11 @@
  * Source: the "naïve method", Hyndman & Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), section 5.2.
  */
 import { at } from "./history.ts";
-import type { ForecastModel } from "./model.ts";
+import { type ForecastModel, straightAhead } from "./model.ts";
 
 export const lastValue: ForecastModel<"LastValue"> = {
   name: "LastValue",
   summary: "Memory stays as it is: for steady pods.",
-  fit({ history, end }) {
-    const last = at(history.bytes, end - 1);
-    return () => last;
-  },
+  fit: ({ history, end }) => ({ level: at(history.bytes, end - 1), trend: 0 }),
+  ahead: straightAhead,
 };

@@ -8,13 +8,23 @@ const PRIOR_ERROR = 0.25;
 /** Grows the largest of too few errors towards the quantile that more of them would show. */
 const FEW_ERRORS_GROWTH = 0.35;
 
-/** Bytes, not negative and not descending with the seconds since the newest sample. */
-export type Margin = (leadSeconds: number) => number;
+/** What is added at any distance: see {@link marginAt}. */
+export interface Margin {
+  /** At the leads that the backtest knows, ascending; bytes are not descending. */
+  knots: readonly Knot[];
+  /** On top, whatever the lead: see {@link priorBytes}. */
+  priorBytes: number;
+}
+
+interface Knot {
+  leadSeconds: number;
+  bytes: number;
+}
 
 /** What the errors at one lead say. */
 export interface ErrorSample {
   /** Of them, the first `count` are used; they may be rearranged. */
-  values: Float64Array;
+  readonly values: Float64Array;
   count: number;
   /** How many of them can be independent: forecasts that overlap in time err together. */
   independent: number;
@@ -60,56 +70,57 @@ export function marginBytes(sample: ErrorSample, options: MarginOptions): number
   return quantileBytes(sample, options) + priorBytes(sample.count, options);
 }
 
-/** The errors at a lead that were known at a moment: those whose sample had been taken. */
-export function errorsKnown(plan: BacktestPlan, errors: Errors, lead: number, knownAtSeconds: number): ErrorSample {
-  const of = errors[lead] ?? new Float64Array();
-  const values = new Float64Array(of.length);
-  let [count, first, last] = [0, 0, 0];
-  of.forEach((error, position) => {
-    if (Number.isNaN(error) || plan.spread[position] !== 1) return;
-    const target = at(plan.history.seconds, plan.targets[lead]?.[position] ?? 0);
-    if (target > knownAtSeconds) return;
-    if (count === 0) first = target;
-    last = target;
-    values[count++] = error;
-  });
-  const seconds = plan.leadsSeconds[lead] ?? 0;
-  const independent = seconds > 0 ? Math.min(count, 1 + Math.floor((last - first) / seconds)) : count;
-  return { values, count, independent };
+// Scratch space for the errors that are known, used anew each time; grows with the most.
+let known = new Float64Array(128);
+
+/** The errors at a lead that were known at a moment: those whose sample had been taken. Good until it is asked for others. */
+export function errorsKnown(plan: BacktestPlan, errors: Errors, lead: number, knownAtMs: number): ErrorSample {
+  const [of, targets] = [errors[lead] ?? [], plan.targets[lead] ?? []];
+  const { timesMs } = plan.history;
+  if (of.length > known.length) known = new Float64Array(2 * of.length);
+  let count = 0;
+  let firstMs = 0;
+  let lastMs = 0;
+  for (let position = 0; position < of.length; position++) {
+    const target = targets[position] ?? -1;
+    if (target < 0 || plan.spread[position] !== true) continue;
+    const timeMs = at(timesMs, target);
+    if (timeMs > knownAtMs) break; // targets ascend
+    if (count === 0) firstMs = timeMs;
+    lastMs = timeMs;
+    known[count++] = of[position] ?? 0;
+  }
+  const leadMs = (plan.leadsSeconds[lead] ?? 0) * 1000;
+  const independent = leadMs > 0 ? Math.min(count, 1 + Math.floor((lastMs - firstMs) / leadMs)) : count;
+  return { values: known, count, independent };
+}
+
+export function marginOf(plan: BacktestPlan, errors: Errors, options: MarginOptions): Margin {
+  const knots: Knot[] = [];
+  let [bytes, count] = [0, 0];
+  for (const [lead, seconds] of plan.leadsSeconds.entries()) {
+    const sample = errorsKnown(plan, errors, lead, Number.POSITIVE_INFINITY);
+    if (sample.count === 0) continue;
+    bytes = Math.max(bytes, quantileBytes(sample, options));
+    count = sample.count;
+    knots.push({ leadSeconds: Math.max(seconds, plan.stepSeconds), bytes });
+  }
+  return { knots, priorBytes: priorBytes(count, options) };
 }
 
 /**
- * The margin at any lead: between those that the backtest knows a straight line; beyond the longest in proportion to the lead.
- * A longer lead never has the smaller margin.
+ * Bytes at any lead: between those that the backtest knows along a straight line; beyond the longest in proportion to the lead; before the first
+ * as there: errors of noise are no smaller for being near. A longer lead never has the smaller margin.
  */
-export function marginCurve(plan: BacktestPlan, errors: Errors, options: MarginOptions): Margin {
-  const knots: Knot[] = [];
-  let [least, count] = [0, 0];
-  plan.leadsSeconds.forEach((lead, index) => {
-    const sample = errorsKnown(plan, errors, index, Number.POSITIVE_INFINITY);
-    if (sample.count === 0) return;
-    least = Math.max(least, quantileBytes(sample, options));
-    count = sample.count;
-    knots.push({ lead: Math.max(lead, plan.stepSeconds), bytes: least });
-  });
-  const prior = priorBytes(count, options);
-  return (leadSeconds) => interpolate(knots, leadSeconds) + prior;
-}
-
-interface Knot {
-  lead: number;
-  bytes: number;
-}
-
-/** What holds for the first knot holds before it too: errors of noise are no smaller for being near. */
-function interpolate(knots: readonly Knot[], leadSeconds: number): number {
+export function marginAt({ knots, priorBytes: prior }: Margin, leadSeconds: number): number {
   let before: Knot | undefined;
   for (const knot of knots) {
-    if (leadSeconds <= knot.lead) {
-      if (before === undefined) return knot.bytes;
-      return before.bytes + ((knot.bytes - before.bytes) * (leadSeconds - before.lead)) / (knot.lead - before.lead);
+    if (leadSeconds <= knot.leadSeconds) {
+      if (before === undefined) return knot.bytes + prior;
+      const part = (leadSeconds - before.leadSeconds) / (knot.leadSeconds - before.leadSeconds);
+      return before.bytes + (knot.bytes - before.bytes) * part + prior;
     }
     before = knot;
   }
-  return before === undefined ? 0 : before.bytes * (leadSeconds / before.lead);
+  return before === undefined ? prior : before.bytes * (leadSeconds / before.leadSeconds) + prior;
 }

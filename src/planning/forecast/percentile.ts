@@ -7,8 +7,8 @@
  * that halve with age, the upper end of the bucket that holds the 90th percentile. Its half-life of a day suits requests that live for weeks;
  * here it follows the horizon. Unlike there no safety margin is added: that is the bound's part.
  */
-import { at, type History } from "./history.ts";
-import type { ForecastModel } from "./model.ts";
+import { at } from "./history.ts";
+import { type ForecastModel, type Past, straightAhead } from "./model.ts";
 
 const PERCENTILE = 0.9;
 const HALF_LIFE_HORIZONS = 4;
@@ -19,21 +19,20 @@ const LOG_RATIO = Math.log(1 + BUCKET_GROWTH);
 export const percentile: ForecastModel<"Percentile"> = {
   name: "Percentile",
   summary: "Memory reaches its usual peak, the 90th percentile, again: for pods that go up and down.",
-  fit({ history, end, horizonSeconds }) {
-    const peak = decayingPercentile(history, end, HALF_LIFE_HORIZONS * horizonSeconds);
-    return () => peak;
-  },
+  fit: (past) => ({ level: decayingPercentile(past), trend: 0 }),
+  ahead: straightAhead,
 };
 
-function decayingPercentile({ seconds, bytes }: History, end: number, halfLifeSeconds: number): number {
-  const past = bytes.subarray(0, end);
+function decayingPercentile({ history: { timesMs, bytes }, first, end, horizonSeconds }: Past): number {
+  const past = bytes.subarray(first, end);
   const highest = past.reduce((most, value) => Math.max(most, value), 0);
   const lowestBucket = bucketOf(past.reduce((least, value) => Math.min(least, value), highest));
   const weights = new Float64Array(bucketOf(highest) - lowestBucket + 1);
-  const newest = at(seconds, end - 1);
+  const newestMs = at(timesMs, end - 1);
+  const halfLifeMs = HALF_LIFE_HORIZONS * horizonSeconds * 1000;
   let total = 0;
-  for (let index = 0; index < end; index++) {
-    const weight = 2 ** ((at(seconds, index) - newest) / halfLifeSeconds);
+  for (let index = first; index < end; index++) {
+    const weight = 2 ** ((at(timesMs, index) - newestMs) / halfLifeMs);
     const bucket = bucketOf(at(bytes, index)) - lowestBucket;
     weights[bucket] = at(weights, bucket) + weight;
     total += weight;

@@ -1,7 +1,8 @@
 /** What is foreseen of one node or pod, wherever it is known from. Bytes over seconds from now. */
 
 import type { Calibration } from "../forecast/calibration.ts";
-import { type Forecast, type ForecastOptions, forecastHistory } from "../forecast/forecast.ts";
+import type { SeriesFits } from "../forecast/fits.ts";
+import { type Forecast, type ForecastOptions, forecastHistory, type SeriesForecast } from "../forecast/forecast.ts";
 import { type History, spanSeconds } from "../forecast/history.ts";
 import type { Series } from "../snapshot.ts";
 
@@ -22,25 +23,49 @@ const FEWEST_TESTS = 5;
 /** Without a series memory may be off by this part of what is used. */
 const PRIOR_ERROR = 0.25;
 
-/** `note` is given the calibration once a bound is asked for. */
+/** `note` is given the calibration when a bound is first asked for. */
 export function ofHistory(
   history: History,
   options: ForecastOptions,
+  fits: SeriesFits,
   note: (calibration: Calibration) => void,
 ): Foreseen {
-  const forecast = forecastHistory(history, options);
-  const { point, model } = forecast;
-  const upper = (aheadSeconds: number) => {
-    note(forecast.calibration);
-    return forecast.upper(aheadSeconds);
-  };
-  const lastBytes = history.bytes.at(-1) ?? 0;
-  const tested = (aheadSeconds: number) => {
-    const horizons = spanSeconds(history) / options.horizonSeconds;
-    if (horizons < FEWEST_HORIZONS_TO_GROW) return lastBytes;
-    return (horizons >= 1 && forecast.tests >= FEWEST_TESTS ? upper : point)(aheadSeconds);
-  };
-  return { point, upper, tested, basis: model };
+  return new ForeseenSeries(
+    forecastHistory(history, options, fits),
+    spanSeconds(history) / options.horizonSeconds,
+    note,
+  );
+}
+
+class ForeseenSeries implements Foreseen {
+  readonly basis: string;
+  readonly #forecast: SeriesForecast;
+  readonly #horizons: number;
+  readonly #note: (calibration: Calibration) => void;
+  #isNoted = false;
+
+  constructor(forecast: SeriesForecast, horizons: number, note: (calibration: Calibration) => void) {
+    this.#forecast = forecast;
+    this.#horizons = horizons;
+    this.#note = note;
+    this.basis = forecast.model;
+  }
+
+  point(aheadSeconds: number): number {
+    return this.#forecast.point(aheadSeconds);
+  }
+
+  upper(aheadSeconds: number): number {
+    if (!this.#isNoted) this.#note(this.#forecast.calibration);
+    this.#isNoted = true;
+    return this.#forecast.upper(aheadSeconds);
+  }
+
+  tested(aheadSeconds: number): number {
+    if (this.#horizons < FEWEST_HORIZONS_TO_GROW) return this.#forecast.lastBytes;
+    const isTested = this.#horizons >= 1 && this.#forecast.tests >= FEWEST_TESTS;
+    return isTested ? this.upper(aheadSeconds) : this.point(aheadSeconds);
+  }
 }
 
 /** A future that is known is the forecast, without a margin; before its first and after its last moment it stays level. */
@@ -109,39 +134,64 @@ export function together(
   unknownPods: number,
   joint?: JointMargin,
 ): Foreseen {
-  const doubtBytes = unknownPods > 0 || parts.length === 0 ? PRIOR_ERROR * Math.max(0, restBytes) : 0;
-  const point = (aheadSeconds: number) =>
-    Math.max(
-      0,
-      parts.reduce((sum, part) => sum + part.point(aheadSeconds), restBytes),
-    );
-  const orJointly = (added: Foreseen["upper"], of: "upper" | "tested"): Foreseen["upper"] =>
-    joint === undefined
-      ? added
-      : (aheadSeconds) => Math.min(added(aheadSeconds), point(aheadSeconds) + jointly(joint, aheadSeconds, of));
-  return {
-    point,
-    upper: orJointly((aheadSeconds) => added(parts, restBytes + doubtBytes, aheadSeconds, "upper"), "upper"),
-    tested: orJointly((aheadSeconds) => added(parts, restBytes, aheadSeconds, "tested"), "tested"),
-    basis: `its ${parts.length} pods together`,
-  };
+  return new ForeseenTogether(parts, restBytes, unknownPods, joint);
 }
 
-/** Margins add up for the bound, for errors may go together; for what a move may rest on their squares do, as of independent errors. */
-function added(parts: readonly Foreseen[], restBytes: number, aheadSeconds: number, of: "upper" | "tested"): number {
-  let [sum, margins, squares] = [restBytes, 0, 0];
-  for (const part of parts) {
-    const [point, bound] = [part.point(aheadSeconds), part[of](aheadSeconds)];
-    const margin = Math.max(0, bound - point);
-    sum += Math.min(point, bound);
-    margins += margin;
-    squares += margin ** 2;
+class ForeseenTogether implements Foreseen {
+  readonly basis: string;
+  readonly #parts: readonly Foreseen[];
+  readonly #restBytes: number;
+  readonly #doubtBytes: number;
+  readonly #joint: JointMargin | undefined;
+
+  constructor(parts: readonly Foreseen[], restBytes: number, unknownPods: number, joint: JointMargin | undefined) {
+    this.#parts = parts;
+    this.#restBytes = restBytes;
+    this.#doubtBytes = unknownPods > 0 || parts.length === 0 ? PRIOR_ERROR * Math.max(0, restBytes) : 0;
+    this.#joint = joint;
+    this.basis = `its ${parts.length} pods together`;
   }
-  return Math.max(0, sum + (of === "upper" ? margins : Math.sqrt(squares)));
-}
 
-function jointly({ margin, newcomers }: JointMargin, aheadSeconds: number, of: "upper" | "tested"): number {
-  return newcomers.reduce((sum, one) => sum + one[of](aheadSeconds) - one.point(aheadSeconds), margin(aheadSeconds));
+  point(aheadSeconds: number): number {
+    let sum = this.#restBytes;
+    for (const part of this.#parts) sum += part.point(aheadSeconds);
+    return Math.max(0, sum);
+  }
+
+  upper(aheadSeconds: number): number {
+    return this.#orJointly(
+      this.#added(this.#restBytes + this.#doubtBytes, aheadSeconds, "upper"),
+      aheadSeconds,
+      "upper",
+    );
+  }
+
+  tested(aheadSeconds: number): number {
+    return this.#orJointly(this.#added(this.#restBytes, aheadSeconds, "tested"), aheadSeconds, "tested");
+  }
+
+  /** Margins add up for the bound, for errors may go together; for what a move may rest on their squares do, as of independent errors. */
+  #added(restBytes: number, aheadSeconds: number, of: "upper" | "tested"): number {
+    let sum = restBytes;
+    let margins = 0;
+    let squares = 0;
+    for (const part of this.#parts) {
+      const point = part.point(aheadSeconds);
+      const bound = of === "upper" ? part.upper(aheadSeconds) : part.tested(aheadSeconds);
+      const margin = Math.max(0, bound - point);
+      sum += Math.min(point, bound);
+      margins += margin;
+      squares += margin ** 2;
+    }
+    return Math.max(0, sum + (of === "upper" ? margins : Math.sqrt(squares)));
+  }
+
+  #orJointly(added: number, aheadSeconds: number, of: "upper" | "tested"): number {
+    if (this.#joint === undefined) return added;
+    let jointly = this.point(aheadSeconds) + this.#joint.margin(aheadSeconds);
+    for (const one of this.#joint.newcomers) jointly += one[of](aheadSeconds) - one.point(aheadSeconds);
+    return Math.min(added, jointly);
+  }
 }
 
 /** The bound looks at this many moments up to the horizon. */

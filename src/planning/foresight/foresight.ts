@@ -6,17 +6,18 @@
  * what it uses beside them.
  */
 import { type ClusterNode, nodeFigure, podFigure } from "../cluster.ts";
-import { type Calibration, calibrationSchema } from "../forecast/calibration.ts";
+import { type Calibration, isCalibration } from "../forecast/calibration.ts";
+import type { SeriesFits } from "../forecast/fits.ts";
 import { type ForecastOptions, forecastHistory } from "../forecast/forecast.ts";
 import { boundAtAGlance } from "../forecast/glance.ts";
 import { type History, spanSeconds, toHistory } from "../forecast/history.ts";
-import { boundWithoutForecast } from "../forecast/safe-bound.ts";
 import type { ForecastSettings } from "../pressure/pressure.ts";
 import type { Figure, PodSnapshot } from "../snapshot.ts";
 import type { View } from "../view.ts";
 import type { Calibrations, ForecastOwner } from "./calibrations.ts";
 import { type Foreseen, type JointMargin, ofFuture, ofHistory, ofUse, peakOf, together } from "./foreseen.ts";
 import { type Interruptions, longestQuiet, within } from "./interruptions.ts";
+import type { KeptFits, SeriesKind } from "./kept-fits.ts";
 
 export interface Foresight {
   settings: ForecastSettings;
@@ -39,6 +40,7 @@ export interface ForesightInput {
   settings: ForecastSettings;
   calibrations: Calibrations;
   interruptions: Interruptions;
+  fits: KeptFits;
 }
 
 /** The fewest samples that are a series. */
@@ -49,9 +51,13 @@ export function foresee(input: ForesightInput): Foresight {
   const sources = readSources(input);
   const pod = once((one: PodSnapshot) => foreseePod(input, sources, one));
   const node = once((one: ClusterNode) => foreseeNode(input, sources, one, pod));
-  const bounds = cheapBounds(input, sources, pod);
+  const glances = glancesAt(input, sources);
   const exact = (foreseen: Foreseen | undefined, usedBytes: number) =>
-    foreseen && Math.max(usedBytes, peakOf(foreseen.upper, settings.horizonSeconds));
+    foreseen &&
+    Math.max(
+      usedBytes,
+      peakOf((ahead) => foreseen.upper(ahead), settings.horizonSeconds),
+    );
   const nodeExactly = once((one: ClusterNode) => exact(node.of(one), usedBy(view.nodeUse(one))));
   const podExactly = once((one: PodSnapshot) => exact(pod.of(one), usedBy(view.podUse(one))));
   return {
@@ -60,14 +66,14 @@ export function foresee(input: ForesightInput): Foresight {
     nodeIfMade: (one) => (node.knows(one) ? node.of(one) : undefined),
     nodeAtMost(one, enoughBytes) {
       if (!view.nodeUse(one).ok) return undefined;
-      const cheap = nodeExactly.knows(one) ? undefined : bounds.node(one, enoughBytes);
+      const cheap = nodeExactly.knows(one) ? undefined : glances.node(one);
       return cheap !== undefined && cheap <= enoughBytes ? cheap : nodeExactly.of(one);
     },
     pod: pod.of,
     podAtMost(one, enoughBytes = Number.NEGATIVE_INFINITY) {
       if (!view.podUse(one).ok) return undefined;
       const exactly = podExactly.knows(one) || enoughBytes === Number.NEGATIVE_INFINITY;
-      const cheap = exactly ? undefined : bounds.pod(one, enoughBytes);
+      const cheap = exactly ? undefined : glances.pod(one);
       return cheap !== undefined && cheap <= enoughBytes ? cheap : podExactly.of(one);
     },
   };
@@ -90,6 +96,7 @@ interface MarginBefore {
 /** Where the figures come from, cut where a move put a step into them. */
 interface Sources {
   optionsOf(kind: "node" | "pod", id: string): ForecastOptions;
+  fitsOf(kind: SeriesKind, id: string): SeriesFits;
   note(kind: "node" | "pod", id: string): (calibration: Calibration) => void;
   nodeFigure(node: ClusterNode): Figure | undefined;
   podFigure(pod: PodSnapshot): Figure | undefined;
@@ -100,23 +107,26 @@ interface Sources {
   marginBefore(node: ClusterNode): MarginBefore | undefined;
 }
 
-function readSources({ view, source, settings, calibrations, interruptions }: ForesightInput): Sources {
+function readSources({ view, source, settings, calibrations, interruptions, fits }: ForesightInput): Sources {
   const { cluster } = view;
   const { nowMs } = cluster;
   const owner: ForecastOwner = { ...settings, source };
+  const known = calibrations.of(owner);
   const figureOfNode = (node: ClusterNode) => nodeFigure(cluster, node.snapshot, source);
   const figureOfPod = (pod: PodSnapshot) => podFigure(cluster, pod, source);
   const historyOf = (figure: Figure | undefined, fromMs: number | undefined): History | undefined => {
     const all = figure?.series && toHistory(figure.series, nowMs);
-    const history = all && fromMs !== undefined ? within(all, { fromMs, toMs: Number.POSITIVE_INFINITY }, nowMs) : all;
-    return history && history.seconds.length >= FEWEST_SAMPLES ? history : undefined;
+    const history = all && fromMs !== undefined ? within(all, { fromMs, toMs: Number.POSITIVE_INFINITY }) : all;
+    return history && history.timesMs.length >= FEWEST_SAMPLES ? history : undefined;
   };
   const optionsOf = (kind: "node" | "pod", id: string) => {
-    return { nowMs, ...settings, calibration: calibrations.before(owner, kind, id) };
+    return { nowMs, ...settings, calibration: known.before(kind, id) };
   };
+  const fitsOf = (kind: SeriesKind, id: string) => fits.of(owner, kind, id);
   return {
     optionsOf,
-    note: (kind, id) => (calibration) => calibrations.note(owner, kind, id, calibration),
+    fitsOf,
+    note: (kind, id) => (calibration) => known.note(kind, id, calibration),
     nodeFigure: figureOfNode,
     podFigure: figureOfPod,
     podHistory: once((pod: PodSnapshot) => historyOf(figureOfPod(pod), interruptions.ofPod(pod))).of,
@@ -130,10 +140,10 @@ function readSources({ view, source, settings, calibrations, interruptions }: Fo
     marginBefore(node) {
       const { name } = node.snapshot;
       const all = historyOf(figureOfNode(node), undefined);
-      const quiet = all && longestQuiet(all, interruptions.ofNode(name), nowMs);
-      const history = quiet && within(all, quiet, nowMs);
+      const quiet = all && longestQuiet(all, interruptions.ofNode(name));
+      const history = quiet && within(all, quiet);
       if (!history || spanSeconds(history) < settings.horizonSeconds) return undefined;
-      return { margin: marginAsOf(history, optionsOf("node", name)), untilMs: quiet.toMs };
+      return { margin: marginAsOf(history, optionsOf("node", name), fitsOf("nodeBefore", name)), untilMs: quiet.toMs };
     },
   };
 }
@@ -146,7 +156,8 @@ function foreseePod({ view }: ForesightInput, sources: Sources, pod: PodSnapshot
   if (known !== undefined) return known;
   const history = sources.podHistory(pod);
   if (history === undefined) return ofUse(use.usedBytes, figure?.series ? undefined : view.podGrowth(pod));
-  return ofHistory(history, sources.optionsOf("pod", pod.uid), sources.note("pod", pod.uid));
+  const { optionsOf, fitsOf, note } = sources;
+  return ofHistory(history, optionsOf("pod", pod.uid), fitsOf("pod", pod.uid), note("pod", pod.uid));
 }
 
 function foreseeNode(
@@ -163,7 +174,9 @@ function foreseeNode(
   const known = future && ofFuture(future, view.cluster.nowMs);
   if (known !== undefined) return known;
   const history = sources.nodeHistory(node);
-  if (history !== undefined) return ofHistory(history, sources.optionsOf("node", name), sources.note("node", name));
+  const { optionsOf, fitsOf, note } = sources;
+  if (history !== undefined)
+    return ofHistory(history, optionsOf("node", name), fitsOf("node", name), note("node", name));
   const parts = node.pods.map(pods.of).filter((part) => part !== undefined);
   const before = sources.marginBefore(node);
   const arrivedMs = (pod: PodSnapshot) => input.interruptions.ofPod(pod) ?? pod.startedAtMs ?? Number.NEGATIVE_INFINITY;
@@ -174,14 +187,12 @@ function foreseeNode(
 }
 
 /** The margin as it was at the history's end. */
-function marginAsOf(history: History, { calibration, ...options }: ForecastOptions): JointMargin["margin"] {
-  const endSeconds = history.seconds.at(-1) ?? 0;
-  const nowMs = options.nowMs + endSeconds * 1000;
-  const then = { ...history, seconds: history.seconds.map((seconds) => seconds - endSeconds) };
-  const known = calibrationSchema.safeParse(calibration);
-  const state = known.success ? { ...known.data, throughMs: Math.min(known.data.throughMs, nowMs) } : undefined;
-  const { upper, point } = forecastHistory(then, { ...options, nowMs, calibration: state });
-  return (aheadSeconds) => upper(aheadSeconds) - point(aheadSeconds);
+function marginAsOf(history: History, options: ForecastOptions, fits: SeriesFits): JointMargin["margin"] {
+  const nowMs = history.timesMs.at(-1) ?? history.nowMs;
+  const { calibration: known } = options;
+  const calibration = isCalibration(known) ? { ...known, throughMs: Math.min(known.throughMs, nowMs) } : undefined;
+  const then = forecastHistory({ ...history, nowMs }, { ...options, nowMs, calibration }, fits);
+  return (aheadSeconds) => then.upper(aheadSeconds) - then.point(aheadSeconds);
 }
 
 /** What the node uses beside its pods. */
@@ -189,61 +200,38 @@ function restBytes(view: View, node: ClusterNode, usedBytes: number): number {
   return usedBytes - node.pods.reduce((sum, pod) => sum + usedBy(view.podUse(pod)), 0);
 }
 
-/** Bounds that no forecast's bound exceeds; the cheaper where it is not more than what is enough. */
-interface CheapBounds {
-  node(node: ClusterNode, enoughBytes: number): number;
-  pod(pod: PodSnapshot, enoughBytes: number): number;
+/** Bounds that no forecast's bound exceeds, from the samples alone. */
+interface Glances {
+  node(node: ClusterNode): number;
+  pod(pod: PodSnapshot): number;
 }
 
-function cheapBounds(
-  { view, settings, interruptions }: ForesightInput,
-  sources: Sources,
-  pods: Once<PodSnapshot, Foreseen | undefined>,
-): CheapBounds {
+function glancesAt({ view, settings, interruptions }: ForesightInput, sources: Sources): Glances {
   const { nowMs } = view.cluster;
   const glance = ({ series, future }: Figure, fromMs: number | undefined) =>
     series === undefined || future !== undefined
       ? Number.POSITIVE_INFINITY
       : boundAtAGlance(series, { nowMs, ...settings, fromMs });
-  const podAtAGlance = once((pod: PodSnapshot) => {
-    const use = view.podUse(pod);
-    const figure = sources.podFigure(pod);
+  const pod = once((one: PodSnapshot) => {
+    const use = view.podUse(one);
+    const figure = sources.podFigure(one);
     if (!use.ok || figure === undefined) return 0;
-    return Math.max(use.usedBytes, glance(figure, interruptions.ofPod(pod)));
+    return Math.max(use.usedBytes, glance(figure, interruptions.ofPod(one)));
   });
-  const podWithout = once((pod: PodSnapshot) => {
-    const used = usedBy(view.podUse(pod));
-    const history = sources.podFigure(pod)?.future === undefined ? sources.podHistory(pod) : undefined;
-    // Without a history a forecast is no work.
-    if (history === undefined) return Math.max(used, peakOf(pods.of(pod)?.upper ?? (() => 0), settings.horizonSeconds));
-    return view.podUse(pod).ok ? Math.max(used, boundWithoutForecast(history, sources.optionsOf("pod", pod.uid))) : 0;
-  });
-  const byItsPods = (node: ClusterNode, bound: Once<PodSnapshot, number>) => {
+  const byItsPods = (node: ClusterNode) => {
     const rest = together([], restBytes(view, node, usedBy(view.nodeUse(node))), 1).upper(0);
-    return node.pods.reduce((sum, pod) => sum + bound.of(pod), rest);
+    return node.pods.reduce((sum, one) => sum + pod.of(one), rest);
   };
-  const nodeAtAGlance = once((node: ClusterNode) => {
-    const figure = sources.nodeFigure(node) ?? node.snapshot;
-    const used = usedBy(view.nodeUse(node));
+  const node = once((one: ClusterNode) => {
+    const figure = sources.nodeFigure(one) ?? one.snapshot;
+    const used = usedBy(view.nodeUse(one));
     if (figure.future !== undefined) return Number.POSITIVE_INFINITY;
-    const cutMs = cutOf(figure, interruptions.lastOfNode(node.snapshot.name));
+    const cutMs = cutOf(figure, interruptions.lastOfNode(one.snapshot.name));
     const samples = figure.series?.bytes.length ?? 0;
-    const isOwn = cutMs === undefined ? samples >= FEWEST_SAMPLES : sources.nodeHistory(node) !== undefined;
-    return isOwn ? Math.max(used, glance(figure, cutMs)) : byItsPods(node, podAtAGlance);
+    const isOwn = cutMs === undefined ? samples >= FEWEST_SAMPLES : sources.nodeHistory(one) !== undefined;
+    return isOwn ? Math.max(used, glance(figure, cutMs)) : byItsPods(one); // not more than this, also with a joint margin
   });
-  const nodeWithout = once((node: ClusterNode) => {
-    const used = usedBy(view.nodeUse(node));
-    if (sources.nodeFigure(node)?.future !== undefined) return Number.POSITIVE_INFINITY;
-    const history = sources.nodeHistory(node);
-    if (history === undefined) return byItsPods(node, podWithout); // not more than this, also with a joint margin
-    return Math.max(used, boundWithoutForecast(history, sources.optionsOf("node", node.snapshot.name)));
-  });
-  const lesser = (glanced: number, enoughBytes: number, without: () => number) =>
-    glanced <= enoughBytes ? glanced : without();
-  return {
-    node: (node, enoughBytes) => lesser(nodeAtAGlance.of(node), enoughBytes, () => nodeWithout.of(node)),
-    pod: (pod, enoughBytes) => lesser(podAtAGlance.of(pod), enoughBytes, () => podWithout.of(pod)),
-  };
+  return { node: node.of, pod: pod.of };
 }
 
 /** Work whose answers are remembered. */

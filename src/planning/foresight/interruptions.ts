@@ -37,7 +37,10 @@ export function interruptions(cluster: Cluster): Interruptions {
     const span = spanOf(move, cluster.nowMs);
     if (span === undefined) continue;
     for (const name of [move.from, move.to]) {
-      if (name !== undefined) nodes.set(name, [...(nodes.get(name) ?? []), span]);
+      if (name === undefined) continue;
+      const spans = nodes.get(name);
+      if (spans === undefined) nodes.set(name, [span]);
+      else spans.push(span);
     }
     const lineage = move.lineage ?? move.podUID;
     if (lineage !== undefined) pods.set(lineage, Math.max(span.toMs, pods.get(lineage) ?? span.toMs));
@@ -86,21 +89,18 @@ function spanOf({ phase, startedAtMs, finishedAtMs }: MoveSnapshot, nowMs: numbe
 }
 
 /** The part of the history; undefined: no sample is in it. */
-export function within(history: History, { fromMs, toMs }: Span, nowMs: number): History | undefined {
-  const { seconds, bytes, dropped } = history;
-  const [from, to] = [(fromMs - nowMs) / 1000, (toMs - nowMs) / 1000];
+export function within({ timesMs, bytes, nowMs, dropped }: History, { fromMs, toMs }: Span): History | undefined {
   let begin = 0;
-  while (begin < seconds.length && (seconds[begin] ?? 0) < from) begin++;
-  let end = seconds.length;
-  while (end > begin && (seconds[end - 1] ?? 0) > to) end--;
+  while (begin < timesMs.length && (timesMs[begin] ?? 0) < fromMs) begin++;
+  let end = timesMs.length;
+  while (end > begin && (timesMs[end - 1] ?? 0) > toMs) end--;
   if (begin === end) return undefined;
-  return { seconds: seconds.subarray(begin, end), bytes: bytes.subarray(begin, end), dropped };
+  return { timesMs: timesMs.subarray(begin, end), bytes: bytes.subarray(begin, end), nowMs, dropped };
 }
 
 /** The longest time before the last of these in which none of them took place, as far as the history goes. */
-export function longestQuiet(history: History, spans: readonly Span[], nowMs: number): Span | undefined {
-  const oldestMs = nowMs + (history.seconds[0] ?? 0) * 1000;
-  let quietFromMs = oldestMs;
+export function longestQuiet({ timesMs }: History, spans: readonly Span[]): Span | undefined {
+  let quietFromMs = timesMs[0] ?? 0;
   let longest: Span | undefined;
   for (const { fromMs, toMs } of spans) {
     const lasts = fromMs - quietFromMs;

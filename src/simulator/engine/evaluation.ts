@@ -1,6 +1,7 @@
 /** The operator in the simulation: the planning code itself, on what the metrics source shows; what it decides is done. */
 import type { Decision, PlannedMove } from "../../planning/decision.ts";
 import { evaluate } from "../../planning/evaluate.ts";
+import { KeptFits } from "../../planning/foresight/kept-fits.ts";
 import type { Policy } from "../../planning/policy.ts";
 import type { ClusterSnapshot, NodeSnapshot, PlanningMemory, PodSnapshot } from "../../planning/snapshot.ts";
 import type { DecisionRecord, RunEvent } from "../run-record.ts";
@@ -34,6 +35,7 @@ export class Operator {
   readonly #turns: Turn[];
   readonly #nodes: ReadonlyMap<string, NodeRun>;
   #memory: PlanningMemory | undefined;
+  readonly #fits = new KeptFits();
   evaluations = 0;
   readonly decisions: DecisionRecord[] = [];
 
@@ -55,7 +57,7 @@ export class Operator {
     for (const turn of this.#turns) if (due.has(turn.policy)) turn.dueAt = at + turn.policy.evaluationIntervalSeconds;
     this.#context.observer.advance(at);
     const { snapshot, pods } = this.#snapshot(at);
-    const { decision, memory } = evaluate(snapshot, this.#policies, (policy) => due.has(policy));
+    const { decision, memory } = evaluate(snapshot, this.#policies, (policy) => due.has(policy), this.#fits);
     this.#memory = memory;
     this.evaluations += 1;
     this.#context.forecasts?.note(decision.nodes, this.#nodes);

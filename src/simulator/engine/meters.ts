@@ -7,7 +7,7 @@ import { ThinnedSeries } from "./thinned-series.ts";
 import { bytesAt, locate } from "./trace.ts";
 
 /** Kept of each series. */
-const SERIES_SAMPLES = 40;
+const SERIES_SAMPLES = 80;
 /** Without policies nobody ever asks. */
 const MOST_WAITING = 4096;
 

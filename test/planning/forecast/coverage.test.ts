@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { calibrationSchema, keptCalibrations, usableCalibration } from "../../../src/planning/forecast/calibration.ts";
+import {
+  calibrationSchema,
+  isCalibration,
+  keptCalibrations,
+  usableCalibration,
+} from "../../../src/planning/forecast/calibration.ts";
 import { forecastSeries } from "../../../src/planning/forecast/forecast.ts";
 import { MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
 import { coverageOf } from "./coverage.ts";
@@ -95,12 +100,36 @@ describe("calibration", () => {
     expect(usableCalibration(state, key, nowMs)).toBeUndefined();
   });
 
-  it("is kept for what is still there, the newest first, up to a bound", () => {
+  it("is kept for the most recently calibrated, up to a bound, by name", () => {
     const of = (throughMs: number) => ({ ...key, alpha: 0.05, throughMs });
-    const states = { z: of(3), gone: of(9), b: of(1), a: of(1), c: of(2) };
-    const alive = new Set(["a", "b", "c", "z"]);
-    expect(Object.keys(keptCalibrations(states, alive, 3))).toEqual(["a", "c", "z"]);
-    expect(keptCalibrations(states, new Set(), 3)).toEqual({});
+    const states = Object.entries({ z: of(3), b: of(1), a: of(1), c: of(2) });
+    expect(Object.keys(keptCalibrations(states, 3))).toEqual(["a", "c", "z"]);
+    expect(Object.keys(keptCalibrations(states, 4))).toEqual(["a", "b", "c", "z"]);
+  });
+
+  it("is told from what is none as its schema tells it", () => {
+    const number = fc.oneof(
+      fc.double(),
+      fc.constantFrom(0, 1, -1, 0.95, 300, Number.NaN, Number.POSITIVE_INFINITY, 5e-324),
+    );
+    const states = fc.oneof(
+      fc.record({
+        model: fc.oneof(fc.string({ maxLength: 40 }), fc.constant(3)),
+        confidence: fc.oneof(number, fc.constant("0.95")),
+        horizonSeconds: number,
+        alpha: number,
+        throughMs: number,
+      }),
+      fc.record({ model: fc.string(), alpha: number }),
+      fc.anything(),
+    );
+    fc.assert(
+      fc.property(states, (state) => {
+        expect(isCalibration(state)).toBe(calibrationSchema.safeParse(state).success);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(isCalibration({ ...key, alpha: 0.05, throughMs: 0 })).toBe(true);
   });
 
   it("survives being written down, and stays small", () => {

@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { exhaustion, firstAbove } from "../../../src/planning/forecast/exhaustion.ts";
+import { firstAbove } from "../../../src/planning/forecast/exhaustion.ts";
+import { Fits, SeriesFits } from "../../../src/planning/forecast/fits.ts";
 import { forecastHistory, forecastSeries } from "../../../src/planning/forecast/forecast.ts";
 import { boundAtAGlance } from "../../../src/planning/forecast/glance.ts";
 import { toHistory } from "../../../src/planning/forecast/history.ts";
+import { linear } from "../../../src/planning/forecast/linear.ts";
+import type { Past } from "../../../src/planning/forecast/model.ts";
 import { MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
-import { boundWithoutForecast } from "../../../src/planning/forecast/safe-bound.ts";
 import type { Series } from "../../../src/planning/snapshot.ts";
 import { GIB, generate, SHAPES, START_MS, windowOf } from "./generated.ts";
 
@@ -166,44 +168,6 @@ describe("the bound widens", () => {
   });
 });
 
-describe("the bound without a forecast", () => {
-  it("is nowhere below the bound of any model, with or without calibration", () => {
-    fc.assert(
-      fc.property(
-        plausibleSeries,
-        model,
-        confidence,
-        horizonSeconds,
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (series, name, level, horizon, part) => {
-          const history = toHistory(series, NOW_MS);
-          if (history === undefined) return;
-          const key = { model: name, confidence: level, horizonSeconds: Math.min(horizon, 366 * 86_400) };
-          const calibration = { ...key, alpha: part * Math.min(1, 2 * (1 - level)), throughMs: NOW_MS - 600_000 };
-          const options = { ...key, nowMs: NOW_MS };
-          for (const given of [options, { ...options, calibration }]) {
-            const bound = boundWithoutForecast(history, given);
-            const foreseen = forecastHistory(history, given);
-            for (const ahead of [0, 0.1, 0.5, 1].map((share) => share * key.horizonSeconds)) {
-              expect(foreseen.upper(ahead)).toBeLessThanOrEqual(bound * (1 + 1e-9));
-            }
-          }
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
-
-  it("proves a steady node of half its capacity safe", () => {
-    const series = generate(240, (_, normal) => (50 + 0.5 * normal()) * GIB, 5);
-    const nowMs = series.timesMs.at(-1) ?? 0;
-    const history = toHistory(series, nowMs);
-    if (history === undefined) throw new Error("no samples");
-    const bound = boundWithoutForecast(history, { nowMs, horizonSeconds: 300, confidence: 0.95, model: "Linear" });
-    expect(bound).toBeLessThan(80 * GIB);
-  });
-});
-
 describe("the bound at a glance", () => {
   const glance = (series: Series, nowMs: number) =>
     boundAtAGlance(series, { nowMs, horizonSeconds: 300, confidence: 0.95 });
@@ -220,21 +184,26 @@ describe("the bound at a glance", () => {
       bytes: Float64Array.from(bytes),
     }));
 
-  it("is nowhere below the other", () => {
+  it("is nowhere below the bound of any model, with or without calibration", () => {
     let told = 0;
     fc.assert(
       fc.property(
         fc.oneof(evenSeries, plausibleSeries, absurdSeries),
+        model,
         confidence,
         horizonSeconds,
-        (series, level, horizon) => {
-          const options = { nowMs: NOW_MS, horizonSeconds: Math.min(horizon, 366 * 86_400), confidence: level };
-          const bound = boundAtAGlance(series, options);
-          const history = toHistory(series, NOW_MS);
-          if (bound === Number.POSITIVE_INFINITY || history === undefined) return;
+        fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
+        (series, name, level, horizon, part) => {
+          const key = { model: name, confidence: level, horizonSeconds: Math.min(horizon, 366 * 86_400) };
+          const alpha = (part ?? 0) * Math.min(1, 2 * (1 - level));
+          const calibration = part === null ? undefined : { ...key, alpha, throughMs: NOW_MS - 600_000 };
+          const bound = boundAtAGlance(series, { ...key, nowMs: NOW_MS });
+          const foreseen = forecastSeries(series, { ...key, nowMs: NOW_MS, calibration });
+          if (bound === Number.POSITIVE_INFINITY || foreseen === undefined) return;
           told += 1;
-          const other = boundWithoutForecast(history, { ...options, model: "Auto" });
-          expect(bound * (1 + 1e-9)).toBeGreaterThanOrEqual(other);
+          for (const ahead of [0, 0.1, 0.5, 1].map((share) => share * key.horizonSeconds)) {
+            expect(foreseen.upper(ahead)).toBeLessThanOrEqual(bound * (1 + 1e-9));
+          }
         },
       ),
       { numRuns: 1500 },
@@ -255,26 +224,20 @@ describe("the bound at a glance", () => {
   });
 });
 
-describe("exhaustion", () => {
-  const line = { point: (ahead: number) => 10 + ahead, upper: (ahead: number) => 15 + 2 * ahead };
-  const limits = { capacityBytes: 100, reserveBytes: 20, withinSeconds: 1000 };
+describe("the first moment above a limit", () => {
+  const line = (ahead: number) => 15 + 2 * ahead;
 
-  it("is when bound and forecast reach what may be used", () => {
-    const { earliestSeconds, expectedSeconds } = exhaustion(line, limits);
-    expect(earliestSeconds).toBeCloseTo(32.5, 3);
-    expect(expectedSeconds).toBeCloseTo(70, 3);
+  it("is when the curve reaches it, not later", () => {
+    expect(firstAbove(line, 80, 1000)).toBeCloseTo(32.5, 3);
+    expect(firstAbove(line, 80, 1000)).toBeLessThanOrEqual(32.5);
   });
 
   it("is undefined beyond the time asked for", () => {
-    expect(exhaustion(line, { ...limits, withinSeconds: 20 })).toEqual({
-      earliestSeconds: undefined,
-      expectedSeconds: undefined,
-    });
-    expect(exhaustion(line, { ...limits, withinSeconds: 50 }).expectedSeconds).toBeUndefined();
+    expect(firstAbove(line, 80, 20)).toBeUndefined();
   });
 
   it("is now where there is no room now, and where there is no number", () => {
-    expect(exhaustion(line, { ...limits, reserveBytes: 90 })).toEqual({ earliestSeconds: 0, expectedSeconds: 0 });
+    expect(firstAbove(line, 10, 1000)).toBe(0);
     expect(firstAbove(() => Number.NaN, 5, 100)).toBe(0);
   });
 
@@ -283,11 +246,95 @@ describe("exhaustion", () => {
       fc.property(plausibleSeries, model, fc.integer({ min: 1, max: 128 }), (series, name, gib) => {
         const foreseen = forecastSeries(series, { nowMs: NOW_MS, horizonSeconds: 300, confidence: 0.9, model: name });
         if (foreseen === undefined) return;
-        const found = exhaustion(foreseen, { capacityBytes: gib * GIB, reserveBytes: GIB, withinSeconds: 600 });
-        if (found.expectedSeconds !== undefined) {
-          expect(found.earliestSeconds).toBeLessThanOrEqual(found.expectedSeconds);
-        }
+        const limit = (gib - 1) * GIB;
+        const earliest = firstAbove((ahead) => foreseen.upper(ahead), limit, 600);
+        const expected = firstAbove((ahead) => foreseen.point(ahead), limit, 600);
+        if (expected !== undefined) expect(earliest).toBeLessThanOrEqual(expected);
       }),
     );
+  });
+});
+
+describe("fits that were kept", () => {
+  /** What happens to a series from one forecast to the next. */
+  const change = fc.record({
+    dropped: fc.integer({ min: 0, max: 12 }),
+    added: fc.array(fc.record({ gap: fc.integer({ min: 1, max: 60_000 }), bytes: fc.integer({ min: 0, max: GIB }) }), {
+      maxLength: 6,
+    }),
+    /** A sample that turns out to be another, or to be missing. */
+    mended: fc.option(fc.record({ at: fc.nat(), bytes: fc.option(fc.integer({ min: 0, max: GIB })) }), { freq: 3 }),
+  });
+
+  function changed(
+    { timesMs, bytes }: Series,
+    { dropped, added, mended }: typeof change extends fc.Arbitrary<infer T> ? T : never,
+  ) {
+    const samples = [...timesMs].map((time, index) => ({ time, bytes: bytes[index] ?? 0 })).slice(dropped);
+    let last = samples.at(-1)?.time ?? timesMs.at(-1) ?? NOW_MS;
+    for (const { gap, bytes: value } of added) {
+      last += gap;
+      samples.push({ time: last, bytes: value });
+    }
+    const place = (mended?.at ?? 0) % Math.max(1, samples.length);
+    if (mended?.bytes === null) samples.splice(place, 1);
+    else if (mended) samples.splice(place, 1, { time: samples[place]?.time ?? last, bytes: mended.bytes ?? 0 });
+    return seriesOf(samples);
+  }
+
+  it("give the forecast that fitting anew gives, whatever happened to the series", () => {
+    fc.assert(
+      fc.property(
+        plausibleSeries,
+        fc.array(change, { minLength: 1, maxLength: 6 }),
+        model,
+        fc.constantFrom(20, 300),
+        (first, changes, name, horizon) => {
+          const kept = new SeriesFits(horizon);
+          let series = first;
+          let calibration: unknown;
+          for (const one of changes) {
+            series = changed(series, one);
+            const nowMs = series.timesMs.at(-1) ?? NOW_MS;
+            const history = toHistory(series, nowMs);
+            if (history === undefined) return;
+            const options = { nowMs, horizonSeconds: horizon, confidence: 0.9, model: name, calibration };
+            const [sooner, anew] = [forecastHistory(history, options, kept), forecastHistory(history, options)];
+            for (const ahead of [0, horizon / 2, 2 * horizon]) {
+              expect(sooner.point(ahead)).toBe(anew.point(ahead));
+              expect(sooner.upper(ahead)).toBe(anew.upper(ahead));
+            }
+            expect(sooner.calibration).toEqual(anew.calibration);
+            calibration = anew.calibration;
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("are not made again for samples that stay", () => {
+    const fitted: number[] = [];
+    const counting = {
+      ...linear,
+      fit(past: Past) {
+        fitted.push(past.end);
+        return linear.fit(past);
+      },
+    };
+    const series = generate(120, (index) => index * GIB, 3);
+    const fits = new Fits(counting, 300);
+    const historyOf = (from: number, to: number) => toHistory(windowOf(series, from, to), START_MS + 3_600_000);
+    const forecastAll = (from: number, to: number) => {
+      const history = historyOf(from, to);
+      if (history === undefined) throw new Error("no samples");
+      fits.follow(history);
+      // Four horizons are 80 samples: those whose past is cut off are left alone.
+      for (let last = 0; last < to - from; last++) if (from === 0 || last >= 80) fits.ahead(last, 300);
+    };
+    forecastAll(0, 100);
+    expect(fitted.length).toBe(100);
+    forecastAll(10, 104);
+    expect(fitted.length).toBe(104);
   });
 });

@@ -1,26 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { toHistory } from "../../../src/planning/forecast/history.ts";
-import type { ForecastModel } from "../../../src/planning/forecast/model.ts";
-import { FORECAST_MODELS, MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
+import { forecastSeries } from "../../../src/planning/forecast/forecast.ts";
+import { MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
 import { medianOf, selectRank } from "../../../src/planning/forecast/order-statistics.ts";
 import type { Series } from "../../../src/planning/snapshot.ts";
 import { GIB, generate, START_MS } from "./generated.ts";
 
 const HORIZON_SECONDS = 300;
 
-function modelNamed(name: string): ForecastModel {
-  const model = FORECAST_MODELS.find((candidate) => candidate.name === name);
-  if (model === undefined) throw new Error(`no model ${name}`);
-  return model;
-}
-
 /** What a model foresees five minutes after the newest sample. */
-function foreseen(name: string, series: Series): number {
-  const history = toHistory(series, series.timesMs.at(-1) ?? 0);
-  if (history === undefined) throw new Error("no samples");
-  const past = { history, end: history.seconds.length, horizonSeconds: HORIZON_SECONDS };
-  return modelNamed(name).fit(past)(HORIZON_SECONDS);
+function foreseen(model: string, series: Series): number {
+  const name = MODEL_NAMES.find((known) => known === model);
+  if (name === undefined) throw new Error(`no model ${model}`);
+  const options = { nowMs: series.timesMs.at(-1) ?? 0, horizonSeconds: HORIZON_SECONDS, confidence: 0.95, model: name };
+  return forecastSeries(series, options)?.point(HORIZON_SECONDS) ?? Number.NaN;
 }
 
 const flat = generate(60, () => 8 * GIB, 1);

@@ -1,0 +1,47 @@
+/**
+ * Fits kept from one evaluation to the next: a series that has a few new samples needs few new ones. They save time and nothing else: without them
+ * every decision is the same.
+ */
+import type { Cluster } from "../cluster.ts";
+import { SeriesFits } from "../forecast/fits.ts";
+import type { ForecastOwner } from "./calibrations.ts";
+
+/** `nodeBefore`: a node's series up to a step in it. */
+export type SeriesKind = "node" | "nodeBefore" | "pod";
+
+export class KeptFits {
+  readonly #kept = new Map<string, Record<SeriesKind, Map<string, SeriesFits>>>();
+
+  /** Of the series of one metrics source, for one horizon. `id`: a node's name or a pod's UID. */
+  of(owner: ForecastOwner, kind: SeriesKind, id: string): SeriesFits {
+    const known = this.#ofOwner(keyOf(owner))[kind];
+    let fits = known.get(id);
+    if (fits === undefined) {
+      fits = new SeriesFits(owner.horizonSeconds);
+      known.set(id, fits);
+    }
+    return fits;
+  }
+
+  /** Keeps those of series that are still there and of policies that still forecast. */
+  prune(cluster: Cluster, owners: readonly ForecastOwner[]): void {
+    const keys = new Set(owners.map(keyOf));
+    for (const [key, { node, nodeBefore, pod }] of this.#kept) {
+      if (!keys.has(key)) this.#kept.delete(key);
+      for (const name of node.keys()) if (cluster.node(name) === undefined) node.delete(name);
+      for (const name of nodeBefore.keys()) if (cluster.node(name) === undefined) nodeBefore.delete(name);
+      for (const uid of pod.keys()) if (cluster.pod(uid) === undefined) pod.delete(uid);
+    }
+  }
+
+  #ofOwner(key: string): Record<SeriesKind, Map<string, SeriesFits>> {
+    let known = this.#kept.get(key);
+    if (known === undefined) {
+      known = { node: new Map(), nodeBefore: new Map(), pod: new Map() };
+      this.#kept.set(key, known);
+    }
+    return known;
+  }
+}
+
+const keyOf = ({ source, horizonSeconds }: ForecastOwner) => `${source} ${horizonSeconds}`;
