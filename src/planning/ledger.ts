@@ -4,6 +4,7 @@ import { growthPerMinute } from "./growth.ts";
 import { isUnderWay } from "./pacing/pacing.ts";
 import { type Arrivals, NO_ARRIVALS } from "./placement/arrivals.ts";
 import type { Figure, MoveSnapshot, PodSnapshot } from "./snapshot.ts";
+import { stagingBytes } from "./staging.ts";
 
 interface Account {
   /** Memory that is still to come. */
@@ -16,7 +17,7 @@ interface Account {
   outgoingBytes: number;
   /** Moves from the node. */
   outgoingPods: number;
-  /** Part of what can be staged on the node. */
+  /** What moves may stage on the node, of what can be staged there. */
   stagingBytes: number;
 }
 
@@ -24,6 +25,8 @@ export interface Reservation {
   from: string;
   to: string;
   bytes: number;
+  /** What the pod's files take of the copy; absent: not known. */
+  filesBytes?: number | undefined;
   requestBytes: number;
   growthBytesPerMinute: number | undefined;
   /** Absent: one that is no longer known. */
@@ -75,7 +78,7 @@ function ledgerOver(accounts: Map<string, Account>, known: Arrivals = NO_ARRIVAL
     arrivals: () => arrivals,
     at: (node) => accounts.get(node) ?? EMPTY,
     fork: () => ledgerOver(new Map([...accounts].map(([node, account]) => [node, { ...account }])), arrivals),
-    reserve({ from, to, bytes, requestBytes, growthBytesPerMinute = 0, pod }) {
+    reserve({ from, to, bytes, filesBytes = 0, requestBytes, growthBytesPerMinute = 0, pod }) {
       if (pod !== undefined) arrivals = [...arrivals, { pod, to }];
       leave(accountOf(accounts, from), bytes);
       const target = accountOf(accounts, to);
@@ -83,7 +86,7 @@ function ledgerOver(accounts: Map<string, Account>, known: Arrivals = NO_ARRIVAL
       target.incomingRequestBytes += requestBytes;
       target.incomingPods += 1;
       target.incomingGrowthBytesPerMinute += Math.max(0, growthBytesPerMinute);
-      target.stagingBytes += bytes;
+      target.stagingBytes += stagingBytes({ memoryBytes: bytes, filesBytes });
     },
   };
 }
@@ -117,7 +120,8 @@ function enter(cluster: Cluster, move: MoveSnapshot, ledger: Ledger, account: (n
     else {
       const growthBytesPerMinute = moveGrowth(cluster, move.podUID);
       const requestBytes = pod?.requestBytes ?? 0;
-      ledger.reserve({ from: move.from, to: move.to, bytes, requestBytes, growthBytesPerMinute, pod });
+      const { from, to, filesBytes } = move;
+      ledger.reserve({ from, to, bytes, filesBytes, requestBytes, growthBytesPerMinute, pod });
     }
   } else if (move.phase === "Succeeded") {
     if (move.to !== undefined && unseen(cluster, move.to, move)) account(move.to).incomingBytes += bytes;

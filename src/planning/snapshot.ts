@@ -51,8 +51,8 @@ export interface NodeSnapshot extends Figure {
   /** The node's agent is ready to serve moves. */
   agentReady: boolean;
   /**
-   * Bytes that may still be staged here while a move's copy exists beside the restored pod, both of which count as used.
-   * Absent: not known (a snapshot written by hand), and not asked for.
+   * Bytes that all moves together may stage here, those under way included: what these take of it is reckoned in ./ledger.ts.
+   * A copy exists beside the restored pod, and both count as used. Absent: not known (a snapshot written by hand), and not asked for.
    */
   stagingFreeBytes?: number;
 }
@@ -94,6 +94,8 @@ export interface MoveSnapshot {
   from: string;
   to?: string;
   memoryBytes: number;
+  /** The pod's writable layer and emptyDirs; absent: not known. */
+  filesBytes?: number;
   phase: Phase;
   startedAtMs?: number;
   finishedAtMs?: number;

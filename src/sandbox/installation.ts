@@ -41,8 +41,19 @@ const agentDaemonSet = () => ({
   spec: { selector: { matchLabels: AGENT_LABELS }, template: { metadata: { labels: AGENT_LABELS } } },
 });
 
-/** The DaemonSet's pod on one node; `port` is where its agent listens. */
-export function agentPod(server: SandboxApiServer, node: string, port: number): ApiObject {
+export interface AgentPodOptions {
+  /** Where its agent listens. */
+  port: number;
+  /** Bytes that all moves together may stage on its node. */
+  stagingBudgetBytes: number;
+}
+
+/** The DaemonSet's pod on one node. */
+export function agentPod(
+  server: SandboxApiServer,
+  node: string,
+  { port, stagingBudgetBytes }: AgentPodOptions,
+): ApiObject {
   const daemonSet = server.store.get("daemonsets.apps", HEADROOM_NAMESPACE, "headroom-agent");
   const { name = "", uid = "" } = daemonSet?.metadata ?? {};
   const metadata = {
@@ -60,7 +71,12 @@ export function agentPod(server: SandboxApiServer, node: string, port: number): 
     terminationGracePeriodSeconds: 0,
     tolerations: [{ operator: "Exists" }],
     containers: [
-      { name: "agent", image: "headroom:sandbox", ports: [{ name: "agent", containerPort: port, hostPort: port }] },
+      {
+        name: "agent",
+        image: "headroom:sandbox",
+        env: [{ name: "STAGING_BUDGET", value: `${stagingBudgetBytes / 1024}Ki` }],
+        ports: [{ name: "agent", containerPort: port, hostPort: port }],
+      },
     ],
   };
   return server.apply({ apiVersion: "v1", kind: "Pod", metadata, spec });

@@ -2,6 +2,7 @@
  * What is simulated: nodes, pods whose memory follows a trace, and the conditions they meet. Seconds are since the simulation's
  * start unless a name says otherwise; bytes throughout.
  */
+import type { Amount } from "../api/quantity.ts";
 import type { Taint, Toleration } from "../planning/snapshot.ts";
 
 /**
@@ -83,6 +84,8 @@ export interface Conditions {
     noise: number;
     /** Part of the moves that fail and roll back, 0 to 1. */
     failureRate: number;
+    /** What all moves together may stage on a node, as planning reckons with it; absent: not known to it, and not asked for. */
+    stagingBudget?: Amount;
   };
 }
 
@@ -101,5 +104,5 @@ export const DEFAULT_CONDITIONS: Conditions = {
   scheduler: "LeastRequested",
   kubelet: { evictionBytes: 100 * 1024 ** 2, intervalSeconds: 10 },
   restartSeconds: 10,
-  moves: { fixedSeconds: 3, secondsPerByte: 3.3506e-9, noise: 0.2, failureRate: 0.01 },
+  moves: { fixedSeconds: 3, secondsPerByte: 3.3506e-9, noise: 0.2, failureRate: 0.01, stagingBudget: { fraction: 1 } },
 };

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { choosePlacement } from "../../src/planning/placement/choose-placement.ts";
 import { cluster, move, node, pod } from "./fixtures.ts";
 
+const GI = 2 ** 30;
 /** w uses 20 on n1; n2 has 50 free, n3 70. */
 const snapshot = cluster({ n1: { w: 20 }, n2: { a: 50 }, n3: { b: 30 } });
 const ask = (more: object = {}, of = snapshot) => choosePlacement(of, { podUID: "uid-w", ...more });
@@ -16,17 +17,27 @@ describe("a move asked for by hand", () => {
     expect(ask({ targetNode: "n2", podBytes: 46 })).toMatchObject({ ok: false, reason: "NotEnoughRoom" });
   });
 
-  it("needs room for what is staged too, where the target's memory is known", () => {
-    const known = { ...snapshot, nodes: snapshot.nodes.map((one) => ({ ...one, stagingFreeBytes: 100 })) };
-    expect(ask({ copyBytes: 50 }, known)).toMatchObject({ ok: true, node: "n3" });
-    expect(ask({ copyBytes: 51 }, known)).toMatchObject({
+  it("needs room for what is staged too, files included, where the target's budget for that is known", () => {
+    const big = cluster({ n1: { w: 20 * GI }, n2: { a: 50 * GI }, n3: { b: 30 * GI } });
+    const staging = (budget: number) => ({
+      capacityBytes: 100 * GI,
+      allocatableBytes: 100 * GI,
+      stagingFreeBytes: budget * GI,
+    });
+    const known = (budget: number) => ({ ...big, nodes: big.nodes.map((one) => ({ ...one, ...staging(budget) })) });
+    const refused = (reason: string) => ({
       ok: false,
       reason: "NodesFull",
       considered: [
-        { node: "n3", reason: "NoRoomForCopy" },
-        { node: "n2", reason: "NoRoomForCopy" },
+        { node: "n3", reason },
+        { node: "n2", reason },
       ],
     });
+    // 20 and (20 + 25) × 1.1 and a sixteenth fit into 70.
+    expect(ask({ filesBytes: 25 * GI }, known(100))).toMatchObject({ ok: true, node: "n3" });
+    expect(ask({ filesBytes: 26 * GI }, known(100))).toMatchObject(refused("NoRoomForCopy"));
+    expect(ask({ filesBytes: 25 * GI }, known(49))).toMatchObject(refused("NoStagingRoom"));
+    expect(ask({}, known(49))).toMatchObject({ ok: true, node: "n3" });
   });
 
   it.each([

@@ -122,7 +122,8 @@ describe("a node is no target when", () => {
     ["its taint is not tolerated", { taints: [taint] }, "TaintNotTolerated"],
     ["it runs as many pods as it may", { maxPods: 0 }, "TooManyPods"],
     ["too little is free", { usedBytes: 700 }, "NotEnoughRoom"],
-    ["the copy would not fit beside the pod", { stagingFreeBytes: 59 }, "NoRoomForCopy"],
+    ["the copy is more than moves may stage there", { stagingFreeBytes: 59 }, "NoStagingRoom"],
+    ["the copy would not fit beside the pod", { stagingFreeBytes: 2 ** 30 }, "NoRoomForCopy"],
   ])("%s", (_, target, reason) => {
     const decision = decide(pressed({ target }));
     expect(decision.moves).toEqual([]);

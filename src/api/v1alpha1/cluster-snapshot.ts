@@ -127,7 +127,7 @@ const node = oneFigure(
     maxPods: count.optional().describe("Absent: 110."),
     ready: z.boolean().optional().describe("Absent: true."),
     agentReady: z.boolean().optional().describe("Absent: true."),
-    stagingFree: bytes.optional().describe("What may still be staged for moves. Absent: not asked for."),
+    stagingFree: bytes.optional().describe("What all moves together may stage. Absent: not asked for."),
   }),
 );
 
@@ -188,6 +188,7 @@ const move = z.strictObject({
   from: name,
   to: name.optional(),
   memory: bytes,
+  files: bytes.optional().describe("Its writable layer and emptyDirs. Absent: not known."),
   phase: z.enum(PHASES),
   startedAt: time.optional(),
   finishedAt: time.optional(),

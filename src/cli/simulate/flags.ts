@@ -127,6 +127,7 @@ function conditionsOf(flags: SimulateFlags, one: ReadOne): Conditions {
     },
     restartSeconds: one("--restart", flags.restart, parseDuration, A_DURATION, usual.restartSeconds),
     moves: {
+      ...moves,
       fixedSeconds: one("--move-fixed", flags.moveFixed, parseDuration, A_DURATION, moves.fixedSeconds),
       secondsPerByte: bandwidth === undefined ? moves.secondsPerByte : 1 / bandwidth,
       noise: one("--move-noise", flags.moveNoise, numberFrom0, "a number such as 0.2", moves.noise),

@@ -7,7 +7,7 @@ import type { CollectResult } from "../../metrics/source.ts";
 import type { ClusterSnapshot, PlanningMemory, PodSnapshot, SourceFigures } from "../../planning/snapshot.ts";
 import { sourceFigures } from "./collect-figures.ts";
 import { moveSnapshot } from "./snapshot-moves.ts";
-import { nodeSnapshot, nodesWithAgent } from "./snapshot-nodes.ts";
+import { nodeSnapshot, readyAgents } from "./snapshot-nodes.ts";
 import { lineageOf, podSnapshot } from "./snapshot-pods.ts";
 
 export interface SnapshotInput {
@@ -21,10 +21,10 @@ export interface SnapshotInput {
 
 export function buildSnapshot({ context, nowMs, migrations, collected, memory }: SnapshotInput): ClusterSnapshot {
   const { stores, namespace } = context;
-  const withAgent = nodesWithAgent(stores.pods.list(namespace), namespace);
+  const agents = readyAgents(stores.pods.list(namespace), namespace);
   return {
     timeMs: nowMs,
-    nodes: stores.nodes.list().map((node) => nodeSnapshot(node, withAgent.has(node.metadata.name))),
+    nodes: stores.nodes.list().map((node) => nodeSnapshot(node, agents.get(node.metadata.name))),
     pods: podSnapshots(context, migrations),
     moves: migrations.map((one) => moveSnapshot(one, namedPod(context, one))),
     sources: answered(collected),

@@ -13,7 +13,7 @@ const PREFERRED: readonly MetricsSourceName[] = ["InfluxDB", "KubeletSummary"];
 const STALE_AFTER_SECONDS = 120;
 
 export function placementNow(context: ControllerContext, collect: CollectFigures): ChoosePlacement {
-  return async ({ pod, memoryBytes, stagingBytes, targetNode }) => {
+  return async ({ pod, size, targetNode }) => {
     const { source, result } = await firstAnswer(collect);
     if (!result.ok) return { ok: false, reason: "MetricsUnavailable", message: result.error.message };
     const snapshot = buildSnapshot({
@@ -25,8 +25,8 @@ export function placementNow(context: ControllerContext, collect: CollectFigures
     });
     const answer = choosePlacement(snapshot, {
       podUID: pod.metadata.uid ?? "",
-      podBytes: memoryBytes,
-      copyBytes: stagingBytes,
+      podBytes: size.memoryBytes,
+      filesBytes: size.filesBytes,
       source,
       staleAfterSeconds: STALE_AFTER_SECONDS,
       ...(targetNode === undefined ? {} : { targetNode }),

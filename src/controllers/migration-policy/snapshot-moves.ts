@@ -12,6 +12,7 @@ const optionalTime = (text: string | undefined) => {
 /** `pod`: the one that the move names, as far as it is there; used until the move has pinned its own figures. */
 export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): MoveSnapshot {
   const { metadata, spec, status } = migration;
+  const containers = status?.containers ?? [];
   const fields = {
     podUID: status?.sourcePodUID ?? pod?.metadata.uid,
     lineage: status?.lineage ?? metadata.labels?.[LINEAGE_LABEL],
@@ -20,23 +21,24 @@ export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): Mov
     startedAtMs: optionalTime(status?.startTime),
     finishedAtMs: optionalTime(status?.completionTime),
     freezeMilliseconds: status?.freezeMilliseconds,
-    transferredBytes: transferred(status?.containers ?? []),
+    filesBytes: known(containers.map((container) => container.filesBytes)),
+    transferredBytes: known(containers.map((container) => container.transferredBytes)),
   };
   return {
     namespace: metadata.namespace ?? "",
     name: metadata.name,
     pod: spec.podName,
     from: status?.sourceNode ?? pod?.spec.nodeName ?? "",
-    memoryBytes: (status?.containers ?? []).reduce((sum, container) => sum + container.memoryBytes, 0),
+    memoryBytes: containers.reduce((sum, container) => sum + container.memoryBytes, 0),
     phase: status?.phase ?? "Pending",
     ...defined(fields),
   };
 }
 
-/** Undefined: not known of any container. */
-function transferred(containers: readonly { transferredBytes?: number | undefined }[]): number | undefined {
-  const known = containers.flatMap(({ transferredBytes }) => transferredBytes ?? []);
-  return known.length === 0 ? undefined : known.reduce((sum, bytes) => sum + bytes, 0);
+/** The containers' sum; undefined: not known of any. */
+function known(bytes: readonly (number | undefined)[]): number | undefined {
+  const all = bytes.filter((one) => one !== undefined);
+  return all.length === 0 ? undefined : all.reduce((sum, one) => sum + one, 0);
 }
 
 /** Without the members that are undefined. */

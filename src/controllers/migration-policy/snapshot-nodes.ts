@@ -1,7 +1,8 @@
 /** Nodes of the API as planning sees them. Pure. */
-import { parseResourceQuantity } from "../../api/quantity.ts";
+import { amountBytes, parseResourceQuantity } from "../../api/quantity.ts";
 import type { Node, Pod } from "../../kube/resources.ts";
 import type { NodeSnapshot, Taint } from "../../planning/snapshot.ts";
+import { stagingBudget } from "./staging-budget.ts";
 
 const AGENT_LABELS = { "app.kubernetes.io/name": "headroom", "app.kubernetes.io/component": "agent" } as const;
 /** The kubelet's own default, where a node doesn't say. */
@@ -18,10 +19,10 @@ function isAgent(pod: Pod, ownNamespace: string): boolean {
   return labelled && pod.metadata.namespace === ownNamespace && pod.metadata.deletionTimestamp === undefined;
 }
 
-/** Nodes whose agent is ready. */
-export function nodesWithAgent(pods: readonly Pod[], ownNamespace: string): Set<string> {
+/** The pods of agents that are ready, by node. */
+export function readyAgents(pods: readonly Pod[], ownNamespace: string): Map<string, Pod> {
   const ready = pods.filter((pod) => isAgent(pod, ownNamespace) && hasTrueReadyCondition(pod));
-  return new Set(ready.flatMap((pod) => pod.spec.nodeName ?? []));
+  return new Map(ready.map((pod) => [pod.spec.nodeName ?? "", pod]));
 }
 
 /** 0 where the API has none: a node without capacity is neither relieved nor a target. */
@@ -40,8 +41,8 @@ function taintsOf(node: Node): Taint[] {
   );
 }
 
-/** Without figures: those come by metrics source. */
-export function nodeSnapshot(node: Node, agentReady: boolean): NodeSnapshot {
+/** Without figures: those come by metrics source. `agent`: the pod of the node's agent, if it is ready. */
+export function nodeSnapshot(node: Node, agent: Pod | undefined): NodeSnapshot {
   const { capacity, allocatable } = node.status ?? {};
   const capacityBytes = bytesOf(capacity?.memory);
   return {
@@ -55,8 +56,7 @@ export function nodeSnapshot(node: Node, agentReady: boolean): NodeSnapshot {
     unschedulable: node.spec?.unschedulable ?? false,
     ready: hasTrueReadyCondition(node) && node.metadata.deletionTimestamp === undefined,
     maxPods: Number.parseInt(allocatable?.pods ?? capacity?.pods ?? `${DEFAULT_MAX_PODS}`, 10),
-    agentReady,
-    // The agent's own budget is asked at preflight; here it is only that copy and pod fit into the node's memory together.
-    stagingFreeBytes: capacityBytes,
+    agentReady: agent !== undefined,
+    ...(agent && { stagingFreeBytes: amountBytes(stagingBudget(agent), capacityBytes) }),
   };
 }

@@ -5,6 +5,7 @@ import type { Clock } from "../../kube/clock.ts";
 import type { EventRecorder } from "../../kube/events.ts";
 import type { Pod } from "../../kube/resources.ts";
 import type { Logger } from "../../logging/logger.ts";
+import type { MoveSize } from "../../planning/staging.ts";
 
 /** A refusal with a stable CamelCase reason. */
 export interface Refusal {
@@ -14,10 +15,8 @@ export interface Refusal {
 
 export interface PlacementRequest {
   pod: Pod;
-  /** Memory that the pod will use on its target. */
-  memoryBytes: number;
-  /** What the move stages there in addition until it ends. */
-  stagingBytes: number;
+  /** As its node's agent has measured it. */
+  size: MoveSize;
   /** Only this node, if it fits. */
   targetNode: string | undefined;
 }

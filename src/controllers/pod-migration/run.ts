@@ -3,8 +3,8 @@ import type { Receiving, Restored } from "../../agent/protocol.ts";
 import type { PodMigration, PodMigrationStatus } from "../../api/v1alpha1/pod-migration.ts";
 import type { MoveId, SourceContainer } from "../../checkpointing/driver.ts";
 import type { Term } from "../../kube/controller.ts";
+import type { MoveSize } from "../../planning/staging.ts";
 import type { MoveDependencies } from "./dependencies.ts";
-import type { MoveSize } from "./preflight/cost.ts";
 
 /** A PodMigration whose status has been begun. */
 export type Move = PodMigration & { status: PodMigrationStatus; metadata: { uid: string; namespace: string } };

@@ -1,7 +1,7 @@
 /** Opens the way from source to target. */
 import type { Pod } from "../../kube/resources.ts";
+import { stagingBytes } from "../../planning/staging.ts";
 import { type Attempt, attempt } from "./driver-failure.ts";
-import { stagingBytes } from "./preflight/cost.ts";
 import { emptyDirsOf } from "./preflight/pod-facts.ts";
 import { type MoveRun, moveId, type Sending, sizeOf, sourceOf, targetOf } from "./run.ts";
 

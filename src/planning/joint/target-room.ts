@@ -3,7 +3,7 @@
  * ../placement/feasibility.ts, which has the last word: every move of a plan is checked by it before it is made.
  */
 import { amountBytes } from "../../api/quantity.ts";
-import type { FeasibilityContext, OpenNode } from "../placement/feasibility.ts";
+import { copyBytes, type FeasibilityContext, type OpenNode } from "../placement/feasibility.ts";
 import type { Candidate } from "../selection/selection.ts";
 
 /** Memory up to the time that the policy looks ahead; requests; staging; memory while copies are there too; pods. */
@@ -25,10 +25,11 @@ export function roomOf(open: OpenNode, context: FeasibilityContext): number[] {
 
 /** In the same dimensions. */
 export function takenBy({ pod, bytes, growthBytesPerMinute = 0 }: Candidate, context: FeasibilityContext): number[] {
-  const { view, aheadMinutes = 0, copyBytes = bytes } = context;
+  const { view, aheadMinutes = 0 } = context;
+  const copy = copyBytes(bytes, context);
   const later = view.foresight?.podAtMost(pod);
   const grown = later === undefined ? aheadMinutes * Math.max(0, growthBytesPerMinute) : Math.max(0, later - bytes);
-  return [bytes + grown, pod.requestBytes, copyBytes, bytes + copyBytes, 1];
+  return [bytes + grown, pod.requestBytes, copy, bytes + copy, 1];
 }
 
 function growthOf({ node, usedBytes }: OpenNode, { view, ledger, aheadMinutes = 0 }: FeasibilityContext): number {

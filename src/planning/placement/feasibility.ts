@@ -6,6 +6,7 @@ import type { Reason } from "../decision.ts";
 import { problemOf } from "../figures.ts";
 import type { Ledger } from "../ledger.ts";
 import type { PodSnapshot } from "../snapshot.ts";
+import { stagingBytes } from "../staging.ts";
 import type { View } from "../view.ts";
 import { neighbourRefusal } from "./neighbour-rules.ts";
 import { nodeAffinityRefusal } from "./node-affinity.ts";
@@ -17,8 +18,8 @@ export interface FeasibilityContext {
   ledger: Ledger;
   freeBelow: Amount;
   margin: Amount;
-  /** What a move stages on its target beside the pod's memory; absent: as much as that. */
-  copyBytes?: number;
+  /** What the pod's files take of the copy; absent: 0, for nothing is known of them. */
+  filesBytes?: number;
   /**
    * The room must still be there after so long, with the growth of what runs there, what comes and the pod; where the policy forecasts,
    * with the bounds of what is foreseen of them up to then. Absent: 0.
@@ -150,15 +151,32 @@ function foreseenGrowth(
   return crude <= enoughBytes ? crude : growth(foresight.podAtMost(pod));
 }
 
-/** Until the restore ends, the copy that was sent and the restored memory are both there. */
-const roomForCopy: PodCheck = (_pod, bytes, { node, usedBytes }, { ledger, copyBytes = bytes }) => {
-  const { name, capacityBytes, stagingFreeBytes } = node.snapshot;
+/** What a move of this pod stages on its target beside the pod itself. */
+export function copyBytes(bytes: number, { filesBytes = 0 }: FeasibilityContext): number {
+  return stagingBytes({ memoryBytes: bytes, filesBytes });
+}
+
+/** The node's agent stages so much for all moves together. */
+const roomToStage: PodCheck = (_pod, bytes, { node }, context) => {
+  const { name, stagingFreeBytes } = node.snapshot;
   if (stagingFreeBytes === undefined) return undefined;
-  const { incomingBytes, stagingBytes } = ledger.at(name);
-  const fits = stagingBytes + copyBytes <= stagingFreeBytes;
-  if (fits && usedBytes + incomingBytes + stagingBytes + bytes + copyBytes <= capacityBytes) return undefined;
+  const leftBytes = stagingFreeBytes - context.ledger.at(name).stagingBytes;
+  const copy = copyBytes(bytes, context);
+  if (copy <= leftBytes) return undefined;
+  return unfit("NoStagingRoom", () => {
+    const left = formatBytes(Math.max(0, leftBytes));
+    return `${left} can be staged beside other moves, the copy may take ${formatBytes(copy)}`;
+  });
+};
+
+/** Until the restore ends, the copy that was sent and the restored memory are both there. */
+const roomForCopy: PodCheck = (_pod, bytes, open, context) => {
+  const { name, stagingFreeBytes } = open.node.snapshot;
+  if (stagingFreeBytes === undefined) return undefined;
+  const copy = copyBytes(bytes, context);
+  if (bytes + copy <= freeOn(open, context) - context.ledger.at(name).stagingBytes) return undefined;
   return unfit("NoRoomForCopy", () => {
-    const both = `${formatBytes(bytes)} and, until it is restored, a copy of ${formatBytes(copyBytes)}`;
+    const both = `${formatBytes(bytes)} and, until it is restored, a copy of up to ${formatBytes(copy)}`;
     return `the pod's ${both} do not fit`;
   });
 };
@@ -180,6 +198,7 @@ const POD_CHECKS: readonly PodCheck[] = [
   podSlot,
   requestsFit,
   roomToSpare,
+  roomToStage,
   roomForCopy,
   notJustLeft,
   paced,

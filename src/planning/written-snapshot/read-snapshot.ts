@@ -136,6 +136,7 @@ function readMove(written: WrittenMove, uids: ReadonlyMap<string, string>): Move
       to,
       startedAtMs: written.startedAt,
       finishedAtMs: written.finishedAt,
+      filesBytes: written.files,
       freezeMilliseconds,
       transferredBytes,
     }),

@@ -27,12 +27,14 @@ export interface DaemonSetOptions {
 export class AgentDaemonSet {
   readonly agents = new Map<string, SimulatedAgent>();
   readonly #server: SandboxApiServer;
+  readonly #stagingBudgetBytes: number;
   readonly #unsubscribe: () => void;
   #started: Promise<void> | undefined;
 
   constructor(options: DaemonSetOptions) {
     const { server, bandwidth, stagingBudgetBytes, directory, now } = options;
     this.#server = server;
+    this.#stagingBudgetBytes = stagingBudgetBytes;
     for (const node of options.nodes) {
       const runtime = (killed: AbortSignal) => {
         const own = new SimulatedRuntime({ node, bandwidth, stagingBudgetBytes, killed });
@@ -60,7 +62,8 @@ export class AgentDaemonSet {
   async #startAll(): Promise<void> {
     for (const agent of this.agents.values()) {
       await agent.start();
-      const pod = agentPod(this.#server, agent.node, agent.port);
+      const settings = { port: agent.port, stagingBudgetBytes: this.#stagingBudgetBytes };
+      const pod = agentPod(this.#server, agent.node, settings);
       agent.mount("token", this.#token(pod));
     }
   }

@@ -1,4 +1,5 @@
 /** Nodes and pods as planning sees them: made once, their figures read when they are asked for. */
+import { type Amount, amountBytes } from "../../api/quantity.ts";
 import type { Figure, NodeSnapshot, PodSnapshot, Series } from "../../planning/snapshot.ts";
 import { nodeFuture, PodFuture } from "./foresight.ts";
 import { type Meter, NodeMeter, PodMeter, type Reading } from "./meters.ts";
@@ -13,6 +14,7 @@ export interface ObserverOptions {
   /** Figures are what is true now, and what will be is known. */
   foresight: boolean;
   stepSeconds: number;
+  stagingBudget?: Amount | undefined;
   toMs(seconds: number): number;
 }
 
@@ -37,7 +39,7 @@ export class Observer {
   }
 
   watchNode(node: NodeRun): void {
-    const { toMs, stepSeconds } = this.#options;
+    const { toMs, stepSeconds, stagingBudget } = this.#options;
     const meter = new NodeMeter(node, this.#options);
     this.#meters.set(node, meter);
     const truth = { now: () => node.usedAt(this.#now), future: () => nodeFuture(node, this.#now, stepSeconds, toMs) };
@@ -52,7 +54,7 @@ export class Observer {
         ready: true,
         maxPods: node.maxPods,
         agentReady: true,
-        stagingFreeBytes: node.capacityBytes,
+        ...(stagingBudget && { stagingFreeBytes: amountBytes(stagingBudget, node.capacityBytes) }),
       },
       this.#figures(meter, truth),
     );

@@ -54,7 +54,11 @@ export class Simulation {
     const [queue, events, scheduler] = [this.#queue, this.events, () => this.#scheduler];
     const sampling = new Sampling(conditions.metrics, seed);
     const spacingSeconds = seriesSpacing(options.policies);
-    this.#observer = new Observer({ sampling, spacingSeconds, foresight, stepSeconds: conditions.tickSeconds, toMs });
+    const {
+      tickSeconds: stepSeconds,
+      moves: { stagingBudget },
+    } = conditions;
+    this.#observer = new Observer({ sampling, spacingSeconds, foresight, stepSeconds, stagingBudget, toMs });
     this.#lives = new PodLives({
       queue,
       events,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PodMigration } from "../../../src/api/v1alpha1/pod-migration.ts";
 import { surplusHistory } from "../../../src/controllers/migration-policy/prune-history.ts";
 import { moveSnapshot } from "../../../src/controllers/migration-policy/snapshot-moves.ts";
-import { nodeSnapshot, nodesWithAgent } from "../../../src/controllers/migration-policy/snapshot-nodes.ts";
+import { nodeSnapshot, readyAgents } from "../../../src/controllers/migration-policy/snapshot-nodes.ts";
 import { podSnapshot } from "../../../src/controllers/migration-policy/snapshot-pods.ts";
 import { taintChanges } from "../../../src/controllers/scheduling-gate/taints.ts";
 import type { Node, Pod } from "../../../src/kube/resources.ts";
@@ -148,7 +148,7 @@ describe("a node of the API", () => {
   };
 
   it("has its own capacity, allocatable, taints and number of pods", () => {
-    expect(nodeSnapshot(node, true)).toMatchObject({
+    expect(nodeSnapshot(node, podWith())).toMatchObject({
       capacityBytes: 1024 * MIB,
       allocatableBytes: 900 * MIB,
       maxPods: 10,
@@ -161,7 +161,7 @@ describe("a node of the API", () => {
 
   it("without a status is neither ready nor has it memory", () => {
     const { status: _, ...bare } = node;
-    expect(nodeSnapshot(bare, false)).toMatchObject({ capacityBytes: 0, ready: false, agentReady: false });
+    expect(nodeSnapshot(bare, undefined)).toMatchObject({ capacityBytes: 0, ready: false, agentReady: false });
   });
 
   it("has an agent when a pod of the agent's labels in Headroom's namespace is ready on it", () => {
@@ -170,9 +170,24 @@ describe("a node of the API", () => {
       ...podWith({}, { namespace, labels }),
       status: { conditions: [{ type: "Ready", status, lastProbeTime: "", lastTransitionTime: "" }] },
     });
-    expect([...nodesWithAgent([agent("headroom-system", "True")], "headroom-system")]).toEqual(["n1"]);
-    expect([...nodesWithAgent([agent("headroom-system", "False")], "headroom-system")]).toEqual([]);
-    expect([...nodesWithAgent([agent("default", "True")], "headroom-system")]).toEqual([]);
+    const nodesOf = (pod: Pod) => [...readyAgents([pod], "headroom-system").keys()];
+    expect(nodesOf(agent("headroom-system", "True"))).toEqual(["n1"]);
+    expect(nodesOf(agent("headroom-system", "False"))).toEqual([]);
+    expect(nodesOf(agent("default", "True"))).toEqual([]);
+  });
+
+  it.each([
+    ["what its agent's pod says, in part", [{ name: "STAGING_BUDGET", value: "50%" }], 512],
+    ["what its agent's pod says, in bytes", [{ name: "STAGING_BUDGET", value: "100Mi" }], 100],
+    ["of two that say it the last", ["10%", "50%"].map((value) => ({ name: "STAGING_BUDGET", value })), 512],
+    ["what an agent takes that is told nothing", [], 256],
+  ])("may stage %s", (_, env, mebibytes) => {
+    const agent = podWith({ containers: [{ name: "agent", image: "x", env }] });
+    expect(nodeSnapshot(node, agent).stagingFreeBytes).toBe(mebibytes * MIB);
+  });
+
+  it("without an agent stages nothing that is known", () => {
+    expect(nodeSnapshot(node, undefined)).not.toHaveProperty("stagingFreeBytes");
   });
 });
 
@@ -197,7 +212,7 @@ describe("a PodMigration", () => {
   });
 
   it("speaks for itself once its figures are pinned", () => {
-    const container = { name: "main", memoryBytes: 5 };
+    const container = { name: "main", memoryBytes: 5, filesBytes: 2 };
     const pinned = migration("m", {
       phase: "Frozen",
       sourcePodUID: "u9",
@@ -205,7 +220,13 @@ describe("a PodMigration", () => {
       targetNode: "n8",
       containers: [container, container],
     });
-    expect(moveSnapshot(pinned, podWith())).toMatchObject({ podUID: "u9", from: "n9", to: "n8", memoryBytes: 10 });
+    expect(moveSnapshot(pinned, podWith())).toMatchObject({
+      podUID: "u9",
+      from: "n9",
+      to: "n8",
+      memoryBytes: 10,
+      filesBytes: 4,
+    });
   });
 });
 

@@ -6,6 +6,7 @@ import { readSnapshot } from "../../../src/planning/written-snapshot/read-snapsh
 import { writeSnapshot } from "../../../src/planning/written-snapshot/write-snapshot.ts";
 import { move, NOW_MS, node, pod, policy } from "../fixtures.ts";
 
+const GI = 2 ** 30;
 const EMPTY = {
   apiVersion: "headroom.dev/v1alpha1",
   kind: "ClusterSnapshot",
@@ -220,15 +221,25 @@ describe("scheduling rules", () => {
   });
 });
 
+it("what a move and its files come to is the same when written and read again", () => {
+  const snapshot = {
+    ...read({}),
+    moves: [move({ pod: "p", from: "a", to: "b", lineage: "l", memoryBytes: 3, filesBytes: 2 })],
+  };
+  const again = clusterSnapshotSchema.parse(JSON.parse(JSON.stringify(writeSnapshot(snapshot))));
+  expect(readSnapshot(again).moves).toEqual(snapshot.moves);
+});
+
 it("a snapshot that was measured, written and read again gives the same decision", () => {
-  const figure = (usedBytes: number): Figure => ({
-    usedBytes,
+  const figure = (used: number): Figure => ({
+    usedBytes: used * GI,
     sampledAtMs: NOW_MS,
-    series: { timesMs: Float64Array.of(NOW_MS), bytes: Float64Array.of(usedBytes) },
+    series: { timesMs: Float64Array.of(NOW_MS), bytes: Float64Array.of(used * GI) },
   });
+  const memory = { capacityBytes: 100 * GI, allocatableBytes: 100 * GI, stagingFreeBytes: 75 * GI };
   const measured: ClusterSnapshot = {
     timeMs: NOW_MS,
-    nodes: ["a", "b", "c", "d"].map((name) => node(name, { stagingFreeBytes: 100 })),
+    nodes: ["a", "b", "c", "d"].map((name) => node(name, memory)),
     pods: [
       pod("p", "a", undefined, { labels: { x: "y" }, lineage: "l" }),
       pod("q", "a", undefined, { obstacle: { reason: "HostPath", message: "it has one" } }),

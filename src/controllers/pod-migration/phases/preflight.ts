@@ -4,11 +4,11 @@ import type { SourceContainer } from "../../../checkpointing/driver.ts";
 import { KubeError } from "../../../kube/client.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
 import { podObstacle } from "../../../planning/eligibility/pod-obstacles.ts";
+import { type MoveSize, stagingBytes } from "../../../planning/staging.ts";
 import type { Refusal } from "../dependencies.ts";
 import { inWords } from "../driver-failure.ts";
 import { handOverOf } from "../hand-over/belongings.ts";
 import { advance, type Outcome, type StatusChanges, wait } from "../outcome.ts";
-import { type MoveSize, stagingBytes } from "../preflight/cost.ts";
 import { askSource, askTarget, type SourceAnswers } from "../preflight/gather.ts";
 import { runningContainer } from "../preflight/pod-facts.ts";
 import { sourceRefusal } from "../preflight/source-checks.ts";
@@ -52,10 +52,8 @@ async function chooseTarget(
   source: SourceAnswers,
 ): Promise<Outcome> {
   const { facts } = source;
-  const staging = stagingBytes(facts);
-  const { memoryBytes } = facts;
   const { targetNode } = run.move.spec;
-  const placed = await run.deps.choosePlacement({ pod, memoryBytes, stagingBytes: staging, targetNode });
+  const placed = await run.deps.choosePlacement({ pod, size: facts, targetNode });
   if (!placed.ok) return refused(placed);
   const target = await askTarget(run.deps, placed.node);
   if (!target.ok) {
@@ -63,8 +61,9 @@ async function chooseTarget(
       ? wait(RETRY_MS, inWords(target.failure))
       : refused({ reason: target.failure.reason, message: inWords(target.failure) });
   }
-  const sides = { node: placed.node, source: source.features, target: target.value, stagingBytes: staging };
-  const refusal = targetRefusal(sides) ?? (await dryRun(run, pod, placed.node));
+  const sides = { node: placed.node, source: source.features, target: target.value };
+  const refusal =
+    targetRefusal({ ...sides, stagingBytes: stagingBytes(facts) }) ?? (await dryRun(run, pod, placed.node));
   return refusal ? refused(refusal) : accepted(run, pod, container, facts, placed.node);
 }
 

@@ -2,6 +2,7 @@
  * How long a move freezes its pod: a fixed part and the bytes at a rate. Deliberately on the slow side: the figure is held
  * against what the pod's liveness probe forgives, and decides when a target pod is let go to its kubelet.
  */
+import type { MoveSize } from "../../../planning/staging.ts";
 
 /** Pause, CRIU's own start on both nodes, the commit and the release: 0.3–0.5 s measured for small pods. */
 const FIXED_MS = 500;
@@ -10,21 +11,7 @@ const MEMORY_MS_PER_BYTE = 3350.6 / 1e9;
 /** Writable layer and emptyDirs travel as archives of many small files: 10 s per GB. */
 const FILES_MS_PER_BYTE = 10_000 / 1e9;
 
-/** What is staged beyond the bytes themselves: CRIU's other images, and what the pod still grows by before its freeze. */
-const STAGING_FIXED_BYTES = 64 * 2 ** 20;
-const STAGING_GROWTH = 1.1;
-
-export interface MoveSize {
-  memoryBytes: number;
-  filesBytes: number;
-}
-
 /** Milliseconds from the source's last instruction to the restored process's first. */
 export function predictedFreezeMs(size: MoveSize): number {
   return FIXED_MS + size.memoryBytes * MEMORY_MS_PER_BYTE + size.filesBytes * FILES_MS_PER_BYTE;
-}
-
-/** The most that the move may stage on its target. */
-export function stagingBytes(size: MoveSize): number {
-  return Math.ceil((size.memoryBytes + size.filesBytes) * STAGING_GROWTH) + STAGING_FIXED_BYTES;
 }

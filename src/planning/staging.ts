@@ -1,0 +1,20 @@
+/**
+ * What a move stages on its target: the copy that is there beside the restored pod until the move ends. Plans, their reservations,
+ * preflight and what the target's agent is asked to receive all go by this, so that none of them admits what the next refuses.
+ */
+
+/** CRIU's other images. */
+const OTHER_IMAGES_BYTES = 64 * 2 ** 20;
+/** What the pod still grows by before its freeze. */
+const GROWTH = 1.1;
+
+export interface MoveSize {
+  memoryBytes: number;
+  /** The pod's writable layer and emptyDirs. Only its node's agent knows them: a plan takes them for 0. */
+  filesBytes: number;
+}
+
+/** The most that the move may stage on its target, bytes. */
+export function stagingBytes({ memoryBytes, filesBytes }: MoveSize): number {
+  return Math.ceil((memoryBytes + filesBytes) * GROWTH) + OTHER_IMAGES_BYTES;
+}
