@@ -64,7 +64,9 @@ function remember({ cluster, gates, tracker }: Shared, calibrations: Calibration
 
 function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], calibrations: Calibrations): Shared {
   const cluster = indexCluster(snapshot);
-  const forecasts = { calibrations, interruptions: interruptions(cluster) };
+  // For them every move on record is looked at: only where somebody forecasts.
+  const forecasting = policies.some(({ pressure }) => pressure.forecast !== undefined);
+  const forecasts = forecasting ? { calibrations, interruptions: interruptions(cluster) } : undefined;
   const view = (policy: Policy) => viewCluster(cluster, policy, forecasts);
   const views = new Map(policies.map((policy) => [policy, view(policy)]));
   const viewFor = (policy: Policy) => views.get(policy) ?? view(policy);
