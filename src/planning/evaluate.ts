@@ -13,6 +13,7 @@ import {
   MAX_REFUSALS,
   type NodeFinding,
   type PolicyFinding,
+  type Refusal,
 } from "./decision.ts";
 import { moveHistory } from "./eligibility/history.ts";
 import { evaluatePolicy } from "./evaluate-policy.ts";
@@ -28,17 +29,21 @@ import type { ClusterSnapshot } from "./snapshot.ts";
 import { type Shared, takeTurn } from "./turn.ts";
 import { viewCluster } from "./view.ts";
 
-/**
- * `isDue`: policies whose turn it is not keep their pods, gates and findings, but plan nothing. Without it all are due.
- */
+export interface EvaluateOptions {
+  /** Policies whose turn it is not keep their pods, gates and findings, but plan nothing. Absent: all are due. */
+  isDue?: (policy: Policy) => boolean;
+  /** False: the same decision, but of what was passed over nobody is told why. */
+  refusals?: boolean;
+}
+
 export function evaluate(
   snapshot: ClusterSnapshot,
   policies: readonly Policy[],
-  isDue: (policy: Policy) => boolean = () => true,
+  { isDue = () => true, refusals = true }: EvaluateOptions = {},
 ): Evaluation {
   const ordered = inOrder(policies);
   const calibrations = openCalibrations(snapshot.memory?.forecasts);
-  const shared = prepare(snapshot, ordered, calibrations);
+  const shared: Shared = { ...prepare(snapshot, ordered, calibrations), ...(refusals && { refusals: [] }) };
   const turns = ordered.map((policy) => takeTurn(policy, shared, isDue(policy)));
   const joint = openJointPlans(turns, shared);
   const findings = turns.map((turn) => ({ policy: turn.policy, nodes: evaluatePolicy(turn, shared, joint) }));
@@ -49,8 +54,7 @@ export function evaluate(
     moves: shared.moves.toSorted((a, b) => a.startAtMs - b.startAtMs),
     nodes,
     gates: shared.gates.decisions,
-    refusals: shared.refusals.slice(0, MAX_REFUSALS),
-    refusalsLeftOut: Math.max(0, shared.refusals.length - MAX_REFUSALS),
+    ...bounded(shared.refusals ?? []),
     policies: findings.map((finding) => policyFinding(finding.policy, finding.nodes, shared.ownership)),
   };
   return { decision, memory: remember(shared, calibrations, ordered) };
@@ -60,6 +64,13 @@ function remember({ cluster, gates, tracker }: Shared, calibrations: Calibration
   const owners = policies.flatMap(({ source, pressure: { forecast } }) => (forecast ? [{ source, ...forecast }] : []));
   const forecasts = calibrations.memory(cluster, owners);
   return { version: 1 as const, gates: gates.memory, ...tracker.memory(), ...(forecasts && { forecasts }) };
+}
+
+function bounded(refusals: readonly Refusal[]): Pick<Decision, "refusals" | "refusalsLeftOut"> {
+  return {
+    refusals: refusals.slice(0, MAX_REFUSALS),
+    refusalsLeftOut: Math.max(0, refusals.length - MAX_REFUSALS),
+  };
 }
 
 function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], calibrations: Calibrations): Shared {
@@ -82,7 +93,6 @@ function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], calibra
     viewFor,
     moves: [],
     taken: [],
-    refusals: [],
   };
 }
 

@@ -53,7 +53,9 @@ export class Operator {
     const due = new Set(this.#turns.filter(({ dueAt }) => dueAt <= at).map(({ policy }) => policy));
     for (const turn of this.#turns) if (due.has(turn.policy)) turn.dueAt = at + turn.policy.evaluationIntervalSeconds;
     this.#context.observer.advance(at);
-    const { decision, memory } = evaluate(this.#snapshot(at), this.#policies, (policy) => due.has(policy));
+    const isDue = (policy: Policy) => due.has(policy);
+    const options = { isDue, refusals: this.#context.decisions };
+    const { decision, memory } = evaluate(this.#snapshot(at), this.#policies, options);
     this.#memory = memory;
     this.evaluations += 1;
     this.#context.forecasts?.note(decision.nodes, this.#nodes);
