@@ -1,7 +1,8 @@
 /**
  * The snapshot in a fixed order and looked up by name, so that the order of its input never matters. What most evaluations
- * never ask for (a calm node's pods in order, pods by UID) is worked out when it is asked for.
+ * never ask for (a calm node's pods in order, pods by UID, moves in order) is worked out when it is asked for.
  */
+import { lazily } from "./lazily.ts";
 import { compareText } from "./order.ts";
 import type { ClusterSnapshot, Figure, MoveSnapshot, NodeSnapshot, PodSnapshot } from "./snapshot.ts";
 
@@ -27,7 +28,10 @@ export interface Cluster {
   pod(uid: string): PodSnapshot | undefined;
   /** A pod whose UID occurs more than once. */
   isDuplicate(pod: PodSnapshot): boolean;
-  moves: readonly MoveSnapshot[];
+  /** Ascending by namespace, name and pod. */
+  readonly moves: readonly MoveSnapshot[];
+  /** The same in the order of input, for what no order matters to. */
+  readonly movesUnordered: readonly MoveSnapshot[];
 }
 
 const comparePods = (a: PodSnapshot, b: PodSnapshot) =>
@@ -35,7 +39,7 @@ const comparePods = (a: PodSnapshot, b: PodSnapshot) =>
   compareText(a.name, b.name) ||
   compareText(a.uid, b.uid) ||
   compareText(a.node, b.node);
-const compareMoves = (a: MoveSnapshot, b: MoveSnapshot) =>
+export const compareMoves = (a: MoveSnapshot, b: MoveSnapshot) =>
   compareText(a.namespace, b.namespace) || compareText(a.name, b.name) || compareText(a.pod, b.pod);
 
 const hasEnded = (pod: PodSnapshot) => pod.phase === "Succeeded" || pod.phase === "Failed";
@@ -69,19 +73,19 @@ class IndexedNode implements ClusterNode {
 
 export function indexCluster(snapshot: ClusterSnapshot): Cluster {
   const byName = indexNodes(snapshot);
-  let uids: UidIndex | undefined;
-  const index = () => {
-    uids ??= indexUids(snapshot.pods);
-    return uids;
-  };
+  const uids = lazily(() => indexUids(snapshot.pods));
+  const moves = lazily(() => snapshot.moves.toSorted(compareMoves));
   return {
     nowMs: snapshot.timeMs,
     snapshot,
     nodes: [...byName.values()],
     node: (name) => byName.get(name),
-    pod: (uid) => index().byUid.get(uid),
-    isDuplicate: (pod) => index().twice.has(pod.uid),
-    moves: [...snapshot.moves].sort(compareMoves),
+    pod: (uid) => uids().byUid.get(uid),
+    isDuplicate: (pod) => uids().twice.has(pod.uid),
+    get moves() {
+      return moves();
+    },
+    movesUnordered: snapshot.moves,
   };
 }
 

@@ -22,7 +22,8 @@ function decide(turn: Turn, pressured: readonly Watched[], shared: Shared, joint
   const { policy } = turn;
   const opened = openTurn(turn, shared);
   if (!opened.ok) return pressured.map(({ finding }) => waiting(finding, opened));
-  shared.refusals.push(...opened.targets.closed.map((closed) => ({ policy: policy.name, ...closed })));
+  const { refusals } = shared;
+  refusals?.push(...opened.targets.closed.map((closed) => ({ policy: policy.name, ...closed })));
   const { limits, allowed } = opened;
   return pressured.map((one) => {
     const asked = demandOf(turn, one, opened, shared);
@@ -31,16 +32,16 @@ function decide(turn: Turn, pressured: readonly Watched[], shared: Shared, joint
     const share = joint.shareOf(turn, one.finding.name);
     const budget = Math.min(allowed - dueNow(shared), mostFromNode);
     const rounds = { ...roundsOf(policy, limits), ...(limits.pauseSeconds !== undefined && { taken: shared.taken }) };
-    const { moves, taken, refusals, ...verdict } = relieve({
+    const { moves, taken, ...verdict } = relieve({
       ...demand,
       ...(share && { share }),
       budget,
       mostFromNode,
       rounds,
+      ...(refusals && { refusals }),
     });
     shared.moves.push(...moves);
     shared.taken.push(...taken);
-    shared.refusals.push(...refusals);
     return verdict;
   });
 }

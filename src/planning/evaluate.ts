@@ -13,6 +13,7 @@ import {
   MAX_REFUSALS,
   type NodeFinding,
   type PolicyFinding,
+  type Refusal,
 } from "./decision.ts";
 import { moveHistory } from "./eligibility/history.ts";
 import { evaluatePolicy } from "./evaluate-policy.ts";
@@ -29,19 +30,23 @@ import type { ClusterSnapshot, PlanningMemory } from "./snapshot.ts";
 import { type Shared, takeTurn } from "./turn.ts";
 import { type ForecastInput, viewCluster } from "./view.ts";
 
-/**
- * `isDue`: policies whose turn it is not keep their pods, gates and findings, but plan nothing. Without it all are due.
- * `fits`: as the last evaluation left them; saves time, and nothing else.
- */
+export interface EvaluateOptions {
+  /** Policies whose turn it is not keep their pods, gates and findings, but plan nothing. Absent: all are due. */
+  isDue?: (policy: Policy) => boolean;
+  /** False: the same decision, but of what was passed over nobody is told why. */
+  refusals?: boolean;
+  /** As the last evaluation left them: saves time, and nothing else. */
+  fits?: KeptFits;
+}
+
 export function evaluate(
   snapshot: ClusterSnapshot,
   policies: readonly Policy[],
-  isDue: (policy: Policy) => boolean = () => true,
-  fits = new KeptFits(),
+  { isDue = () => true, refusals = true, fits = new KeptFits() }: EvaluateOptions = {},
 ): Evaluation {
   const ordered = inOrder(policies);
   const calibrations = openCalibrations(snapshot.memory?.forecasts);
-  const shared = prepare(snapshot, ordered, { calibrations, fits });
+  const shared: Shared = { ...prepare(snapshot, ordered, { calibrations, fits }), ...(refusals && { refusals: [] }) };
   const turns = ordered.map((policy) => takeTurn(policy, shared, isDue(policy)));
   const joint = openJointPlans(turns, shared);
   const findings = turns.map((turn) => ({ policy: turn.policy, nodes: evaluatePolicy(turn, shared, joint) }));
@@ -52,8 +57,7 @@ export function evaluate(
     moves: shared.moves.toSorted((a, b) => a.startAtMs - b.startAtMs),
     nodes,
     gates: shared.gates.decisions,
-    refusals: shared.refusals.slice(0, MAX_REFUSALS),
-    refusalsLeftOut: Math.max(0, shared.refusals.length - MAX_REFUSALS),
+    ...bounded(shared.refusals ?? []),
     policies: findings.map((finding) => policyFinding(finding.policy, finding.nodes, shared.ownership)),
   };
   const owners = ordered.flatMap(({ source, pressure: { forecast } }) => (forecast ? [{ source, ...forecast }] : []));
@@ -65,11 +69,20 @@ function remember({ gates, tracker }: Shared, forecasts: PlanningMemory["forecas
   return { version: 1, gates: gates.memory, ...tracker.memory(), ...(forecasts && { forecasts }) };
 }
 
+function bounded(refusals: readonly Refusal[]): Pick<Decision, "refusals" | "refusalsLeftOut"> {
+  return {
+    refusals: refusals.slice(0, MAX_REFUSALS),
+    refusalsLeftOut: Math.max(0, refusals.length - MAX_REFUSALS),
+  };
+}
+
 type Kept = Pick<ForecastInput, "calibrations" | "fits">;
 
 function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], kept: Kept): Shared {
   const cluster = indexCluster(snapshot);
-  const forecasts = { ...kept, interruptions: interruptions(cluster) };
+  // For them every move on record is looked at: only where somebody forecasts.
+  const forecasting = policies.some(({ pressure }) => pressure.forecast !== undefined);
+  const forecasts = forecasting ? { ...kept, interruptions: interruptions(cluster) } : undefined;
   const view = (policy: Policy) => viewCluster(cluster, policy, forecasts);
   const views = new Map(policies.map((policy) => [policy, view(policy)]));
   const viewFor = (policy: Policy) => views.get(policy) ?? view(policy);
@@ -85,7 +98,6 @@ function prepare(snapshot: ClusterSnapshot, policies: readonly Policy[], kept: K
     viewFor,
     moves: [],
     taken: [],
-    refusals: [],
   };
 }
 

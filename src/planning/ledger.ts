@@ -1,5 +1,5 @@
 /** What moves under way and moves planned in this evaluation take from targets and give back to sources. */
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, compareMoves } from "./cluster.ts";
 import { growthPerMinute } from "./growth.ts";
 import { isUnderWay } from "./pacing/pacing.ts";
 import { type Arrivals, NO_ARRIVALS } from "./placement/arrivals.ts";
@@ -59,8 +59,10 @@ const MEASUREMENT_LAG_MS = 15_000;
 export function openLedger(cluster: Cluster, except?: string): Ledger {
   const accounts = new Map<string, Account>();
   const ledger = ledgerOver(accounts);
-  for (const move of cluster.moves) {
-    if (except !== undefined && move.podUID === except) continue;
+  const counts = (move: MoveSnapshot) => except === undefined || move.podUID !== except;
+  const entered = cluster.movesUnordered.filter((move) => counts(move) && isToBeEntered(cluster, move));
+  // In order: rounding must not depend on the input's.
+  for (const move of entered.sort(compareMoves)) {
     enter(cluster, move, ledger, (node) => accountOf(accounts, node));
   }
   return ledger;
@@ -112,6 +114,12 @@ function moveGrowth(cluster: Cluster, uid: string | undefined): number {
   return Math.max(0, ...known);
 }
 
+/** Of most moves on record every figure has shown the end long since. */
+function isToBeEntered(cluster: Cluster, move: MoveSnapshot): boolean {
+  if (move.phase !== "Succeeded") return isUnderWay(move);
+  return unseen(cluster, move.from, move) || (move.to !== undefined && unseen(cluster, move.to, move));
+}
+
 function enter(cluster: Cluster, move: MoveSnapshot, ledger: Ledger, account: (node: string) => Account): void {
   const bytes = moveBytes(cluster, move);
   const pod = move.podUID === undefined ? undefined : cluster.pod(move.podUID);
@@ -136,14 +144,17 @@ function leave(account: Account, bytes: number): void {
 
 /** The node was last measured before the move's end: its figure doesn't show the move yet. */
 function unseen(cluster: Cluster, nodeName: string, move: MoveSnapshot): boolean {
+  const { finishedAtMs } = move;
+  if (finishedAtMs === undefined || !(cluster.nowMs - finishedAtMs < 3_600_000)) return false;
   const sampledAtMs = newestSampleMs(cluster, nodeName);
-  if (move.finishedAtMs === undefined || sampledAtMs === undefined) return false;
-  return sampledAtMs < move.finishedAtMs + MEASUREMENT_LAG_MS && cluster.nowMs - move.finishedAtMs < 3_600_000;
+  return sampledAtMs !== undefined && sampledAtMs < finishedAtMs + MEASUREMENT_LAG_MS;
 }
 
 function newestSampleMs(cluster: Cluster, nodeName: string): number | undefined {
-  const own = cluster.node(nodeName)?.snapshot.sampledAtMs;
-  const others = Object.values(cluster.snapshot.sources ?? {}).map(({ nodes }) => nodes.get(nodeName)?.sampledAtMs);
-  const known = (cluster.snapshot.sources ? others : [own]).filter((time) => time !== undefined);
+  const { sources } = cluster.snapshot;
+  if (sources === undefined) return cluster.node(nodeName)?.snapshot.sampledAtMs;
+  const known = Object.values(sources)
+    .map(({ nodes }) => nodes.get(nodeName)?.sampledAtMs)
+    .filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -36,7 +36,8 @@ export interface Shared {
   moves: PlannedMove[];
   /** When planned moves are under way at most. */
   taken: Span[];
-  refusals: Refusal[];
+  /** Absent: nobody asks for them. */
+  refusals?: Refusal[];
 }
 
 export interface Watched extends Found {

@@ -215,7 +215,9 @@ describe("several policies", () => {
   });
 
   it("one that is not due plans nothing, and keeps its pods", () => {
-    const { decision } = evaluate(pressed({}), [policy({}, "a"), policy({}, "b")], ({ name }) => name === "b");
+    const { decision } = evaluate(pressed({}), [policy({}, "a"), policy({}, "b")], {
+      isDue: ({ name }) => name === "b",
+    });
     expect(decision.moves).toEqual([]);
   });
 

@@ -299,7 +299,7 @@ describe("what is remembered of forecasts", () => {
 
   it("stays while the policy's turn is another's", () => {
     const { memory } = evaluate(snapshot, [forecast()]);
-    const between = evaluate({ ...snapshot, memory }, [forecast()], () => false).memory;
+    const between = evaluate({ ...snapshot, memory }, [forecast()], { isDue: () => false }).memory;
     expect(Object.keys(between.forecasts ?? {})).toEqual(Object.keys(memory.forecasts ?? {}));
   });
 });

@@ -38,6 +38,21 @@ describe("policies that forecast, whatever the cluster", () => {
   );
 
   it(
+    "that nobody asks for refusals changes neither the decision nor what is remembered",
+    () => {
+      fc.assert(
+        fc.property(snapshotWithSeriesArb, policiesArb, (snapshot, policies) => {
+          const told = evaluate(snapshot, policies);
+          const decision = { ...told.decision, refusals: [], refusalsLeftOut: 0 };
+          expect(evaluate(snapshot, policies, { refusals: false })).toEqual({ ...told, decision });
+        }),
+        RUNS,
+      );
+    },
+    LONG_MS,
+  );
+
+  it(
     "all numbers are finite and nothing is thrown, however absurd the samples and the memory",
     () => {
       const absurd = fc.constantFrom(Number.NaN, -1, 0, 1e300, Number.POSITIVE_INFINITY, 50);
@@ -111,7 +126,7 @@ describe("policies that forecast, whatever the cluster", () => {
                 ...(memory && { memory }),
               };
               const anew = evaluate(snapshot, policies);
-              expect(evaluate(snapshot, policies, () => true, fits)).toEqual(anew);
+              expect(evaluate(snapshot, policies, { fits })).toEqual(anew);
               memory = anew.memory;
             }
           },

@@ -72,6 +72,17 @@ describe("whatever the cluster", () => {
     );
   });
 
+  it("that nobody asks for refusals changes nothing else", () => {
+    fc.assert(
+      fc.property(snapshotArb, policiesArb, (snapshot, policies) => {
+        const told = evaluate(snapshot, policies);
+        const decision = { ...told.decision, refusals: [], refusalsLeftOut: 0 };
+        expect(evaluate(snapshot, policies, { refusals: false })).toEqual({ ...told, decision });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("a pod's or node's missing figure never makes a node look safer, nor has itself chosen", () => {
     fc.assert(
       fc.property(snapshotArb, policiesArb, fc.nat({ max: 13 }), (snapshot, policies, which) => {

@@ -46,7 +46,7 @@ describe("confirmation", () => {
 
   it("a policy whose turn it is not keeps what it saw", () => {
     const first = evaluate(snapshotAt(90), [policy(twoOfThree)]);
-    const between = evaluate({ ...snapshotAt(90), memory: first.memory }, [policy(twoOfThree)], () => false);
+    const between = evaluate({ ...snapshotAt(90), memory: first.memory }, [policy(twoOfThree)], { isDue: () => false });
     expect(between.memory).toEqual(first.memory);
     const last = evaluate({ ...snapshotAt(90), memory: between.memory }, [policy(twoOfThree)]);
     expect(last.decision.outcome).toBe("Moves");

@@ -84,7 +84,7 @@ async function evaluateAll(
   const { decision, memory } = evaluate(
     snapshot,
     read.policies.map(({ policy }) => policy),
-    (policy) => dueNames.has(policy.name),
+    { isDue: (policy) => dueNames.has(policy.name), fits: state.fits },
   );
   state.memory = memory;
   state.noteEvaluated(due, startMs);

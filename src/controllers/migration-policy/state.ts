@@ -2,6 +2,7 @@
 import type { MigrationPolicy } from "../../api/v1alpha1/migration-policy.ts";
 import type { PodMigration } from "../../api/v1alpha1/pod-migration.ts";
 import { keyOf } from "../../kube/store.ts";
+import { KeptFits } from "../../planning/foresight/kept-fits.ts";
 import type { PlanningMemory } from "../../planning/snapshot.ts";
 import type { ReadPolicy } from "./read-policies.ts";
 
@@ -12,6 +13,7 @@ const EARLY_MS = 50;
 
 export class EvaluationState {
   memory: PlanningMemory | undefined;
+  readonly fits = new KeptFits();
   #created: { migration: PodMigration; atMs: number }[] = [];
   readonly #evaluated = new Map<string, { atMs: number; version: string }>();
 

@@ -8,6 +8,7 @@
  */
 import { at } from "../forecast/history.ts";
 import { medianOf, selectRank } from "../forecast/order-statistics.ts";
+import { lazily } from "../lazily.ts";
 import type { MoveSnapshot } from "../snapshot.ts";
 
 /** A line, and how far beyond it a move may plausibly end. */
@@ -81,15 +82,6 @@ export function learnMoveCosts(moves: readonly MoveSnapshot[]): MoveCosts {
 
 function learnPair(between: readonly Finished[], cluster: () => MoveCost): MoveCost | undefined {
   return between.length < MIN_MOVES_OF_PAIR ? undefined : learn(between.slice(0, MAX_MOVES_OF_PAIR), cluster());
-}
-
-/** Worked out when it is first asked for. */
-function lazily<T>(work: () => T): () => T {
-  let known: { value: T } | undefined;
-  return () => {
-    known ??= { value: work() };
-    return known.value;
-  };
 }
 
 function finishedMove(move: MoveSnapshot): Finished[] {

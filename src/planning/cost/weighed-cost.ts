@@ -3,6 +3,7 @@
  * risk of losing its work. The freeze is learnt from moves on record as durations are (./move-costs.ts); so is the risk.
  */
 import { MOVE_COST_ANNOTATION } from "../../api/v1alpha1/group.ts";
+import { lazily } from "../lazily.ts";
 import type { MoveSnapshot, PodSnapshot } from "../snapshot.ts";
 import { learnMoveCosts } from "./move-costs.ts";
 
@@ -33,13 +34,13 @@ const MOST_WEIGHT = 1_000_000;
 const GIB = 2 ** 30;
 
 export function weighMoves(moves: readonly MoveSnapshot[], nowMs: number): Weigh {
-  const freezes = learnMoveCosts(moves.flatMap(asFreeze));
-  const risk = lossProbability(moves);
+  const freezes = lazily(() => learnMoveCosts(moves.flatMap(asFreeze)));
+  const risk = lazily(() => lossProbability(moves));
   return (pod, bytes, { lostWorkSeconds }) => {
-    const freezeSeconds = freezes.expect({ bytes, from: pod.node, to: "" }).seconds;
+    const freezeSeconds = freezes().expect({ bytes, from: pod.node, to: "" }).seconds;
     const { weight, note } = weightOf(pod);
     const doublings = doublingsOf(pod);
-    const riskSeconds = risk * hoursRun(pod, nowMs) * (bytes / GIB) * lostWorkSeconds;
+    const riskSeconds = risk() * hoursRun(pod, nowMs) * (bytes / GIB) * lostWorkSeconds;
     const seconds = freezeSeconds * weight * 2 ** doublings + riskSeconds;
     const times = `${weight === 1 ? "" : ` × weight ${weight}`}${doublings === 0 ? "" : ` × ${2 ** doublings} for earlier moves`}`;
     const parts = `${shown(freezeSeconds)} freeze${times} + ${shown(riskSeconds)} risk`;

@@ -1,5 +1,6 @@
 /** What earlier moves mean for a pod: it is moving, or it must rest after moves that did not succeed. */
 import type { Cluster } from "../cluster.ts";
+import { lazily } from "../lazily.ts";
 import { isUnderWay } from "../pacing/pacing.ts";
 import type { MoveSnapshot, PodSnapshot } from "../snapshot.ts";
 
@@ -57,16 +58,16 @@ function departuresByLineage(moves: readonly MoveSnapshot[]): Map<string, Depart
 }
 
 export function moveHistory(cluster: Cluster): MoveHistory {
-  const underWay = cluster.moves.filter(isUnderWay);
+  const underWay = cluster.movesUnordered.filter(isUnderWay);
   const movingUids = new Set(underWay.flatMap((move) => move.podUID ?? []));
   const movingNames = new Set(underWay.map((move) => podKey(move.namespace, move.pod)));
-  const failures = countFailures(cluster.moves);
-  const departures = departuresByLineage(cluster.moves);
+  const failures = lazily(() => countFailures(cluster.moves));
+  const departures = lazily(() => departuresByLineage(cluster.moves));
   return {
-    departures: (pod) => departures.get(pod.lineage) ?? [],
+    departures: (pod) => departures().get(pod.lineage) ?? [],
     isMoving: (pod) => movingUids.has(pod.uid) || movingNames.has(podKey(pod.namespace, pod.name)),
     backOff(pod, nowMs) {
-      const failed = failures.get(pod.uid) ?? failures.get(pod.lineage);
+      const failed = failures().get(pod.uid) ?? failures().get(pod.lineage);
       if (failed === undefined) return undefined;
       const waitSeconds = Math.min(FIRST_BACK_OFF_SECONDS * 2 ** (failed.count - 1), LONGEST_BACK_OFF_SECONDS);
       const leftSeconds = waitSeconds - Math.max(0, nowMs - failed.lastMs) / 1000;

@@ -39,7 +39,7 @@ interface Entry {
 /** By {@link participantKey}. Nothing is entered into any ledger. */
 export function planTogether(participants: readonly Participant[]): Map<string, JointShare> {
   const entries = participants.flatMap(({ demand }) =>
-    eligiblePods(demand, []).map((candidate): Entry => ({ demand, candidate })),
+    eligiblePods(demand).map((candidate): Entry => ({ demand, candidate })),
   );
   const plan = planJointly(problemOf(participants, entries));
   const targetOf = new Map(plan.moves.map(({ candidate, target }) => [candidate, target]));

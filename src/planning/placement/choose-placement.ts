@@ -6,7 +6,7 @@ import { mayMoveAtAll } from "../eligibility/eligibility.ts";
 import { openLedger } from "../ledger.ts";
 import type { ClusterSnapshot, PodSnapshot } from "../snapshot.ts";
 import { viewCluster } from "../view.ts";
-import { bestTarget, sortTargets, type TargetRefusal, targetRefusals } from "./choose-target.ts";
+import { bestTarget, freestFirst, sortTargets, type TargetRefusal, targetRefusals } from "./choose-target.ts";
 import { closedFor, type FeasibilityContext, unfitFor } from "./feasibility.ts";
 import { mostFree } from "./most-free.ts";
 
@@ -67,7 +67,7 @@ export function choosePlacement(snapshot: ClusterSnapshot, request: PlacementReq
 function choose(pod: PodSnapshot, bytes: number, context: FeasibilityContext): PlacementAnswer {
   const targets = sortTargets(context.view.cluster.nodes, context);
   const closed = targets.closed.filter(({ node }) => node !== pod.node);
-  const unfit = targetRefusals(pod, bytes, targets, context, MAX_CONSIDERED);
+  const unfit = targetRefusals(pod, bytes, freestFirst(targets, context), context, MAX_CONSIDERED);
   const considered = [...unfit, ...closed].slice(0, MAX_CONSIDERED);
   const best = bestTarget(pod, bytes, targets, context, mostFree.configure({}));
   if (best !== undefined) return { ok: true, node: best.node.snapshot.name, bytes, considered };

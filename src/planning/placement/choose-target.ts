@@ -65,16 +65,16 @@ export function hasTarget(pod: PodSnapshot, bytes: number, targets: Targets, con
   return targets.open.some((open) => open.node.snapshot.name !== pod.node && isFit(pod, bytes, open, context));
 }
 
-/** Why the pod cannot go to any of them; at most `most` of them, the freest first. */
+/** Why the pod cannot go to them, in their order; at most `most` of them. */
 export function targetRefusals(
   pod: PodSnapshot,
   bytes: number,
-  targets: Targets,
+  targets: readonly OpenNode[],
   context: FeasibilityContext,
   most: number,
 ): TargetRefusal[] {
   const refusals: TargetRefusal[] = [];
-  for (const open of freestFirst(targets, context)) {
+  for (const open of targets) {
     const node = open.node.snapshot.name;
     const reason = node === pod.node ? undefined : unfitFor(pod, bytes, open, context);
     if (reason !== undefined) refusals.push({ node, ...reason });
@@ -83,7 +83,7 @@ export function targetRefusals(
   return refusals;
 }
 
-function freestFirst(targets: Targets, { ledger }: FeasibilityContext): OpenNode[] {
+export function freestFirst(targets: Targets, { ledger }: FeasibilityContext): OpenNode[] {
   return targets.open
     .map((open) => ({ open, freeBytes: asTarget(open, ledger).freeBytes }))
     .sort((a, b) => b.freeBytes - a.freeBytes)

@@ -1,7 +1,7 @@
 /** Relieves one pressured node: eligible pods → those with a target → selection → placement → the time to start. */
 import { formatBytes } from "../../api/quantity.ts";
 import { isDue, type Outcome, type PlannedMove, type Reason, type Refusal } from "../decision.ts";
-import { targetRefusals } from "../placement/choose-target.ts";
+import { freestFirst, targetRefusals } from "../placement/choose-target.ts";
 import { asTarget } from "../placement/feasibility.ts";
 import type { Candidate, JointShare } from "../selection/selection.ts";
 import type { PodSnapshot } from "../snapshot.ts";
@@ -16,6 +16,8 @@ export interface ReliefInput extends Demand {
   /** Moves from the node at most, those that start later included. */
   mostFromNode: number;
   rounds: Rounds;
+  /** Why pods are passed over is added here; absent: nobody asks. */
+  refusals?: Refusal[];
 }
 
 export interface Relief extends Reason {
@@ -23,32 +25,30 @@ export interface Relief extends Reason {
   moves: PlannedMove[];
   /** When they are under way, at most, where there is a deadline. */
   taken: Span[];
-  refusals: Refusal[];
 }
 
 /** Targets told of for one pod that has none. */
 const MAX_TARGET_REFUSALS = 10;
 
 export function relieve(input: ReliefInput): Relief {
-  const refusals: Refusal[] = [];
-  const eligible = eligiblePods(input, refusals);
+  const eligible = eligiblePods(input, input.refusals);
   if (eligible.length === 0) {
-    return none(input, refusals, "NothingToDo", "NothingEligible", "no pod on it may be moved");
+    return none(input, "NothingToDo", "NothingEligible", "no pod on it may be moved");
   }
   const placeable = withTarget(input, eligible);
-  refuseUnplaceable(input, eligible, placeable, refusals);
+  refuseUnplaceable(input, eligible, placeable);
   if (placeable.length === 0 && withTarget(unpaced(input), eligible).length > 0) {
     const message = "as many moves to the nodes with room are under way as may be at once";
-    return none(input, refusals, "Waiting", "MovesPerNode", message);
+    return none(input, "Waiting", "MovesPerNode", message);
   }
   if (placeable.length === 0) {
-    return none(input, refusals, "NodesFull", "NodesFull", "no other node has room for any of its pods");
+    return none(input, "NodesFull", "NodesFull", "no other node has room for any of its pods");
   }
   if (input.budget < 1 && input.deadlineMs === undefined) {
-    return none(input, refusals, "Waiting", "MovesPerEvaluation", budgetSpent(input));
+    return none(input, "Waiting", "MovesPerEvaluation", budgetSpent(input));
   }
   const choice = choose(input, placeable);
-  return decided(input, choice, { eligible, placeable, refusals });
+  return decided(input, choice, eligible, placeable);
 }
 
 const budgetSpent = ({ policy }: ReliefInput) =>
@@ -69,27 +69,25 @@ function choose(input: ReliefInput, placeable: readonly Candidate[]): TimedChoic
   return { ...choice, startsAtMs, atMostSeconds: [], lateBySeconds: 0, tooSlow: [] };
 }
 
-function none(input: ReliefInput, refusals: Refusal[], outcome: Outcome, reason: string, message: string): Relief {
-  return { outcome, moves: [], taken: [], refusals, reason, message: `${input.pressure}; ${message}` };
+function none(input: ReliefInput, outcome: Outcome, reason: string, message: string): Relief {
+  return { outcome, moves: [], taken: [], reason, message: `${input.pressure}; ${message}` };
 }
 
-interface Considered {
-  eligible: readonly Candidate[];
-  placeable: readonly Candidate[];
-  refusals: Refusal[];
-}
-
-function decided(input: ReliefInput, choice: TimedChoice, { eligible, placeable, refusals }: Considered): Relief {
+function decided(
+  input: ReliefInput,
+  choice: TimedChoice,
+  eligible: readonly Candidate[],
+  placeable: readonly Candidate[],
+): Relief {
   const { nowMs } = input.context.view.cluster;
   const moves = plannedMoves(input, choice);
-  refusePassedOver(input, choice, placeable, refusals);
-  if (moves.length === 0) return noneSelected(input, eligible, refusals);
+  refusePassedOver(input, choice, placeable);
+  if (moves.length === 0) return noneSelected(input, eligible);
   const told = (outcome: Outcome, reason: string, message: string): Relief => {
     return {
       outcome,
       moves,
       taken: spansOf(moves, choice),
-      refusals,
       reason,
       message: `${input.pressure}; ${message}`,
     };
@@ -119,33 +117,29 @@ const summary = (moves: readonly PlannedMove[]) =>
   moves.length === 1 ? `${moves[0]?.pod} goes to ${moves[0]?.to}` : `${moves.length} pods are moved`;
 
 /** When the pods that would be chosen are just those without a target, it is room that is missing. */
-function noneSelected(input: ReliefInput, eligible: readonly Candidate[], refusals: Refusal[]): Relief {
+function noneSelected(input: ReliefInput, eligible: readonly Candidate[]): Relief {
   if (input.share?.movesSpent === true) {
-    return none(
-      input,
-      refusals,
-      "Waiting",
-      "MovesPerHour",
-      "the moves that may start within the hour go to other nodes",
-    );
+    return none(input, "Waiting", "MovesPerHour", "the moves that may start within the hour go to other nodes");
   }
   if (input.policy.select(eligible, input.amountBytes, { freeBytes: input.freeBytes }).length > 0) {
-    return none(input, refusals, "NodesFull", "NodesFull", "no other node has room for the pods that should move");
+    return none(input, "NodesFull", "NodesFull", "no other node has room for the pods that should move");
   }
   const message = "the selection strategy chooses none of its pods that may be moved";
-  return none(input, refusals, "NothingToDo", "NothingSelected", message);
+  return none(input, "NothingToDo", "NothingSelected", message);
 }
 
 function refuseUnplaceable(
-  input: Demand,
+  input: ReliefInput,
   candidates: readonly Candidate[],
   placeable: readonly Candidate[],
-  refusals: Refusal[],
 ): void {
+  const { refusals, targets, context } = input;
+  if (refusals === undefined) return;
   const placed = new Set(placeable);
+  const freest = freestFirst(targets, context);
   for (const { pod, bytes } of candidates.filter((candidate) => !placed.has(candidate))) {
     refusals.push(refusalOf(input, pod, { reason: "NoTarget", message: "no node has room for it" }));
-    for (const reason of targetRefusals(pod, bytes, input.targets, input.context, MAX_TARGET_REFUSALS)) {
+    for (const reason of targetRefusals(pod, bytes, freest, context, MAX_TARGET_REFUSALS)) {
       refusals.push(refusalOf(input, pod, reason));
     }
   }
@@ -153,10 +147,11 @@ function refuseUnplaceable(
 
 function refusePassedOver(
   input: ReliefInput,
-  { placed, tooSlow }: TimedChoice,
+  { placed, left, tooSlow }: TimedChoice,
   placeable: readonly Candidate[],
-  refusals: Refusal[],
 ): void {
+  const { refusals } = input;
+  if (refusals === undefined) return;
   const moved = new Set(placed.map(({ candidate }) => candidate));
   const slow = new Map(tooSlow.map(({ candidate, lateBySeconds }) => [candidate, lateBySeconds]));
   const others = placeable.filter((candidate) => !moved.has(candidate));
@@ -167,9 +162,8 @@ function refusePassedOver(
     refusals.push(refusalOf(input, candidate.pod, { reason: "TooLate", message }));
     return false;
   });
-  const left = withTarget(input, rest);
-  refuseUnplaceable(input, rest, left, refusals);
-  refusals.push(...left.map((one) => refusalOf(input, one.pod, notSelected(input, one, placed.length))));
+  refuseUnplaceable(input, rest, left);
+  for (const one of left) refusals.push(refusalOf(input, one.pod, notSelected(input, one, placed.length)));
 }
 
 function notSelected({ share }: ReliefInput, { pod, cost }: Candidate, moved: number): Reason {

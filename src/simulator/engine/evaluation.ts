@@ -9,7 +9,6 @@ import type { ForecastTally } from "./forecast-tally.ts";
 import type { Moves } from "./moves.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { Observer } from "./observed.ts";
-import type { PodRun } from "./pod-run.ts";
 import type { Scheduler } from "./scheduling.ts";
 
 export interface OperatorContext {
@@ -56,29 +55,30 @@ export class Operator {
     const due = new Set(this.#turns.filter(({ dueAt }) => dueAt <= at).map(({ policy }) => policy));
     for (const turn of this.#turns) if (due.has(turn.policy)) turn.dueAt = at + turn.policy.evaluationIntervalSeconds;
     this.#context.observer.advance(at);
-    const { snapshot, pods } = this.#snapshot(at);
-    const { decision, memory } = evaluate(snapshot, this.#policies, (policy) => due.has(policy), this.#fits);
+    const isDue = (policy: Policy) => due.has(policy);
+    const options = { isDue, refusals: this.#context.decisions, fits: this.#fits };
+    const { decision, memory } = evaluate(this.#snapshot(at), this.#policies, options);
     this.#memory = memory;
     this.evaluations += 1;
     this.#context.forecasts?.note(decision.nodes, this.#nodes);
-    this.#carryOut(decision, pods, at);
+    this.#carryOut(decision, at);
   }
 
-  #snapshot(at: number): { snapshot: ClusterSnapshot; pods: PodRun[] } {
+  #snapshot(at: number): ClusterSnapshot {
     const { nodes, moves, toMs } = this.#context;
-    const pods = nodes.flatMap((node) => [...node.pods]);
-    const snapshot = {
+    const pods: PodSnapshot[] = [];
+    for (const node of nodes) for (const { snapshot } of node.pods) if (snapshot) pods.push(snapshot);
+    return {
       timeMs: toMs(at),
-      nodes: nodes.flatMap<NodeSnapshot>((node) => node.snapshot ?? []),
-      pods: pods.flatMap<PodSnapshot>((pod) => pod.snapshot ?? []),
+      nodes: nodes.flatMap<NodeSnapshot>(({ snapshot }) => snapshot ?? []),
+      pods,
       moves: moves.snapshots(),
       ...(this.#memory && { memory: this.#memory }),
     };
-    return { snapshot, pods };
   }
 
-  #carryOut(decision: Decision, pods: readonly PodRun[], at: number): void {
-    const begun = this.#beginMoves(decision, pods, at);
+  #carryOut(decision: Decision, at: number): void {
+    const begun = this.#beginMoves(decision, at);
     const gated = this.#syncGates(decision, at);
     const full = decision.nodes.filter(({ outcome }) => outcome === "NodesFull");
     for (const { name, policy } of full) {
@@ -90,19 +90,17 @@ export class Operator {
   }
 
   /** Those that are due; the others are decided anew until they are. */
-  #beginMoves(decision: Decision, pods: readonly PodRun[], at: number): PlannedMove[] {
+  #beginMoves(decision: Decision, at: number): PlannedMove[] {
     const nowMs = this.#context.toMs(at);
-    const due = decision.moves.filter(({ startAtMs }) => startAtMs <= nowMs);
-    if (due.length === 0) return [];
-    const byUid = new Map(pods.map((pod) => [pod.uid, pod]));
-    return due.filter((planned) => this.#begin(planned, byUid.get(planned.podUID), at));
+    return decision.moves.filter((planned) => planned.startAtMs <= nowMs && this.#begin(planned, at));
   }
 
-  #begin(planned: PlannedMove, pod: PodRun | undefined, at: number): boolean {
+  #begin(planned: PlannedMove, at: number): boolean {
     const [source, target] = [this.#nodes.get(planned.from), this.#nodes.get(planned.to)];
     const policy = this.#policies.find(({ name }) => name === planned.policy);
-    if (pod?.state !== "Running" || pod.move !== undefined || pod.node !== source) return false;
     if (source === undefined || target === undefined || policy === undefined) return false;
+    const pod = [...source.pods].find(({ uid }) => uid === planned.podUID);
+    if (pod?.state !== "Running" || pod.move !== undefined) return false;
     this.#context.moves.begin(planned, pod, { source, target }, policy.moveTimeoutSeconds, at);
     return true;
   }

@@ -93,6 +93,8 @@ export class NodeMeter implements Meter {
   readonly #options: MeterOptions;
   readonly #isLost: (index: number) => boolean;
   readonly #series: SeenSeries;
+  /** Of {@link series} as it was when it last was asked for: a new one is another object. */
+  #read: { series: Series; newest: Reading | undefined } | undefined;
   /** Not yet in the series: nobody has asked, or they cannot be seen yet. */
   #waiting: { index: number; bytes: number }[] = [];
 
@@ -110,9 +112,9 @@ export class NodeMeter implements Meter {
   }
 
   newest(): Reading | undefined {
-    const { timesMs, bytes } = this.series();
-    const [sampledAtMs, value] = [timesMs.at(-1), bytes.at(-1)];
-    return sampledAtMs === undefined || value === undefined ? undefined : { sampledAtMs, bytes: value };
+    const series = this.series();
+    if (this.#read?.series !== series) this.#read = { series, newest: lastOf(series) };
+    return this.#read.newest;
   }
 
   series(): Series {
@@ -123,6 +125,11 @@ export class NodeMeter implements Meter {
       this.#waiting = this.#waiting.filter(({ index }) => index > seen);
     });
   }
+}
+
+function lastOf({ timesMs, bytes }: Series): Reading | undefined {
+  const [sampledAtMs, value] = [timesMs.at(-1), bytes.at(-1)];
+  return sampledAtMs === undefined || value === undefined ? undefined : { sampledAtMs, bytes: value };
 }
 
 const NO_SAMPLES: Series = { timesMs: new Float64Array(0), bytes: new Float64Array(0) };

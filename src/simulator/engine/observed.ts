@@ -2,7 +2,7 @@
 import { type Amount, amountBytes } from "../../api/quantity.ts";
 import type { Figure, NodeSnapshot, PodSnapshot, Series } from "../../planning/snapshot.ts";
 import { nodeFuture, PodFuture } from "./foresight.ts";
-import { type Meter, NodeMeter, PodMeter, type Reading } from "./meters.ts";
+import { type Meter, NodeMeter, PodMeter } from "./meters.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { PodRun } from "./pod-run.ts";
 import type { Sampling } from "./sampling.ts";
@@ -43,42 +43,68 @@ export class Observer {
     const meter = new NodeMeter(node, this.#options);
     this.#meters.set(node, meter);
     const truth = { now: () => node.usedAt(this.#now), future: () => nodeFuture(node, this.#now, stepSeconds, toMs) };
-    node.snapshot = withFigures<Omit<NodeSnapshot, keyof Figure>>(
-      {
-        name: node.name,
-        capacityBytes: node.capacityBytes,
-        allocatableBytes: node.allocatableBytes,
-        labels: node.labels,
-        taints: node.taints,
-        unschedulable: false,
-        ready: true,
-        maxPods: node.maxPods,
-        agentReady: true,
-        ...(stagingBudget && { stagingFreeBytes: amountBytes(stagingBudget, node.capacityBytes) }),
-      },
-      this.#figures(meter, truth),
-    );
+    node.snapshot = Object.assign(this.#figure(meter, truth), nodeFacts(node, stagingBudget));
   }
 
   watchPod(pod: PodRun, at: number): void {
     const { toMs } = this.#options;
     const future = new PodFuture(pod, toMs);
     const truth = { now: () => pod.bytesAt(this.#now), future: () => future.from(this.#now) };
-    pod.snapshot = withFigures<Omit<PodSnapshot, keyof Figure>>(
-      podFacts(pod, toMs),
-      this.#figures(new PodMeter(pod, this.#options, at), truth),
-    );
+    const meter = new PodMeter(pod, this.#options, at);
+    pod.snapshot = Object.assign(this.#figure(meter, truth), podFacts(pod, toMs));
   }
 
-  #figures(meter: Meter, truth: Truth): Figures {
-    if (!this.#options.foresight) return { newest: () => meter.newest(), series: () => meter.series() };
+  #figure(meter: Meter, truth: Truth): Figure {
+    if (!this.#options.foresight) return new MeasuredFigure(meter);
     const newest = () => ({ bytes: truth.now(), sampledAtMs: this.#options.toMs(this.#now) });
     const known = { at: -1, future: NO_FUTURE };
     const future = () => {
       if (known.at !== this.#now) [known.at, known.future] = [this.#now, truth.future()];
       return known.future;
     };
-    return { newest, series: () => meter.series(), future };
+    return new TrueFigure({ newest, series: () => meter.series() }, future);
+  }
+}
+
+/**
+ * Facts are added to it as members. The getters are the class's: with getters of its own each object would be slow to read. A copy made
+ * member by member has no figures.
+ */
+class MeasuredFigure implements Figure {
+  readonly #meter: Meter;
+
+  constructor(meter: Meter) {
+    this.#meter = meter;
+  }
+
+  get usedBytes(): number | undefined {
+    return this.#meter.newest()?.bytes;
+  }
+
+  get sampledAtMs(): number | undefined {
+    return this.#meter.newest()?.sampledAtMs;
+  }
+
+  get series(): Series {
+    return this.#meter.series();
+  }
+
+  /** Without a figure planning would take the sum of the pods, which a metrics source never stands in for. */
+  get suspect(): boolean {
+    return this.#meter.newest() === undefined;
+  }
+}
+
+class TrueFigure extends MeasuredFigure {
+  readonly #future: () => Series;
+
+  constructor(meter: Meter, future: () => Series) {
+    super(meter);
+    this.#future = future;
+  }
+
+  get future(): Series {
+    return this.#future();
   }
 }
 
@@ -89,10 +115,19 @@ interface Truth {
   future(): Series;
 }
 
-interface Figures {
-  newest(): Reading | undefined;
-  series(): Series;
-  future?(): Series;
+function nodeFacts(node: NodeRun, stagingBudget: Amount | undefined): Omit<NodeSnapshot, keyof Figure> {
+  return {
+    name: node.name,
+    capacityBytes: node.capacityBytes,
+    allocatableBytes: node.allocatableBytes,
+    labels: node.labels,
+    taints: node.taints,
+    unschedulable: false,
+    ready: true,
+    maxPods: node.maxPods,
+    agentReady: true,
+    ...(stagingBudget && { stagingFreeBytes: amountBytes(stagingBudget, node.capacityBytes) }),
+  };
 }
 
 function podFacts(pod: PodRun, toMs: (seconds: number) => number): Omit<PodSnapshot, keyof Figure> {
@@ -114,31 +149,4 @@ function podFacts(pod: PodRun, toMs: (seconds: number) => number): Omit<PodSnaps
     lineage: pod.lineage,
     phase: "Running",
   };
-}
-
-/** The figures as members of the object's own, so that they outlive its being copied. */
-function withFigures<Facts extends object>(facts: Facts, figures: Figures): Facts & Figure {
-  const lazy = {
-    get usedBytes() {
-      return figures.newest()?.bytes;
-    },
-    get sampledAtMs() {
-      return figures.newest()?.sampledAtMs;
-    },
-    get series() {
-      return figures.series();
-    },
-  };
-  const { future } = figures;
-  // Without a figure planning would take the sum of the pods, which a metrics source never stands in for.
-  const suspect = {
-    get suspect() {
-      return figures.newest() === undefined;
-    },
-  };
-  const members = { ...Object.getOwnPropertyDescriptors(lazy), ...Object.getOwnPropertyDescriptors(suspect) };
-  Object.defineProperties(facts, members);
-  if (future) Object.defineProperty(facts, "future", { get: future, enumerable: true, configurable: true });
-  // The members were just put there.
-  return facts as Facts & Figure;
 }
