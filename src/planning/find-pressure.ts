@@ -130,7 +130,7 @@ function byForecast(foresight: Foresight, node: ClusterNode, short: boolean, lim
 }
 
 /** In so many places of each stretch: nearby moments are looked at closely, far ones roughly. */
-const PLACES = 12;
+const PLACES = 8;
 
 function exhaustedAt(foreseen: Foreseen, horizonSeconds: number, { nowMs, capacityBytes }: Limits): Outlook {
   for (const within of [horizonSeconds, DAY_SECONDS, FARTHEST_MS / 1000]) {

@@ -10,7 +10,7 @@ import { planBacktest, presentCurve } from "./backtest.ts";
 import { type Calibration, type CalibrationKey, calibrate, usableCalibration } from "./calibration.ts";
 import { type Fits, SeriesFits } from "./fits.ts";
 import { ageSeconds, at, type History, toHistory } from "./history.ts";
-import { errorsKnown, type Margin, marginAt, marginOf } from "./margin.ts";
+import { type Margin, marginAt, marginOf } from "./margin.ts";
 import type { Curve } from "./model.ts";
 import { backtestNamed, type ModelName, modelNamed } from "./models.ts";
 
@@ -89,7 +89,12 @@ export class SeriesForecast implements Forecast {
   }
 
   upper(aheadSeconds: number): number {
-    return this.point(aheadSeconds) + marginAt(this.#bounded().margin, ahead(aheadSeconds) + this.ageSeconds);
+    return this.point(aheadSeconds) + this.margin(aheadSeconds);
+  }
+
+  /** Bytes from `point` to `upper`. */
+  margin(aheadSeconds: number): number {
+    return marginAt(this.#bounded().margin, ahead(aheadSeconds) + this.ageSeconds);
   }
 
   /** To be handed in with the next forecast of this series. */
@@ -99,7 +104,7 @@ export class SeriesForecast implements Forecast {
 
   /** Forecasts of its own past that were held against what came after, at the calibrated lead. */
   get tests(): number {
-    return this.#bounded().tests;
+    return this.#bounded().margin.tests;
   }
 
   #bounded(): Bound {
@@ -111,7 +116,6 @@ export class SeriesForecast implements Forecast {
 interface Bound {
   margin: Margin;
   calibration: Calibration;
-  tests: number;
   /** The model whose curve it is of. */
   foreseeing: Fits;
 }
@@ -129,7 +133,6 @@ function boundOf(history: History, options: ForecastOptions, fits: SeriesFits): 
   return {
     margin: marginOf(plan, errors, { confidence, alpha: calibration.alpha, lastBytes }),
     calibration,
-    tests: errorsKnown(plan, errors, plan.leadsSeconds.length - 1, Number.POSITIVE_INFINITY).count,
     foreseeing: chosen,
   };
 }

@@ -14,6 +14,8 @@ export interface Margin {
   knots: readonly Knot[];
   /** On top, whatever the lead: see {@link priorBytes}. */
   priorBytes: number;
+  /** Errors that are known at the calibrated lead. */
+  tests: number;
 }
 
 interface Knot {
@@ -97,15 +99,16 @@ export function errorsKnown(plan: BacktestPlan, errors: Errors, lead: number, kn
 
 export function marginOf(plan: BacktestPlan, errors: Errors, options: MarginOptions): Margin {
   const knots: Knot[] = [];
-  let [bytes, count] = [0, 0];
-  for (const [lead, seconds] of plan.leadsSeconds.entries()) {
+  let [bytes, count, tests] = [0, 0, 0];
+  plan.leadsSeconds.forEach((seconds, lead) => {
     const sample = errorsKnown(plan, errors, lead, Number.POSITIVE_INFINITY);
-    if (sample.count === 0) continue;
+    tests = sample.count;
+    if (tests === 0) return;
     bytes = Math.max(bytes, quantileBytes(sample, options));
-    count = sample.count;
+    count = tests;
     knots.push({ leadSeconds: Math.max(seconds, plan.stepSeconds), bytes });
-  }
-  return { knots, priorBytes: priorBytes(count, options) };
+  });
+  return { knots, priorBytes: priorBytes(count, options), tests };
 }
 
 /**

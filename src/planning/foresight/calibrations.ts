@@ -16,14 +16,14 @@ export interface ForecastOwner extends ForecastSettings {
 const prefixOf = ({ source, model, confidence, horizonSeconds }: ForecastOwner) =>
   `${source} ${model} ${confidence} ${horizonSeconds}`;
 
-/** Of one policy's forecasts. */
-export interface OwnCalibrations {
-  before(kind: "node" | "pod", id: string): Calibration | undefined;
-  note(kind: "node" | "pod", id: string, calibration: Calibration): void;
+/** Of one series. */
+export interface OwnCalibration {
+  before: Calibration | undefined;
+  note(calibration: Calibration): void;
 }
 
 export interface Calibrations {
-  of(owner: ForecastOwner): OwnCalibrations;
+  of(owner: ForecastOwner): (kind: "node" | "pod", id: string) => OwnCalibration;
   /** Of series and options that are still there; undefined: none. `owners`: of all policies that forecast. */
   memory(cluster: Cluster, owners: readonly ForecastOwner[]): Record<string, Calibration> | undefined;
 }
@@ -33,23 +33,20 @@ export function openCalibrations(before: Readonly<Record<string, Calibration>> =
   return {
     of(owner) {
       const prefix = prefixOf(owner);
-      const keyOf = (kind: string, id: string) => `${prefix} ${kind} ${id}`;
-      return {
-        before(kind, id) {
-          const key = keyOf(kind, id);
-          return Object.hasOwn(before, key) ? before[key] : undefined;
-        },
-        note: (kind, id, calibration) => made.set(keyOf(kind, id), calibration),
+      return (kind, id) => {
+        const key = `${prefix} ${kind} ${id}`;
+        return {
+          before: Object.hasOwn(before, key) ? before[key] : undefined,
+          note: (calibration) => made.set(key, calibration),
+        };
       };
     },
     memory(cluster, owners) {
-      const all = new Map(Object.entries(before).filter(([, one]) => isCalibration(one)));
-      for (const [key, calibration] of made) all.set(key, calibration);
       const isLiving = livingIn(cluster, owners);
-      const kept = keptCalibrations(
-        [...all].filter(([key]) => isLiving(key)),
-        MAX_CALIBRATIONS,
-      );
+      // What was made now is of series that are there.
+      const isKept = (key: string, one: unknown) => !made.has(key) && isCalibration(one) && isLiving(key);
+      const older = Object.entries(before).filter(([key, one]) => isKept(key, one));
+      const kept = keptCalibrations([...older, ...made], MAX_CALIBRATIONS);
       return Object.keys(kept).length > 0 ? kept : undefined;
     },
   };

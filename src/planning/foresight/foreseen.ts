@@ -7,6 +7,8 @@ import { type History, spanSeconds } from "../forecast/history.ts";
 import type { Series } from "../snapshot.ts";
 
 export interface Foreseen extends Forecast {
+  /** From `point` to `upper`. */
+  margin(aheadSeconds: number): number;
   /**
    * What a move may rest on: as `upper`, but of a history shorter than the horizon the forecast alone, and of less than half of that
    * what is used now. Of several together the errors count as independent of each other. Not above `upper`.
@@ -56,9 +58,13 @@ class ForeseenSeries implements Foreseen {
   }
 
   upper(aheadSeconds: number): number {
+    return this.point(aheadSeconds) + this.margin(aheadSeconds);
+  }
+
+  margin(aheadSeconds: number): number {
     if (!this.#isNoted) this.#note(this.#forecast.calibration);
     this.#isNoted = true;
-    return this.#forecast.upper(aheadSeconds);
+    return this.#forecast.margin(aheadSeconds);
   }
 
   tested(aheadSeconds: number): number {
@@ -74,7 +80,7 @@ export function ofFuture(series: Series, nowMs: number): Foreseen | undefined {
   const length = Math.min(timesMs.length, bytes.length);
   if (length === 0 || !isPossible(series, length)) return undefined;
   const point = (aheadSeconds: number) => valueAt(timesMs, bytes, length, nowMs + Math.max(0, aheadSeconds) * 1000);
-  return { point, upper: point, tested: point, basis: "known future" };
+  return { point, margin: () => 0, upper: point, tested: point, basis: "known future" };
 }
 
 /** What is not is as good as unknown. */
@@ -108,9 +114,11 @@ function valueAt(timesMs: Float64Array, bytes: Float64Array, length: number, tim
 export function ofUse(usedBytes: number, growthBytesPerMinute: number | undefined): Foreseen {
   const perSecond = Math.max(0, growthBytesPerMinute ?? 0) / 60;
   const point = (aheadSeconds: number) => usedBytes + perSecond * Math.max(0, aheadSeconds);
+  const margin = () => PRIOR_ERROR * usedBytes;
   return {
     point,
-    upper: (aheadSeconds) => point(aheadSeconds) + PRIOR_ERROR * usedBytes,
+    margin,
+    upper: (aheadSeconds) => point(aheadSeconds) + margin(),
     tested: point,
     basis: perSecond > 0 ? "stated growth" : "last value",
   };
@@ -153,44 +161,48 @@ class ForeseenTogether implements Foreseen {
   }
 
   point(aheadSeconds: number): number {
-    let sum = this.#restBytes;
-    for (const part of this.#parts) sum += part.point(aheadSeconds);
-    return Math.max(0, sum);
+    return Math.max(0, this.#restBytes + this.#sumOfPoints(aheadSeconds));
   }
 
+  /** Margins add up, for errors may go together. */
   upper(aheadSeconds: number): number {
-    return this.#orJointly(
-      this.#added(this.#restBytes + this.#doubtBytes, aheadSeconds, "upper"),
-      aheadSeconds,
-      "upper",
-    );
+    const points = this.#restBytes + this.#sumOfPoints(aheadSeconds);
+    let margins = this.#doubtBytes;
+    for (const part of this.#parts) margins += part.margin(aheadSeconds);
+    const added = Math.max(0, points + margins);
+    if (this.#joint === undefined) return added;
+    let joint = this.#joint.margin(aheadSeconds);
+    for (const one of this.#joint.newcomers) joint += one.margin(aheadSeconds);
+    return Math.min(added, Math.max(0, points) + joint);
   }
 
+  margin(aheadSeconds: number): number {
+    return this.upper(aheadSeconds) - this.point(aheadSeconds);
+  }
+
+  /** Squares of the margins add up, as of independent errors. */
   tested(aheadSeconds: number): number {
-    return this.#orJointly(this.#added(this.#restBytes, aheadSeconds, "tested"), aheadSeconds, "tested");
-  }
-
-  /** Margins add up for the bound, for errors may go together; for what a move may rest on their squares do, as of independent errors. */
-  #added(restBytes: number, aheadSeconds: number, of: "upper" | "tested"): number {
-    let sum = restBytes;
-    let margins = 0;
+    let points = this.#restBytes;
+    let sum = this.#restBytes;
     let squares = 0;
     for (const part of this.#parts) {
       const point = part.point(aheadSeconds);
-      const bound = of === "upper" ? part.upper(aheadSeconds) : part.tested(aheadSeconds);
-      const margin = Math.max(0, bound - point);
+      const bound = part.tested(aheadSeconds);
+      points += point;
       sum += Math.min(point, bound);
-      margins += margin;
-      squares += margin ** 2;
+      squares += Math.max(0, bound - point) ** 2;
     }
-    return Math.max(0, sum + (of === "upper" ? margins : Math.sqrt(squares)));
+    const added = Math.max(0, sum + Math.sqrt(squares));
+    if (this.#joint === undefined) return added;
+    let joint = this.#joint.margin(aheadSeconds);
+    for (const one of this.#joint.newcomers) joint += one.tested(aheadSeconds) - one.point(aheadSeconds);
+    return Math.min(added, Math.max(0, points) + joint);
   }
 
-  #orJointly(added: number, aheadSeconds: number, of: "upper" | "tested"): number {
-    if (this.#joint === undefined) return added;
-    let jointly = this.point(aheadSeconds) + this.#joint.margin(aheadSeconds);
-    for (const one of this.#joint.newcomers) jointly += one[of](aheadSeconds) - one.point(aheadSeconds);
-    return Math.min(added, jointly);
+  #sumOfPoints(aheadSeconds: number): number {
+    let sum = 0;
+    for (const part of this.#parts) sum += part.point(aheadSeconds);
+    return sum;
   }
 }
 

@@ -6,7 +6,7 @@
  * what it uses beside them.
  */
 import { type ClusterNode, nodeFigure, podFigure } from "../cluster.ts";
-import { type Calibration, isCalibration } from "../forecast/calibration.ts";
+import { isCalibration } from "../forecast/calibration.ts";
 import type { SeriesFits } from "../forecast/fits.ts";
 import { type ForecastOptions, forecastHistory } from "../forecast/forecast.ts";
 import { boundAtAGlance } from "../forecast/glance.ts";
@@ -17,7 +17,7 @@ import type { View } from "../view.ts";
 import type { Calibrations, ForecastOwner } from "./calibrations.ts";
 import { type Foreseen, type JointMargin, ofFuture, ofHistory, ofUse, peakOf, together } from "./foreseen.ts";
 import { type Interruptions, longestQuiet, within } from "./interruptions.ts";
-import type { KeptFits, SeriesKind } from "./kept-fits.ts";
+import type { KeptFits } from "./kept-fits.ts";
 
 export interface Foresight {
   settings: ForecastSettings;
@@ -95,9 +95,8 @@ interface MarginBefore {
 
 /** Where the figures come from, cut where a move put a step into them. */
 interface Sources {
-  optionsOf(kind: "node" | "pod", id: string): ForecastOptions;
-  fitsOf(kind: SeriesKind, id: string): SeriesFits;
-  note(kind: "node" | "pod", id: string): (calibration: Calibration) => void;
+  /** Of the series of its own. */
+  forecast(kind: "node" | "pod", id: string, history: History): Foreseen;
   nodeFigure(node: ClusterNode): Figure | undefined;
   podFigure(pod: PodSnapshot): Figure | undefined;
   /** Undefined: it must be foreseen without. */
@@ -111,7 +110,7 @@ function readSources({ view, source, settings, calibrations, interruptions, fits
   const { cluster } = view;
   const { nowMs } = cluster;
   const owner: ForecastOwner = { ...settings, source };
-  const known = calibrations.of(owner);
+  const calibrationOf = calibrations.of(owner);
   const figureOfNode = (node: ClusterNode) => nodeFigure(cluster, node.snapshot, source);
   const figureOfPod = (pod: PodSnapshot) => podFigure(cluster, pod, source);
   const historyOf = (figure: Figure | undefined, fromMs: number | undefined): History | undefined => {
@@ -119,14 +118,11 @@ function readSources({ view, source, settings, calibrations, interruptions, fits
     const history = all && fromMs !== undefined ? within(all, { fromMs, toMs: Number.POSITIVE_INFINITY }) : all;
     return history && history.timesMs.length >= FEWEST_SAMPLES ? history : undefined;
   };
-  const optionsOf = (kind: "node" | "pod", id: string) => {
-    return { nowMs, ...settings, calibration: known.before(kind, id) };
-  };
-  const fitsOf = (kind: SeriesKind, id: string) => fits.of(owner, kind, id);
   return {
-    optionsOf,
-    fitsOf,
-    note: (kind, id) => (calibration) => known.note(kind, id, calibration),
+    forecast(kind, id, history) {
+      const { before: calibration, note } = calibrationOf(kind, id);
+      return ofHistory(history, { nowMs, ...settings, calibration }, fits.of(owner, kind, id), note);
+    },
     nodeFigure: figureOfNode,
     podFigure: figureOfPod,
     podHistory: once((pod: PodSnapshot) => historyOf(figureOfPod(pod), interruptions.ofPod(pod))).of,
@@ -143,7 +139,8 @@ function readSources({ view, source, settings, calibrations, interruptions, fits
       const quiet = all && longestQuiet(all, interruptions.ofNode(name));
       const history = quiet && within(all, quiet);
       if (!history || spanSeconds(history) < settings.horizonSeconds) return undefined;
-      return { margin: marginAsOf(history, optionsOf("node", name), fitsOf("nodeBefore", name)), untilMs: quiet.toMs };
+      const options = { nowMs, ...settings, calibration: calibrationOf("node", name).before };
+      return { margin: marginAsOf(history, options, fits.of(owner, "nodeBefore", name)), untilMs: quiet.toMs };
     },
   };
 }
@@ -156,8 +153,7 @@ function foreseePod({ view }: ForesightInput, sources: Sources, pod: PodSnapshot
   if (known !== undefined) return known;
   const history = sources.podHistory(pod);
   if (history === undefined) return ofUse(use.usedBytes, figure?.series ? undefined : view.podGrowth(pod));
-  const { optionsOf, fitsOf, note } = sources;
-  return ofHistory(history, optionsOf("pod", pod.uid), fitsOf("pod", pod.uid), note("pod", pod.uid));
+  return sources.forecast("pod", pod.uid, history);
 }
 
 function foreseeNode(
@@ -174,9 +170,7 @@ function foreseeNode(
   const known = future && ofFuture(future, view.cluster.nowMs);
   if (known !== undefined) return known;
   const history = sources.nodeHistory(node);
-  const { optionsOf, fitsOf, note } = sources;
-  if (history !== undefined)
-    return ofHistory(history, optionsOf("node", name), fitsOf("node", name), note("node", name));
+  if (history !== undefined) return sources.forecast("node", name, history);
   const parts = node.pods.map(pods.of).filter((part) => part !== undefined);
   const before = sources.marginBefore(node);
   const arrivedMs = (pod: PodSnapshot) => input.interruptions.ofPod(pod) ?? pod.startedAtMs ?? Number.NEGATIVE_INFINITY;
