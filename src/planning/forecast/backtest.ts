@@ -12,8 +12,8 @@ import { medianStepSeconds } from "./step.ts";
 const BACKTEST_HORIZONS = 4;
 /** Origins of one backtest at most, beside the recent ones and those that are new since the last calibration. */
 const MAX_ORIGINS = 32;
-/** The leads in parts of the calibrated one; the first is the very next sample. */
-const LEAD_PARTS = [0, 1 / 4, 1 / 2, 1];
+/** The leads in parts of the calibrated one, beside the very next sample. */
+const LEAD_PARTS = [1 / 4, 1 / 2, 1];
 /** Rates of the envelope are taken over this part of the calibrated lead. */
 export const SUSTAINED_PART = 1 / 4;
 /** A sample this many times later than the lead, after a gap, is no longer held against it. */
@@ -44,20 +44,23 @@ function calibratedLeadSeconds(history: History, horizonSeconds: number): number
 }
 
 /** What forecasts up to the horizon are kept within. */
-function plausibleEnvelope(history: History, horizonSeconds: number): Envelope {
+export function plausibleEnvelope(history: History, horizonSeconds: number): Envelope {
   return envelopeOf(history, calibratedLeadSeconds(history, horizonSeconds) * SUSTAINED_PART);
 }
 
-/** `newSinceMs`: every origin whose target at the calibrated lead is later is looked at, however many there are besides. */
-export function planBacktest(history: History, horizonSeconds: number, newSinceMs: number): BacktestPlan {
+export interface PlanOptions {
+  envelope: Envelope;
+  horizonSeconds: number;
+  /** Every origin whose target at the calibrated lead is later is looked at, however many there are besides. */
+  newSinceMs: number;
+}
+
+export function planBacktest(history: History, { envelope, horizonSeconds, newSinceMs }: PlanOptions): BacktestPlan {
   const longest = calibratedLeadSeconds(history, horizonSeconds);
   const stepSeconds = medianStepSeconds(history, 0, history.timesMs.length);
-  const leadsSeconds = LEAD_PARTS.map((part) => part * longest).filter(
-    (lead, index) => index === 0 || lead > stepSeconds,
-  );
+  const leadsSeconds = [0, ...LEAD_PARTS.map((part) => part * longest).filter((lead) => lead > stepSeconds)];
   const { origins, spread } = chooseOrigins(history, horizonSeconds * 1000, newSinceMs);
   const targets = leadsSeconds.map((lead) => targetsOf(history, origins, lead * 1000));
-  const envelope = plausibleEnvelope(history, horizonSeconds);
   return { history, envelope, stepSeconds, leadsSeconds, origins, spread, targets };
 }
 
@@ -120,20 +123,25 @@ function targetsOf({ timesMs }: History, origins: readonly number[], leadMs: num
 }
 
 export function backtest(fits: Fits, plan: BacktestPlan): Errors {
-  const { origins } = plan;
-  return plan.targets.map((targets) =>
-    targets.map((target, position) => (target < 0 ? Number.NaN : errorAt(fits, plan, origins[position] ?? 0, target))),
-  );
+  return plan.targets.map((targets) => errorsAt(fits, plan, targets));
 }
 
-function errorAt(fits: Fits, { history: { timesMs, bytes }, envelope }: BacktestPlan, origin: number, target: number) {
-  const aheadSeconds = (at(timesMs, target) - at(timesMs, origin)) / 1000;
-  return at(bytes, target) - within(envelope, origin, aheadSeconds, fits.ahead(origin, aheadSeconds));
+function errorsAt(fits: Fits, { history, envelope, origins }: BacktestPlan, targets: readonly number[]): number[] {
+  const { timesMs, bytes } = history;
+  const errors = new Array<number>(targets.length).fill(Number.NaN);
+  for (let position = 0; position < targets.length; position++) {
+    const target = targets[position] ?? -1;
+    if (target < 0) continue;
+    const origin = origins[position] ?? 0;
+    const aheadSeconds = (at(timesMs, target) - at(timesMs, origin)) / 1000;
+    errors[position] = at(bytes, target) - within(envelope, origin, aheadSeconds, fits.ahead(origin, aheadSeconds));
+  }
+  return errors;
 }
 
 /** From the newest sample on, kept within the envelope. */
-export function presentCurve(fits: Fits, history: History): Curve {
+export function presentCurve(fits: Fits, history: History, envelope: Envelope): Curve {
   const curve = fits.curveFrom(history.timesMs.length - 1);
-  const now = endOf(plausibleEnvelope(history, fits.horizonSeconds));
+  const now = endOf(envelope);
   return (aheadSeconds) => within(now, 0, aheadSeconds, curve(aheadSeconds));
 }

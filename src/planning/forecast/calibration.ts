@@ -88,13 +88,15 @@ export function calibrate(
   const throughMs = Math.min(nowMs, at(timesMs, timesMs.length - 1));
   if (state === undefined) return { ...key, alpha: 0, throughMs };
   const longest = plan.leadsSeconds.length - 1;
+  const { confidence } = key;
+  const [ofLongest, targets] = [errors[longest] ?? [], plan.targets[longest] ?? []];
   let { alpha } = state;
-  errors[longest]?.forEach((error, position) => {
-    const target = plan.targets[longest]?.[position] ?? -1;
-    if (target < 0 || at(timesMs, target) <= state.throughMs) return;
-    const { confidence } = key;
+  for (let position = 0; position < ofLongest.length; position++) {
+    const target = targets[position] ?? -1;
+    if (target < 0 || at(timesMs, target) <= state.throughMs) continue;
+    const error = ofLongest[position] ?? 0;
     alpha = nextAlpha(alpha, exceeded(plan, errors, { position, error, alpha, confidence }), confidence);
-  });
+  }
   return { ...key, alpha, throughMs: Math.max(throughMs, state.throughMs) };
 }
 

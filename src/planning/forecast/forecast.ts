@@ -6,8 +6,9 @@
  * foreseen?.upper(300); // bytes in five minutes, at worst
  */
 import type { Series } from "../snapshot.ts";
-import { planBacktest, presentCurve } from "./backtest.ts";
+import { planBacktest, plausibleEnvelope, presentCurve } from "./backtest.ts";
 import { type Calibration, type CalibrationKey, calibrate, usableCalibration } from "./calibration.ts";
+import type { Envelope } from "./envelope.ts";
 import { type Fits, SeriesFits } from "./fits.ts";
 import { ageSeconds, at, type History, toHistory } from "./history.ts";
 import { type Margin, marginAt, marginOf } from "./margin.ts";
@@ -64,6 +65,8 @@ export class SeriesForecast implements Forecast {
   readonly #history: History;
   readonly #options: ForecastOptions;
   readonly #fits: SeriesFits;
+  /** Until the bound is made. */
+  #envelope: Envelope | undefined;
   /** From the newest sample on. */
   readonly #curve: Curve;
   /** Less than nothing where the newest sample is ahead of our clock. */
@@ -74,10 +77,12 @@ export class SeriesForecast implements Forecast {
     this.#history = history;
     this.#options = options;
     this.#fits = fits;
+    const envelope = plausibleEnvelope(history, cutHorizon(options));
+    this.#envelope = envelope;
     const { model } = options;
     const foreseeing = model === "Auto" ? this.#bounded().foreseeing : fits.of(modelNamed(model), history);
     this.model = foreseeing.model.name;
-    this.#curve = presentCurve(foreseeing, history);
+    this.#curve = presentCurve(foreseeing, history, envelope);
     this.#sinceNewest = ageSeconds(history);
     this.ageSeconds = Math.max(0, this.#sinceNewest);
     this.dropped = history.dropped;
@@ -108,7 +113,10 @@ export class SeriesForecast implements Forecast {
   }
 
   #bounded(): Bound {
-    this.#bound ??= boundOf(this.#history, this.#options, this.#fits);
+    if (this.#bound !== undefined) return this.#bound;
+    const envelope = this.#envelope ?? plausibleEnvelope(this.#history, cutHorizon(this.#options));
+    this.#bound = boundOf(this.#history, this.#options, envelope, this.#fits);
+    this.#envelope = undefined;
     return this.#bound;
   }
 }
@@ -120,13 +128,13 @@ interface Bound {
   foreseeing: Fits;
 }
 
-function boundOf(history: History, options: ForecastOptions, fits: SeriesFits): Bound {
+function boundOf(history: History, options: ForecastOptions, envelope: Envelope, fits: SeriesFits): Bound {
   const { nowMs, model, confidence } = options;
   const horizonSeconds = cutHorizon(options);
   const key: CalibrationKey = { model, confidence, horizonSeconds };
   const state = usableCalibration(options.calibration, key, nowMs);
   const newSinceMs = state?.throughMs ?? Number.POSITIVE_INFINITY;
-  const plan = planBacktest(history, horizonSeconds, newSinceMs);
+  const plan = planBacktest(history, { envelope, horizonSeconds, newSinceMs });
   const { errors, chosen } = backtestNamed(model, plan, fits);
   const calibration = calibrate(plan, errors, { key, state });
   const lastBytes = at(history.bytes, history.bytes.length - 1);

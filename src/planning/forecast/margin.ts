@@ -99,15 +99,18 @@ export function errorsKnown(plan: BacktestPlan, errors: Errors, lead: number, kn
 
 export function marginOf(plan: BacktestPlan, errors: Errors, options: MarginOptions): Margin {
   const knots: Knot[] = [];
-  let [bytes, count, tests] = [0, 0, 0];
-  plan.leadsSeconds.forEach((seconds, lead) => {
+  const { leadsSeconds, stepSeconds } = plan;
+  let bytes = 0;
+  let count = 0;
+  let tests = 0;
+  for (let lead = 0; lead < leadsSeconds.length; lead++) {
     const sample = errorsKnown(plan, errors, lead, Number.POSITIVE_INFINITY);
     tests = sample.count;
-    if (tests === 0) return;
+    if (tests === 0) continue;
     bytes = Math.max(bytes, quantileBytes(sample, options));
     count = tests;
-    knots.push({ leadSeconds: Math.max(seconds, plan.stepSeconds), bytes });
-  });
+    knots.push({ leadSeconds: Math.max(leadsSeconds[lead] ?? 0, stepSeconds), bytes });
+  }
   return { knots, priorBytes: priorBytes(count, options), tests };
 }
 

@@ -66,7 +66,7 @@ export function foresee(input: ForesightInput): Foresight {
     nodeIfMade: (one) => (node.knows(one) ? node.of(one) : undefined),
     nodeAtMost(one, enoughBytes) {
       if (!view.nodeUse(one).ok) return undefined;
-      const cheap = nodeExactly.knows(one) ? undefined : glances.node(one);
+      const cheap = nodeExactly.knows(one) ? undefined : glances.node(one, enoughBytes);
       return cheap !== undefined && cheap <= enoughBytes ? cheap : nodeExactly.of(one);
     },
     pod: pod.of,
@@ -98,6 +98,9 @@ interface Sources {
   /** Of the series of its own. */
   forecast(kind: "node" | "pod", id: string, history: History): Foreseen;
   nodeFigure(node: ClusterNode): Figure | undefined;
+  /** What its pods use together, as far as it is known, and what the node uses beside them. */
+  podsBytes(node: ClusterNode): number;
+  restBytes(node: ClusterNode): number;
   podFigure(pod: PodSnapshot): Figure | undefined;
   /** Undefined: it must be foreseen without. */
   nodeHistory(node: ClusterNode): History | undefined;
@@ -111,6 +114,7 @@ function readSources({ view, source, settings, calibrations, interruptions, fits
   const { nowMs } = cluster;
   const owner: ForecastOwner = { ...settings, source };
   const calibrationOf = calibrations.of(owner);
+  const podsBytes = once((node: ClusterNode) => node.pods.reduce((sum, pod) => sum + usedBy(view.podUse(pod)), 0));
   const figureOfNode = (node: ClusterNode) => nodeFigure(cluster, node.snapshot, source);
   const figureOfPod = (pod: PodSnapshot) => podFigure(cluster, pod, source);
   const historyOf = (figure: Figure | undefined, fromMs: number | undefined): History | undefined => {
@@ -124,6 +128,8 @@ function readSources({ view, source, settings, calibrations, interruptions, fits
       return ofHistory(history, { nowMs, ...settings, calibration }, fits.of(owner, kind, id), note);
     },
     nodeFigure: figureOfNode,
+    podsBytes: podsBytes.of,
+    restBytes: (node) => usedBy(view.nodeUse(node)) - podsBytes.of(node),
     podFigure: figureOfPod,
     podHistory: once((pod: PodSnapshot) => historyOf(figureOfPod(pod), interruptions.ofPod(pod))).of,
     nodeHistory: once((node: ClusterNode) => {
@@ -176,8 +182,8 @@ function foreseeNode(
   const arrivedMs = (pod: PodSnapshot) => input.interruptions.ofPod(pod) ?? pod.startedAtMs ?? Number.NEGATIVE_INFINITY;
   const arrived = before === undefined ? [] : node.pods.filter((pod) => arrivedMs(pod) >= before.untilMs);
   const newcomers = arrived.map(pods.of).filter((part) => part !== undefined);
-  const rest = restBytes(view, node, use.usedBytes);
-  return together(parts, rest, node.podCount - parts.length, before && { margin: before.margin, newcomers });
+  const joint = before && { margin: before.margin, newcomers };
+  return together(parts, sources.restBytes(node), node.podCount - parts.length, joint);
 }
 
 /** The margin as it was at the history's end. */
@@ -189,14 +195,10 @@ function marginAsOf(history: History, options: ForecastOptions, fits: SeriesFits
   return (aheadSeconds) => then.upper(aheadSeconds) - then.point(aheadSeconds);
 }
 
-/** What the node uses beside its pods. */
-function restBytes(view: View, node: ClusterNode, usedBytes: number): number {
-  return usedBytes - node.pods.reduce((sum, pod) => sum + usedBy(view.podUse(pod)), 0);
-}
-
 /** Bounds that no forecast's bound exceeds, from the samples alone. */
 interface Glances {
-  node(node: ClusterNode): number;
+  /** Not looked at to the end once it is clear that it is more than `enoughBytes`. */
+  node(node: ClusterNode, enoughBytes: number): number;
   pod(pod: PodSnapshot): number;
 }
 
@@ -212,20 +214,26 @@ function glancesAt({ view, settings, interruptions }: ForesightInput, sources: S
     if (!use.ok || figure === undefined) return 0;
     return Math.max(use.usedBytes, glance(figure, interruptions.ofPod(one)));
   });
-  const byItsPods = (node: ClusterNode) => {
-    const rest = together([], restBytes(view, node, usedBy(view.nodeUse(node))), 1).upper(0);
-    return node.pods.reduce((sum, one) => sum + pod.of(one), rest);
+  const byItsPods = (node: ClusterNode, enoughBytes: number) => {
+    const rest = together([], sources.restBytes(node), 1).upper(0);
+    // No bound is below what is used now, so the sum can only rise from there.
+    let sum = rest + sources.podsBytes(node);
+    for (const one of node.pods) {
+      if (sum > enoughBytes) break;
+      sum += pod.of(one) - usedBy(view.podUse(one));
+    }
+    return sum;
   };
-  const node = once((one: ClusterNode) => {
-    const figure = sources.nodeFigure(one) ?? one.snapshot;
-    const used = usedBy(view.nodeUse(one));
+  /** Undefined: it is foreseen by its pods. */
+  const own = once((node: ClusterNode) => {
+    const figure = sources.nodeFigure(node) ?? node.snapshot;
     if (figure.future !== undefined) return Number.POSITIVE_INFINITY;
-    const cutMs = cutOf(figure, interruptions.lastOfNode(one.snapshot.name));
+    const cutMs = cutOf(figure, interruptions.lastOfNode(node.snapshot.name));
     const samples = figure.series?.bytes.length ?? 0;
-    const isOwn = cutMs === undefined ? samples >= FEWEST_SAMPLES : sources.nodeHistory(one) !== undefined;
-    return isOwn ? Math.max(used, glance(figure, cutMs)) : byItsPods(one); // not more than this, also with a joint margin
+    const isOwn = cutMs === undefined ? samples >= FEWEST_SAMPLES : sources.nodeHistory(node) !== undefined;
+    return isOwn ? Math.max(usedBy(view.nodeUse(node)), glance(figure, cutMs)) : undefined;
   });
-  return { node: node.of, pod: pod.of };
+  return { pod: pod.of, node: (node, enoughBytes) => own.of(node) ?? byItsPods(node, enoughBytes) };
 }
 
 /** Work whose answers are remembered. */
