@@ -6,7 +6,7 @@ import type { Sampling } from "./sampling.ts";
 import { ThinnedSeries } from "./thinned-series.ts";
 import { bytesAt, locate } from "./trace.ts";
 
-/** Kept of each series. */
+/** Kept of each series: twice what forecasts look back on, so that they can be held against as much of the past. */
 const SERIES_SAMPLES = 80;
 /** Without policies nobody ever asks. */
 const MOST_WAITING = 4096;
@@ -137,23 +137,38 @@ const NO_SAMPLES: Series = { timesMs: new Float64Array(0), bytes: new Float64Arr
 /** The part of a series that can be seen: continued when it is asked for and something new can be. */
 class SeenSeries {
   readonly #samples: ThinnedSeries;
-  /** Older ones would be thinned away: as many intervals. */
-  readonly #window: number;
+  readonly #stretchMs: number;
+  readonly #options: MeterOptions;
   #through: number;
   #view: Series = NO_SAMPLES;
 
-  constructor({ sampling: { intervalSeconds }, spacingSeconds }: MeterOptions, through: number) {
-    this.#samples = new ThinnedSeries(SERIES_SAMPLES, spacingSeconds * 1000);
-    this.#window = Math.ceil((SERIES_SAMPLES * Math.max(spacingSeconds, intervalSeconds)) / intervalSeconds);
+  constructor(options: MeterOptions, through: number) {
+    this.#options = options;
+    const { sampling, spacingSeconds } = options;
+    this.#stretchMs = Math.max(spacingSeconds, sampling.intervalSeconds) * 1000;
+    this.#samples = new ThinnedSeries(SERIES_SAMPLES, this.#stretchMs);
     this.#through = through;
   }
 
   /** `add`: gives the samples from this index on, in order. */
   upTo(seen: number, add: (from: number, push: (timeMs: number, bytes: number) => void) => void): Series {
     if (seen <= this.#through) return this.#view;
-    add(Math.max(this.#through + 1, seen - this.#window), (timeMs, bytes) => this.#samples.push(timeMs, bytes));
+    const { sampling, toMs } = this.#options;
+    const from = this.#firstInSight(seen);
+    add(from, (timeMs, bytes) => this.#samples.push(timeMs, bytes));
     this.#through = seen;
-    this.#view = this.#samples.view();
+    this.#view = this.#samples.view(toMs(sampling.secondsOf(seen)));
     return this.#view;
+  }
+
+  /** Older samples than this one would be out of sight. */
+  #firstInSight(seen: number): number {
+    const { sampling, toMs } = this.#options;
+    const stretchOf = (index: number) => this.#samples.stretchOf(toMs(sampling.secondsOf(index)));
+    const oldest = stretchOf(seen) - SERIES_SAMPLES;
+    const reachMs = SERIES_SAMPLES * this.#stretchMs;
+    let first = Math.max(this.#through + 1, seen - Math.ceil(reachMs / 1000 / sampling.intervalSeconds));
+    while (first > this.#through + 1 && stretchOf(first - 1) >= oldest) first--;
+    return first;
   }
 }

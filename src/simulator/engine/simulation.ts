@@ -128,7 +128,7 @@ export class Simulation {
   }
 }
 
-/** Forty samples reach back four horizons, as forecasts look. */
+/** Eighty samples reach back eight horizons: four that forecasts look at, and four of them to be held against. */
 function seriesSpacing(policies: readonly Policy[]): number {
   const horizons = policies.map(({ pressure }) => pressure.forecast?.horizonSeconds ?? 0);
   return Math.max(30, ...horizons.map((seconds) => seconds / 10));
