@@ -8,16 +8,16 @@ import { table } from "../table.ts";
 /** The scores that fit beside each other; all are in JSON, CSV and HTML. */
 export const MAIN_SCORES = [
   "kills",
+  "podsKilled",
   "lostPodHours",
   "jobsFinished",
   "slowDownMean",
   "gibMoved",
-  "movesPerHour",
   "downtimeP95Seconds",
   "nodesFull",
   "regret",
 ] as const;
-const DIFFERENCE_SCORES = ["kills", "lostPodHours", "slowDownMean", "gibMoved", "regret"] as const;
+const DIFFERENCE_SCORES = ["kills", "podsKilled", "lostPodHours", "gibMoved", "regret"] as const;
 
 export function renderComparison(comparison: Comparison, palette: ChalkInstance): string {
   return [

@@ -4,6 +4,10 @@ import { eventsOf, type Score } from "./score.ts";
 
 const killsBy = (run: RunRecord, cause: "NodeOutOfMemory" | "OverLimit") =>
   eventsOf(run, "Killed").filter((event) => event.cause === cause).length;
+const killed = (run: RunRecord) => [
+  ...eventsOf(run, "Killed").flatMap(({ cause, pod }) => (cause === "NodeOutOfMemory" ? [pod] : [])),
+  ...eventsOf(run, "Evicted").map(({ pod }) => pod),
+];
 const evictions = (run: RunRecord) => eventsOf(run, "Evicted").length;
 
 export const KILL_SCORES: readonly Score[] = [
@@ -14,6 +18,14 @@ export const KILL_SCORES: readonly Score[] = [
     better: "Lower",
     doc: "Pods ended because a node ran out of memory: OOM kills and evictions together.",
     of: (run) => killsBy(run, "NodeOutOfMemory") + evictions(run),
+  },
+  {
+    name: "podsKilled",
+    title: "Pods killed",
+    unit: "",
+    better: "Lower",
+    doc: "Pods to which that happened at least once: one that finds no room to start in, and is killed again and again, counts once.",
+    of: (run) => new Set(killed(run)).size,
   },
   {
     name: "oomKills",

@@ -17,11 +17,12 @@ import { withRegret } from "../../../src/simulator/scores/regret.ts";
 import type { KeptScores, ScoresByVariant } from "./judge.ts";
 
 /** Never those that parameters are tuned on, nor those of the study. */
-const SEEDS = firstSeeds(SCORE_SEEDS, 8);
+const SEEDS = firstSeeds(SCORE_SEEDS, 32);
 
 /** Those that say whether planning got worse; the others follow from them. */
 export const JUDGED = [
   "kills",
+  "podsKilled",
   "lostPodHours",
   "jobsFinished",
   "slowDownMean",

@@ -124,6 +124,17 @@ describe("a run's scores", () => {
     expect(scoreRun(run({ events }))).toMatchObject({ kills: 3, oomKills: 1, evictions: 2, limitKills: 1 });
   });
 
+  it("count a pod that is killed again and again once, and not one that only its own limit killed", () => {
+    const events = [
+      killed("d/a", 10),
+      killed("d/a", 20),
+      evicted("d/a", 30),
+      evicted("d/b", 40),
+      killed("d/c", 50, "OverLimit"),
+    ];
+    expect(scoreRun(run({ events }))).toMatchObject({ kills: 4, podsKilled: 2 });
+  });
+
   it("add up the work that kills and evictions threw away: ½ h and ¼ h; 2 GiB·h and 2 GiB·h", () => {
     const events = [killed("d/a", 10), killed("d/a", 20, "OverLimit"), evicted("d/b", 30)];
     expect(scoreRun(run({ events }))).toMatchObject({ lostPodHours: 0.75, lostGibHours: 4 });

@@ -11,6 +11,7 @@ const COLUMNS = 8;
 /** Shown before all others are asked for. */
 const MAIN_SCORES = [
   "kills",
+  "podsKilled",
   "lostPodHours",
   "jobsFinished",
   "slowDownMean",
