@@ -2,7 +2,7 @@
 import { amountBytes } from "../api/quantity.ts";
 import type { Cluster, ClusterNode } from "./cluster.ts";
 import type { NodeFinding } from "./decision.ts";
-import { firstAbove } from "./forecast/exhaustion.ts";
+import { firstAbove } from "./forecast/first-above.ts";
 import { type Foreseen, peakOf } from "./foresight/foreseen.ts";
 import type { Foresight } from "./foresight/foresight.ts";
 import type { Policy } from "./policy.ts";

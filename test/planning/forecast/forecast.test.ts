@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { firstAbove } from "../../../src/planning/forecast/exhaustion.ts";
+import { firstAbove } from "../../../src/planning/forecast/first-above.ts";
 import { Fits, SeriesFits } from "../../../src/planning/forecast/fits.ts";
 import { forecastHistory, forecastSeries } from "../../../src/planning/forecast/forecast.ts";
 import { boundAtAGlance } from "../../../src/planning/forecast/glance.ts";
