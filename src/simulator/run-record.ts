@@ -70,7 +70,7 @@ export interface NodeRecord {
   peakUsedBytes: number;
   /** Use above capacity minus the scenario's reserve, over time. */
   aboveReserveByteSeconds: number;
-  /** At `RunRecord.recordedSeconds`; absent unless a timeline was asked for. */
+  /** The highest use in each of the stretches that begin at `RunRecord.recordedSeconds`; absent unless a timeline was asked for. */
   usedBytes?: Float64Array;
 }
 
@@ -109,6 +109,7 @@ export interface RunRecord {
   reserve: number;
   evaluations: number;
   forecast?: ForecastRecord;
+  /** From 0 on in equal steps, before the end: each stretch lasts until the next one begins, the last one until the end. */
   recordedSeconds?: Float64Array;
   decisions?: DecisionRecord[];
 }

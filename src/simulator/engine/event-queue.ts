@@ -1,7 +1,7 @@
 /** What happens next: by time; at one moment by kind, then in the order in which it was put in. A binary heap. */
 
-/** The order of what happens at one moment. */
-export const KINDS = ["Finish", "Move", "Arrival", "Tick", "Kubelet", "Sample", "Evaluate", "Record"] as const;
+/** The order of what happens at one moment. All of it falls into the stretch of the record that begins then. */
+export const KINDS = ["Record", "Finish", "Move", "Arrival", "Tick", "Kubelet", "Sample", "Evaluate"] as const;
 export type Kind = (typeof KINDS)[number];
 
 interface Entry {

@@ -73,6 +73,14 @@ export class NodeRun {
     return bytes;
   }
 
+  /** The highest use since it was last asked for, or since the start; this moment counts to what was and to what comes. */
+  takePeak(at: number): number {
+    const bytes = this.usedAt(at);
+    const peak = Math.max(this.tally.recentPeakBytes, bytes);
+    this.tally.recentPeakBytes = bytes;
+    return peak;
+  }
+
   /** Whatever changes what runs on it goes through here: the tally must know before and after. */
   alter(at: number, change: () => void): void {
     this.observe(at);

@@ -15,7 +15,7 @@ export interface SimulateOptions {
   seed: number;
   /** Part of a node's capacity; free memory below it counts as above reserve. */
   reserve: number;
-  /** Every node's memory is recorded so often. */
+  /** Every node's highest use is recorded for stretches of this length. */
   timeline?: { everySeconds: number };
   /** Decisions are recorded with their reasons. */
   decisions?: boolean;

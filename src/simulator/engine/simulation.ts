@@ -93,7 +93,7 @@ export class Simulation {
     this.#every(conditions.metrics.intervalSeconds, "Sample", sample);
     this.#awaitEvaluation();
     const { timeline } = this;
-    if (timeline) this.#every(timeline.everySeconds, "Record", (at) => timeline.record(at));
+    if (timeline) this.#every(timeline.everySeconds, "Record", (at) => timeline.begin(at));
   }
 
   /** At 0 and all multiples. */
@@ -125,6 +125,7 @@ export class Simulation {
       onSecond(next.at);
     }
     for (const node of this.nodes) node.observe(endSeconds);
+    this.timeline?.end();
   }
 }
 

@@ -5,6 +5,8 @@ export class UseTally {
   #atSeconds = 0;
   #bytes = 0;
   peakBytes = 0;
+  /** The highest since whoever records it set it back. */
+  recentPeakBytes = 0;
   byteSeconds = 0;
   aboveLineByteSeconds = 0;
 
@@ -20,6 +22,7 @@ export class UseTally {
     }
     this.#atSeconds = atSeconds;
     this.#bytes = bytes;
+    if (bytes > this.recentPeakBytes) this.recentPeakBytes = bytes;
     if (bytes > this.peakBytes) this.peakBytes = bytes;
   }
 }

@@ -67,6 +67,8 @@ const POLICIES = [
   }),
 ];
 
+const OPTIONS = { policies: POLICIES, seed: 3, reserve: 0.1, decisions: false, foresight: false };
+
 const simulated = (world: Scenario, more = {}) => run(world, POLICIES, { seed: 3, decisions: true, ...more });
 const text = (record: RunRecord) =>
   JSON.stringify(record, (_, value) => (value instanceof Float64Array ? [...value] : value));
@@ -97,15 +99,7 @@ describe("every run", () => {
 
   it("has on every node just the memory of its pods and of what moves hold there", () => {
     check((world) => {
-      const options = {
-        policies: POLICIES,
-        seed: 3,
-        reserve: 0.1,
-        timeline: undefined,
-        decisions: false,
-        foresight: false,
-      };
-      const simulation = new Simulation(world, options);
+      const simulation = new Simulation(world, { ...OPTIONS, timeline: undefined });
       simulation.run((at) => {
         for (const one of simulation.nodes) {
           const sum = [...one.pods].reduce(
@@ -120,15 +114,7 @@ describe("every run", () => {
 
   it("promises each node what its pods request, and those that are on their way there", () => {
     check((world) => {
-      const options = {
-        policies: POLICIES,
-        seed: 3,
-        reserve: 0.1,
-        timeline: undefined,
-        decisions: false,
-        foresight: false,
-      };
-      const simulation = new Simulation(world, options);
+      const simulation = new Simulation(world, { ...OPTIONS, timeline: undefined });
       simulation.run(() => undefined);
       const record = simulated(world);
       const open = ofKind(record, "MoveStarted").length - ofKind(record, "MoveEnded").length;
@@ -190,9 +176,25 @@ describe("every run", () => {
 
   it("leaves no node above its capacity after a tick", () => {
     check((world) => {
-      const record = simulated(world, { timeline: { everySeconds: 10 } });
-      for (const { usedBytes = [], capacityBytes } of record.nodes) {
-        for (const bytes of usedBytes) expect(bytes).toBeLessThanOrEqual(capacityBytes + 1e-6 + MOST_STARTED_AT_ONCE);
+      const simulation = new Simulation(world, { ...OPTIONS, timeline: undefined });
+      let after: { at: number; used: number[] } = { at: 0, used: [] };
+      simulation.run((at) => {
+        if (at > after.at && after.at % EXACT.tickSeconds === 0)
+          for (const bytes of after.used) expect(bytes).toBeLessThanOrEqual(100 + 1e-6 + MOST_STARTED_AT_ONCE);
+        after = { at, used: simulation.nodes.map((one) => one.usedAt(at)) };
+      });
+    });
+  });
+
+  it("records no less than a node's peak, and in the stretch of every kill the memory that led to it", () => {
+    check((world) => {
+      const record = simulated(world, { timeline: { everySeconds: 30 } });
+      for (const { usedBytes = new Float64Array(), peakUsedBytes } of record.nodes)
+        expect(usedBytes.reduce((most, bytes) => Math.max(most, bytes), 0)).toBeCloseTo(peakUsedBytes, 6);
+      for (const { node: name, seconds, cause } of ofKind(record, "Killed")) {
+        const used = record.nodes.find((one) => one.node === name)?.usedBytes;
+        const stretch = Math.min(Math.floor(seconds / 30), (used?.length ?? 0) - 1);
+        if (cause === "NodeOutOfMemory") expect(used?.[stretch]).toBeGreaterThan(100);
       }
     });
   });

@@ -22,12 +22,24 @@ describe("a pod that outgrows its node", () => {
     expect(pods[0]?.finishedSeconds).toBeUndefined();
   });
 
-  it("leaves the node's peak at the tick, and nothing while it is down", () => {
+  it("leaves the peak that killed it in the stretch of the tick, not what was left after it", () => {
     const { nodes, recordedSeconds } = run(outgrows, [], { timeline: { everySeconds: 10 } });
     const used = nodes[0]?.usedBytes ?? [];
     expect(nodes[0]?.peakUsedBytes).toBeCloseTo(102, 9);
     expect([...(recordedSeconds ?? [])].slice(15, 19)).toEqual([150, 160, 170, 180]);
-    expect([...used].slice(15, 19)).toEqual([100, 0, 70, 72]);
+    expect([...used].slice(15, 19)).toEqual([102, 102, 72, 74]);
+  });
+});
+
+describe("what is recorded of a node", () => {
+  it("is its highest use in each stretch, at ticks between two records and at the very end too", () => {
+    // 90 at 10 s, back to 10 at 20 s; 60 when it ends at 50 s, within the last stretch.
+    const peaks = trace([0, 10], [10, 90], [20, 10], [45, 10], [50, 60]);
+    const { nodes, recordedSeconds } = run(scenario([node("z1")], [pod("a", peaks)], { endSeconds: 50 }), [], {
+      timeline: { everySeconds: 20 },
+    });
+    expect([...(recordedSeconds ?? [])]).toEqual([0, 20, 40]);
+    expect([...(nodes[0]?.usedBytes ?? [])]).toEqual([90, 10, 60]);
   });
 });
 
@@ -111,8 +123,8 @@ describe("a move", () => {
     expect([at("z2", 59), at("z2", 62)]).toEqual([0, 45]);
     expect(at("z2", 70)).toBeCloseTo(2 * (45 + 1 / 3), 9);
     expect(at("z1", 70)).toBeCloseTo(40 + 45 + 1 / 3, 9);
-    // Ended at 60 + 4 + 22.67 = 86.67 s.
+    // Ended at 60 + 4 + 22.67 = 86.67 s; the pod has grown for 1.33 s when the stretch from 87 s on is over.
     expect(at("z1", 87)).toBeCloseTo(40, 9);
-    expect(at("z2", 87)).toBeCloseTo(45 + 1 / 3 + (1 / 3) * (5 / 60), 9);
+    expect(at("z2", 87)).toBeCloseTo(45 + 1 / 3 + (4 / 3) * (5 / 60), 9);
   });
 });

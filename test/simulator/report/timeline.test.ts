@@ -32,12 +32,15 @@ describe("a node's memory, made small", () => {
     expect(shares(recorded([0, 30], [10, 20], 60), 100)).toEqual([0.1, 0.2]);
   });
 
-  it("goes on where nothing was recorded", () => {
-    expect(shares(recorded([0, 1, 2, 59], [40, 50, 60, 10], 60), 4)).toEqual([0.6, 0.6, 0.6, 0.1]);
+  it("joins whole records only, so that what happened in a stretch is in its figure", () => {
+    const run = recorded([0, 10, 20, 30, 40], [10, 20, 30, 40, 50], 45);
+    expect(shares(run, 4)).toEqual([0.2, 0.4, 0.5]);
+    expect(timelineOf(run, 4).bucketSeconds).toBe(20);
+    expect(timelineOf(run, 5).bucketSeconds).toBe(10);
   });
 
-  it("counts use above capacity, and an end that lies on the last record", () => {
-    expect(shares(recorded([0, 60], [100, 150], 60), 2)).toEqual([1, 1.5]);
+  it("counts use above capacity", () => {
+    expect(shares(recorded([0, 60], [100, 150], 120), 2)).toEqual([1, 1.5]);
   });
 
   it("loses no peak, however few figures there are", () => {

@@ -104,7 +104,7 @@ export interface PageDecision {
 export interface PageRun {
   endSeconds: number;
   nodes: PageNode[];
-  /** Each node has so many figures: the highest use in each stretch of `bucketSeconds`. */
+  /** Each node has so many figures: the highest use in each stretch of `bucketSeconds`, of which the last may go beyond the end. */
   buckets: number;
   bucketSeconds: number;
   /** In order of time. */

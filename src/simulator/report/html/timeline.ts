@@ -11,36 +11,23 @@ export interface Timeline {
   figures: Uint16Array;
 }
 
-/** The highest use in each of at most `buckets` stretches, so that no peak is lost; a stretch without a record goes on as the one before. */
-export function timelineOf(run: RunRecord, buckets: number): Timeline {
-  const seconds = run.recordedSeconds ?? new Float64Array();
-  const count = Math.max(1, Math.min(buckets, seconds.length));
-  const bucketSeconds = run.endSeconds > 0 ? run.endSeconds / count : 1;
-  const figures = new Uint16Array(count * run.nodes.length);
-  for (const [index, node] of run.nodes.entries()) {
-    const row = figures.subarray(index * count, (index + 1) * count);
-    fillRow(row, seconds, node.usedBytes ?? new Float64Array(), bucketSeconds, UNITS_PER_CAPACITY / node.capacityBytes);
+/** The highest use in each of at most `most` stretches: as recorded, or of as many records side by side as it takes. No peak is lost. */
+export function timelineOf(run: RunRecord, most: number): Timeline {
+  const recorded = run.recordedSeconds ?? new Float64Array();
+  const joined = Math.max(1, Math.ceil(recorded.length / most));
+  const buckets = Math.max(1, Math.ceil(recorded.length / joined));
+  const figures = new Uint16Array(buckets * run.nodes.length);
+  for (const [index, { usedBytes = new Float64Array(), capacityBytes }] of run.nodes.entries()) {
+    const row = figures.subarray(index * buckets, (index + 1) * buckets);
+    fillRow(row, usedBytes, joined, UNITS_PER_CAPACITY / capacityBytes);
   }
-  return { buckets: count, bucketSeconds, figures };
+  return { buckets, bucketSeconds: joined * (recorded[1] ?? run.endSeconds), figures };
 }
 
-function fillRow(
-  row: Uint16Array,
-  seconds: Float64Array,
-  used: Float64Array,
-  bucketSeconds: number,
-  scale: number,
-): void {
-  let record = 0;
-  let last = 0;
+function fillRow(row: Uint16Array, used: Float64Array, joined: number, scale: number): void {
   for (let bucket = 0; bucket < row.length; bucket++) {
-    const until = bucket === row.length - 1 ? Number.POSITIVE_INFINITY : (bucket + 1) * bucketSeconds;
-    let highest = -1;
-    for (; record < used.length && (seconds[record] ?? 0) < until; record++) {
-      last = used[record] ?? last;
-      if (last > highest) highest = last;
-    }
-    row[bucket] = Math.min(65_535, Math.round((highest < 0 ? last : highest) * scale));
+    const highest = used.subarray(bucket * joined, (bucket + 1) * joined).reduce((most, one) => Math.max(most, one), 0);
+    row[bucket] = Math.min(65_535, Math.round(highest * scale));
   }
 }
 

@@ -194,7 +194,7 @@ function placed(plot, view) {
   return marks.map((mark) => ({
     mark,
     x: plot.valToPos(mark.at, "x", true),
-    y: plot.valToPos(heightOf(view, mark) * capacity, "y", true),
+    y: plot.valToPos(usedAt(view.run, view.node, mark.at) * capacity, "y", true),
   }));
 }
 
@@ -215,12 +215,6 @@ function clicked(store, plot, event) {
     .filter(({ distance }) => distance <= NEAR * devicePixelRatio)
     .sort((a, b) => a.distance - b.distance)[0];
   if (near !== undefined) chooseMark(store, near.mark);
-}
-
-/** A kill is marked where memory was just before it. @param {View} view @param {Mark} mark */
-function heightOf({ run, node }, mark) {
-  const used = usedAt(run, node, mark.at);
-  return "lostSeconds" in mark ? Math.max(used, usedAt(run, node, mark.at - run.facts.bucketSeconds)) : used;
 }
 
 /** Shows it, on a node that it concerns. @param {ViewStore} store @param {Mark} mark */
