@@ -10,6 +10,7 @@ import { paletteFor } from "./terminal.ts";
 
 /** @param argv as process.argv; resolves to the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {
+  process.stdout.on("error", endQuietly);
   try {
     installLeanClient();
     await honourDotEnv();
@@ -20,6 +21,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return explain(error);
   }
+}
+
+/** Who read what we write has seen enough, as `head` does: there is nobody to tell anything more. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 /** A `.env` file in the working directory; what the environment already says wins. */

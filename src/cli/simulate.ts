@@ -1,6 +1,4 @@
 /** `headroom simulate`: what policies would have done to a cluster, on recorded or generated memory, beside no policy at all. */
-import { accessSync, constants, statSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { type Command, Option } from "commander";
 import { compare } from "../simulator/comparing/compare.ts";
 import type { Comparison, ComparisonReport } from "../simulator/comparing/comparison.ts";
@@ -11,6 +9,7 @@ import { writeWorkload } from "../simulator/workloads/formats/workload-document.
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { SimulateFlags } from "./simulate/flags.ts";
 import { type Gathered, gather } from "./simulate/gather.ts";
+import { checkOutputs, Outputs, showsTable } from "./simulate/outputs.ts";
 import { progressBar } from "./simulate/progress-bar.ts";
 import { renderComparison } from "./simulate/render-comparison.ts";
 import { paletteFor } from "./terminal.ts";
@@ -21,8 +20,8 @@ Policies in DryRun are simulated as if they enforced. Nothing is asked of a clus
 
 Examples:
   headroom simulate --policy config/policy.yaml --labels tier=batch
-  headroom simulate --trace pods.json --cluster 10x64Gi --policy a.yaml --policy b.yaml --seeds 30 --html report.html
-  headroom simulate --policy a.yaml --sweep pressure.freeBelow=5%..40%/5% --csv sweep.csv
+  headroom simulate --trace config/study/mixed.yaml --cluster 4x40Gi --policy config/study/threshold.yaml --policy config/study/forecast.yaml --html report.html
+  headroom simulate --policy config/policy.yaml --labels tier=batch --sweep pressure.freeBelow=5%..40%/5% --csv sweep.csv
 
 Exit codes: 0 compared; 1 a file cannot be written, or the simulation failed; 2 a file or the command line is wrong: each wrong
             field is named; 130 interrupted: what was done is shown and written.`;
@@ -87,16 +86,18 @@ function addConditions(command: Command): void {
 async function simulate(flags: SimulateFlags): Promise<void> {
   const gathered = gather(flags);
   if (!gathered.ok) throw new CommandFailure(gathered.lines.join("\n"), EXIT.usage);
-  for (const file of [flags.json, flags.csv, flags.html, flags.saveTrace]) mustBeWritable(file);
+  checkOutputs(flags);
   const { yellow } = paletteFor(process.stderr);
   for (const line of gathered.value.warnings) process.stderr.write(`${yellow("headroom:")} ${line}\n`);
   const { input, settings } = gathered.value;
-  write(flags.saveTrace, () => writeWorkload(openWorkload(input.workload)(settings.seeds[0] ?? 0)));
+  const outputs = new Outputs();
+  outputs.write(flags.saveTrace, () => writeWorkload(openWorkload(input.workload)(settings.seeds[0] ?? 0)));
   const { report, interrupted } = await run(gathered.value, flags.html !== undefined);
   const { seeds, seedsAsked } = report.comparison;
   if (seeds.length === 0)
     throw new CommandFailure("interrupted before a seed was compared: nothing to show", EXIT.interrupted);
-  show(report, flags);
+  show(report, flags, outputs);
+  outputs.end();
   if (interrupted)
     throw new CommandFailure(`interrupted: ${seeds.length} of ${seedsAsked} seeds are compared`, EXIT.interrupted);
 }
@@ -127,39 +128,13 @@ async function run(
   }
 }
 
-function show(report: ComparisonReport, { json, csv, html }: SimulateFlags): void {
+function show(report: ComparisonReport, flags: SimulateFlags, outputs: Outputs): void {
   const { comparison } = report;
-  if (json !== "-" && csv !== "-") console.log(renderComparison(comparison, paletteFor(process.stdout)));
-  write(json, () => jsonText(comparison));
-  write(csv, () => renderCsv(comparison));
-  write(html, () => renderHtml(report));
+  if (showsTable(flags)) console.log(renderComparison(comparison, paletteFor(process.stdout)));
+  outputs.write(flags.json, () => jsonText(comparison));
+  outputs.write(flags.csv, () => renderCsv(comparison));
+  outputs.write(flags.html, () => renderHtml(report));
 }
 
 /** The same bytes for the same input and seeds. */
 const jsonText = (comparison: Comparison) => `${JSON.stringify(comparison)}\n`;
-
-function write(file: string | undefined, text: () => string): void {
-  if (file === undefined) return;
-  if (file === "-") {
-    process.stdout.write(text());
-    return;
-  }
-  refusing(file, () => writeFileSync(file, text()));
-}
-
-/** Before hours of work, not after them. */
-function mustBeWritable(file: string | undefined): void {
-  if (file === undefined || file === "-") return;
-  refusing(file, () => {
-    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw new Error("is a directory: give a file");
-    accessSync(dirname(file), constants.W_OK);
-  });
-}
-
-function refusing(file: string, act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    throw new CommandFailure(`${file}: ${error instanceof Error ? error.message : String(error)}`, EXIT.failed, error);
-  }
-}

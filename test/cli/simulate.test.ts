@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -112,6 +112,53 @@ describe("headroom simulate", () => {
     ]) {
       expect(err).toContain(`headroom: ${part}`);
     }
+  });
+
+  it.each([
+    [
+      "twice standard output",
+      ["--json", "-", "--csv", "-"],
+      "--json and --csv: both to standard output: give each a file of its own",
+    ],
+    [
+      "the same file",
+      ["--csv", "x.csv", "--html", "./x.csv"],
+      "--csv and --html: both to ./x.csv: give each a file of its own",
+    ],
+    ["no file", ["--html", ""], "--html: expected a file, or - for standard output"],
+  ])("refuses %s before anything is run", (_, outputs, message) => {
+    const { code, out, err } = simulate(...ON_SMALL, "--policy", A, ...outputs);
+    expect([code, out, err]).toEqual([2, "", `headroom: ${message}\n`]);
+  });
+
+  it("gives the page alone where - is asked for", () => {
+    const { code, out } = simulate(...ON_SMALL, "--policy", A, "--seeds", "1", "--html", "-");
+    expect([code, out.slice(0, 15).toLowerCase()]).toEqual([0, "<!doctype html>"]);
+  });
+
+  it.runIf(existsSync("/dev/full"))(
+    "writes what can be written when one file turns out not to be, and names that",
+    () => {
+      const { code, err } = simulate(
+        ...ON_SMALL,
+        "--policy",
+        A,
+        "--seeds",
+        "1",
+        "--json",
+        "/dev/full",
+        "--csv",
+        "kept.csv",
+      );
+      expect([code, err]).toEqual([1, expect.stringMatching(/^headroom: \/dev\/full: ENOSPC/)]);
+      expect(readFileSync(join(FOLDER, "kept.csv"), "utf8")).toContain("variant,");
+    },
+  );
+
+  it("ends quietly when nobody reads on", () => {
+    const command = `${process.execPath} ${HEADROOM.join(" ")} ${ON_SMALL.join(" ")} --policy ${A} --seeds 1 --html - | head -c 10`;
+    const { stdout, stderr } = spawnSync("sh", ["-c", command], { ...OPTIONS, encoding: "utf8" });
+    expect([stdout.length, stderr]).toEqual([10, ""]);
   });
 
   it("finds out before the work, not after it, that a file cannot be written", () => {
