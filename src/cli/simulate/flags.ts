@@ -55,15 +55,17 @@ export function readFlags(flags: SimulateFlags): { ok: true; value: Settings } |
     if (!read.ok) lines.push(read.message);
     return read.ok ? [read.value] : [];
   });
+  const untilSeconds = one("--until", flags.until, positiveDuration, "a duration such as 4h", undefined);
   const value: Settings = {
     seeds: one("--seeds", flags.seeds, parseSeeds, "a number such as 30, or a range such as 20001..20030", []),
     sweeps,
     workers: one("--workers", flags.workers, wholeFrom(1, 512), "a number of threads", availableParallelism()),
-    untilSeconds: one("--until", flags.until, positiveDuration, "a duration such as 4h", undefined),
+    untilSeconds,
     labels: labelsOf(flags.labels ?? [], lines),
     workload: {
       gaps: flags.gaps,
       requestFactor: one("--request-factor", flags.requestFactor, numberFrom0, "a number such as 0.5", undefined),
+      untilSeconds,
     },
     reserveFraction: one("--reserve", flags.reserve, fraction, A_PART, 0),
     conditions: conditionsOf(flags, one),

@@ -6,6 +6,7 @@ import { ContainerRecording } from "./container-recording.ts";
 import { type DescribedPod, withRequest } from "./described-pod.ts";
 import { generateWorkload } from "./generator/generate.ts";
 import type { GeneratedWorkload } from "./generator/generated-workload.ts";
+import { LONGEST_SECONDS, tooLong } from "./longest.ts";
 import { describeRecorded, type GapTreatment, type RecordedPod } from "./recorded-pod.ts";
 
 export interface WorkloadOptions {
@@ -16,6 +17,8 @@ export interface WorkloadOptions {
    * of the peak.
    */
   requestFactor?: number | undefined;
+  /** When the simulation ends, whatever the workload says. Absent: one of more than a year is refused. */
+  untilSeconds?: number | undefined;
 }
 
 export interface Workload {
@@ -37,9 +40,9 @@ export class Intake {
   readonly containers = new ContainerRecording();
   readonly generated: GeneratedWorkload[] = [];
 
-  /** Throws a BrokenInputError when two pods have one name; `file` stands for all of them. */
+  /** Throws a BrokenInputError when two pods have one name, or when it lasts too long; `file` stands for all of them. */
   workload(file: string, options: WorkloadOptions): Workload {
-    const { gaps = "interpolate", requestFactor } = options;
+    const { gaps = "interpolate", requestFactor, untilSeconds } = options;
     const recorded = [...this.recorded, ...this.containers.pods()];
     const described = [...this.described, ...describeRecorded(recorded, gaps)];
     const fixed = described.map((pod) => withRequest(pod, requestFactor)).sort(byArrival);
@@ -49,8 +52,11 @@ export class Intake {
         ? fixed
         : distinct(file, [...fixed, ...generated.flatMap((one) => generateWorkload(one, seed))]);
     distinct(file, fixed);
+    const latest = latestEnd(fixed);
     const endSeconds =
-      Math.ceil(Math.max(...generated.map(({ duration }) => duration), latestEnd(fixed))) || LEAST_SECONDS;
+      Math.ceil(Math.max(...generated.map(({ duration }) => duration), latest.seconds)) || LEAST_SECONDS;
+    if (untilSeconds === undefined && endSeconds > LONGEST_SECONDS)
+      throw new BrokenInputError([{ file, message: tooLong(recorded, { ...latest, seconds: endSeconds }) }]);
     return { seeded: generated.length > 0, podsOf, endSeconds };
   }
 }
@@ -79,9 +85,14 @@ const SLACK = 0.1;
 /** Where nothing in the files tells how long to look: pods that never change. */
 const LEAST_SECONDS = 3600;
 
-function latestEnd(pods: readonly SimulatedPod[]): number {
-  return pods.reduce((end, { arrivalSeconds, durationSeconds, trace }) => {
-    const work = durationSeconds === undefined ? (trace.seconds.at(-1) ?? 0) : durationSeconds * (1 + SLACK);
-    return Math.max(end, arrivalSeconds + work);
-  }, 0);
+function latestEnd(pods: readonly SimulatedPod[]): { pod: SimulatedPod | undefined; seconds: number } {
+  return pods.reduce<{ pod: SimulatedPod | undefined; seconds: number }>(
+    (latest, pod) => (endOf(pod) > latest.seconds ? { pod, seconds: endOf(pod) } : latest),
+    { pod: undefined, seconds: 0 },
+  );
+}
+
+function endOf({ arrivalSeconds, durationSeconds, trace }: SimulatedPod): number {
+  const work = durationSeconds === undefined ? (trace.seconds.at(-1) ?? 0) : durationSeconds * (1 + SLACK);
+  return arrivalSeconds + work;
 }
