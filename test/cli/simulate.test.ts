@@ -30,7 +30,7 @@ const SMALL = file(
 );
 const A = file("a.yaml", policy("a", { podSelector: {}, pressure: { freeBelow: "30%" } }));
 const B = file("b.yaml", policy("b", { podSelector: { matchLabels: { tier: "batch" } }, mode: "DryRun" }));
-const ON_SMALL = ["--trace", SMALL, "--cluster", "3x16Gi"];
+const ON_SMALL = ["--trace", SMALL, "--cluster", "3x40Gi"];
 
 describe("headroom simulate", () => {
   it("shows the policies beside none and clairvoyant, without colour or progress where nobody looks on", () => {
@@ -95,6 +95,43 @@ describe("headroom simulate", () => {
       "headroom: policy b selects none of the 2 pods; --labels tier=batch puts its labels on every pod\n",
     );
     expect(simulate(...args, "--labels", "tier=batch").err).toBe("");
+  });
+
+  it("warns of pods that no node can take, and of nodes that are not there", () => {
+    const pods = file(
+      "big.yaml",
+      `{apiVersion: headroom.dev/v1alpha1, kind: Workload, pods: [
+        {name: big, request: 400Gi, memory: 1Gi},
+        {name: moved, node: gone, memory: 1Gi}]}`,
+    );
+    const { code, err } = simulate(
+      "--trace",
+      pods,
+      "--cluster",
+      "3x16Gi",
+      "--policy",
+      A,
+      "--seeds",
+      "1",
+      "--until",
+      "10m",
+    );
+    expect(code).toBe(0);
+    expect(err.split("\n")).toEqual([
+      "headroom: 1 of 2 pods request more than any node has and never start, such as default/big (400Gi; the biggest node has 16Gi)",
+      "headroom: 1 of 2 pods were recorded on nodes that are not in --cluster and go where the scheduler puts them, such as default/moved on gone",
+      "",
+    ]);
+  });
+
+  it("shows of a sweep only what each value changes against the first", () => {
+    const { out } = simulate(...ON_SMALL, "--policy", A, "--seeds", "2", "--sweep", "pressure.freeBelow=10%..50%/10%");
+    const rows = out.split("\n").filter((line) => line.includes(" − "));
+    expect(rows.filter((line) => line.includes("− none"))).toHaveLength(6);
+    const between = rows.filter((line) => !line.includes("− none"));
+    expect(between.length).toBeLessThanOrEqual(5);
+    for (const row of between) expect(row).toContain("pressure.freeBelow=10%");
+    expect(out).toMatch(/\d+ more between policies: --json, --csv and --html hold them\./);
   });
 
   it("tells everything that is wrong at once, where, and what was expected", () => {

@@ -123,7 +123,7 @@ function conditionsOf(flags: SimulateFlags, one: ReadOne): Conditions {
         "--eviction",
         flags.eviction,
         parseQuantity,
-        "a quantity such as 100Mi",
+        "a quantity such as 100Mi, or 0Mi for never",
         kubelet.evictionBytes,
       ),
     },

@@ -5,13 +5,19 @@ import { readClusterFile } from "../../simulator/clusters/read-cluster-file.ts";
 import type { Sweep } from "../../simulator/comparing/comparison.ts";
 import type { SimulationInput } from "../../simulator/comparing/run-task.ts";
 import { type PolicySet, type Read, readVariants, type Variant } from "../../simulator/comparing/variants.ts";
-import { readWorkloadSource, type WorkloadSource, workloadInput } from "../../simulator/comparing/workload-input.ts";
+import {
+  openWorkload,
+  readWorkloadSource,
+  type WorkloadSource,
+  workloadInput,
+} from "../../simulator/comparing/workload-input.ts";
 import { BrokenInputError } from "../../simulator/input/broken-input.ts";
 import type { SimulatedNode } from "../../simulator/scenario.ts";
 import type { Workload } from "../../simulator/workloads/intake.ts";
 import { type PolicyObject, readPolicyObject, readPolicyObjects } from "../plan/read-documents.ts";
 import { readFlags, type Settings, type SimulateFlags } from "./flags.ts";
 import { unmatched } from "./unmatched.ts";
+import { unplaceable } from "./unplaceable.ts";
 
 export interface Gathered {
   input: SimulationInput;
@@ -55,7 +61,14 @@ function together(
     reserveFraction: settings.reserveFraction,
     variants,
   };
-  return { input, sweeps, settings, warnings: unmatched(input, settings.seeds[0] ?? 0) };
+  return { input, sweeps, settings, warnings: warningsOf(input, settings.seeds[0] ?? 0) };
+}
+
+/** Of the first seed's pods. */
+function warningsOf({ workload, variants, nodes }: SimulationInput, seed: number): string[] {
+  const pods = openWorkload(workload)(seed);
+  if (pods.length === 0) return ["the workload has no pods"];
+  return [...unmatched(variants, pods), ...unplaceable(pods, nodes)];
 }
 
 function variantsOf(

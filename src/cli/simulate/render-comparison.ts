@@ -73,7 +73,8 @@ function differenceTables(comparison: Comparison, palette: ChalkInstance): strin
   const none = comparison.variants.find(({ role }) => role === "None");
   const others = comparison.variants.filter(({ role }) => role !== "None");
   const againstNone = none === undefined ? [] : others.map((variant) => between(variant, none));
-  const rows = [...againstNone, ...comparison.differences];
+  const { shown, leftOut } = readable(comparison);
+  const rows = [...againstNone, ...shown];
   if (rows.length === 0) return [];
   const scores = chosen(comparison, DIFFERENCE_SCORES);
   const verdicts = rows.map((row) => scores.map((score) => verdict(score, row.scores[score.name] ?? null)));
@@ -86,7 +87,20 @@ function differenceTables(comparison: Comparison, palette: ChalkInstance): strin
     const found = verdicts[row]?.[column - 1];
     return found === "better" || found === "worse" ? colours[found](cell) : cell;
   };
-  return ["", "Differences, seed by seed:", table(["", ...scores.map(heading)], cells, paint)];
+  const more = leftOut === 0 ? [] : [`${leftOut} more between policies: --json, --csv and --html hold them.`];
+  return ["", "Differences, seed by seed:", table(["", ...scores.map(heading)], cells, paint), ...more];
+}
+
+/** More differences between policies than this nobody reads: of those of a sweep only the ones to the first policy are shown. */
+const MOST_DIFFERENCES = 6;
+
+function readable({ variants, differences }: Comparison) {
+  const first = variants.find(({ role }) => role === "Policy")?.name;
+  const shown =
+    differences.length <= MOST_DIFFERENCES
+      ? differences
+      : differences.filter(({ variant, minus }) => variant === first || minus === first);
+  return { shown, leftOut: differences.length - shown.length };
 }
 
 type Verdict = "better" | "worse" | "other" | "none";

@@ -1,11 +1,10 @@
 /** Policies that select none of the pods: labels are easily forgotten, and recordings have none. */
 import { matchesSelector } from "../../planning/selector.ts";
-import type { SimulationInput } from "../../simulator/comparing/run-task.ts";
-import { openWorkload } from "../../simulator/comparing/workload-input.ts";
+import type { Variant } from "../../simulator/comparing/variants.ts";
+import type { SimulatedPod } from "../../simulator/scenario.ts";
 
 /** A line for each such policy. */
-export function unmatched({ workload, variants }: SimulationInput, seed: number): string[] {
-  const pods = openWorkload(workload)(seed);
+export function unmatched(variants: readonly Variant[], pods: readonly SimulatedPod[]): string[] {
   const seen = new Set<string>();
   return variants.flatMap((variant) =>
     variant.policies.flatMap(({ name, spec }) => {
