@@ -42,9 +42,9 @@ export function readVariants(
   read: ReadPolicy,
 ): Read<{ variants: Variant[]; sweeps: Sweep[] }> {
   const misnamed = [...names(sets), ...unknownPolicies(sets, sweeps)];
-  if (misnamed.length > 0) return { ok: false, lines: misnamed };
   const plain = all(sets.map((set) => readSet(set, [], read)));
-  if (!plain.ok) return plain;
+  const lines = [...misnamed, ...(plain.ok ? plain.value.flatMap(twice) : plain.lines)];
+  if (lines.length > 0) return { ok: false, lines };
   const points = sets.map((set) => ({ set, points: pointsOf(set, sweeps) }));
   const count = points.reduce((sum, { points }) => sum + points.length, 0);
   if (count > MAX_VARIANTS)
@@ -113,10 +113,17 @@ function names(sets: readonly PolicySet[]): string[] {
   return sets.flatMap(({ name, objects }) => {
     const clash = taken.includes(name);
     taken.push(name);
-    return clash
-      ? [`${objects[0]?.label ?? name}: ${name}: expected different names, and none of ${NONE}, ${CLAIRVOYANT}`]
-      : [];
+    if (!clash) return [];
+    const why = name === NONE || name === CLAIRVOYANT ? "a reference is called so" : "another variant is called so";
+    return [`${objects[0]?.label ?? name}: ${name}: ${why}: rename the policy or its file`];
   });
+}
+
+/** In a cluster there can be but one. */
+function twice({ name: variant, policies }: Variant): string[] {
+  const seen = policies.map(({ name }) => name);
+  const again = new Set(seen.filter((name, index) => seen.indexOf(name) < index));
+  return [...again].map((name) => `${variant}: there are two policies ${name} in one file: rename one of them`);
 }
 
 function unknownPolicies(sets: readonly PolicySet[], sweeps: readonly SweepRequest[]): string[] {

@@ -126,8 +126,20 @@ describe("what is compared", () => {
       "slope may only be set when strategy is Slope",
     ],
     ["a policy that there is not", [set("a")], ["b:pressure.freeBelow=5%"], "no policy b: expected one of a"],
-    ["two policies of one name", [set("a"), set("a")], [], "expected different names"],
-    ["a policy called none", [set("none")], [], "expected different names, and none of none, clairvoyant"],
+    ["two policies of one name", [set("a"), set("a")], [], "a.yaml: a: another variant is called so"],
+    ["a policy called none", [set("none")], [], "none.yaml: none: a reference is called so"],
+    [
+      "a policy that is twice in one file",
+      [{ name: "both", objects: [...set("a").objects, ...set("a").objects] }],
+      [],
+      "both: there are two policies a in one file",
+    ],
+    [
+      "a wrong field beside a wrong name",
+      [set("none"), set("a", { pressure: { freeBelow: 7 } })],
+      [],
+      "rename the policy or its file\na.yaml: spec.pressure.freeBelow",
+    ],
     [
       "a policy that is wrong in itself",
       [set("a", { pressure: { freeBelow: 7 } })],
