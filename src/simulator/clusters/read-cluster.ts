@@ -1,5 +1,7 @@
 /** The nodes of a cluster file, or of a shorthand such as `10x64Gi`. Pure. */
 
+import type { Problem } from "../../api/problems.ts";
+import { formatBytes } from "../../api/quantity.ts";
 import { BrokenInputError } from "../input/broken-input.ts";
 import { broken, documentsOf, type InputDocument, type NamedText } from "../input/documents.ts";
 import type { SimulatedNode } from "../scenario.ts";
@@ -27,7 +29,15 @@ function nodesOf(document: InputDocument): SimulatedNode[] {
   const nodes = kubernetesNodes(document) ?? plainNodes(document);
   if (nodes === undefined) throw broken(document, [{ path: "", message: `expected a list of nodes; ${EXPECTED}` }]);
   if (nodes.length === 0) throw broken(document, [{ path: "", message: "expected at least one node" }]);
+  const problems = nodes.flatMap(overpromised);
+  if (problems.length > 0) throw broken(document, problems);
   return nodes;
+}
+
+function overpromised({ name, capacityBytes, allocatableBytes = 0 }: SimulatedNode): Problem[] {
+  if (allocatableBytes <= capacityBytes) return [];
+  const message = `node ${name}: expected allocatable of at most its capacity; ${formatBytes(allocatableBytes)} is more than ${formatBytes(capacityBytes)}`;
+  return [{ path: "", message }];
 }
 
 function refuseTwins(nodes: readonly SimulatedNode[], file: string): void {

@@ -112,7 +112,7 @@ describe("a cluster on the command line", () => {
   });
 
   it("that is neither is refused, with both as ways out", () => {
-    expect(() => readClusterFile("10x64")).toThrow(/^10x64: ENOENT.*; give a file, or nodes as in 10x64Gi$/);
+    expect(() => readClusterFile("ten.yaml")).toThrow(/^ten\.yaml: ENOENT.*; give a file, or nodes as in 10x64Gi$/);
   });
 });
 
@@ -136,4 +136,20 @@ describe("the shorthand", () => {
   it.each(["nodes.yaml", "0x64Gi", "10x64", "10x0Gi", "x64Gi", "10x64Gi+", "-1x1Gi", ""])("is not %j", (text) => {
     expect(clusterShorthand(text)).toBeUndefined();
   });
+});
+
+it.each(["1000000000x64Gi", "0x64Gi", "3x0Gi", "3x64"])(
+  "%s is refused as the shorthand that it was meant to be",
+  (text) => {
+    expect(() => readClusterFile(text)).toThrow(
+      `--cluster ${text}: expected a file, or 1 to 999999 nodes with memory above 0`,
+    );
+  },
+);
+
+it.each([
+  "[{name: a, capacity: 1Gi, allocatable: 2Gi}]",
+  "{kind: Node, metadata: {name: a}, status: {capacity: {memory: 1Gi}, allocatable: {memory: 2Gi}}}",
+])("a node can't give out more than it has: %s", (text) => {
+  expect(refusal(text)).toContain("node a: expected allocatable of at most its capacity; 2Gi is more than 1Gi");
 });
