@@ -194,10 +194,10 @@ describe("headroom plan refuses with exit code 2 and names", () => {
       "bad.yaml pods[0].series.bytes[0]",
       "bad.yaml pods[0].used",
       "bad.yaml memory.version",
-      "policies.yaml, document 1 spec.pressure.freeBelow",
-      "policies.yaml, document 1 spec.pressure.freeBellow",
+      "policies.yaml, document 1, line 2 spec.pressure.freeBelow",
+      "policies.yaml, document 1, line 2 spec.pressure.freeBellow",
       'v1alpha1"',
-      "policies.yaml, document 2 spec.podSelector",
+      "policies.yaml, document 2, line 4 spec.podSelector",
     ]);
     expect(lines.every((line) => /expected|must be/.test(line))).toBe(true);
   });

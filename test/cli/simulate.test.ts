@@ -143,7 +143,7 @@ describe("headroom simulate", () => {
       "--seeds 0: expected a number such as 30",
       "--metrics-loss 2: expected a part such as 5%",
       "--sweep x: expected [POLICY:]PATH",
-      "wrong.yaml: spec.pressure.freeBelow: expected",
+      "wrong.yaml, line 1: spec.pressure.freeBelow: expected",
       "--cluster: is needed beside --trace",
       "gone.json: ",
     ]) {

@@ -9,6 +9,7 @@ import { type MigrationPolicySpec, migrationPolicySpecSchema } from "../../api/v
 import { type Policy, toPolicy } from "../../planning/policy.ts";
 import type { ClusterSnapshot } from "../../planning/snapshot.ts";
 import { readSnapshot } from "../../planning/written-snapshot/read-snapshot.ts";
+import { lineOf } from "../../simulator/input/documents.ts";
 
 export interface NamedText {
   /** The file, for messages. */
@@ -19,17 +20,31 @@ export interface NamedText {
 /** Each line names the file and the field. */
 export type Read<T> = { ok: true; value: T } | { ok: false; lines: string[] };
 
-const refused = <T>(name: string, problems: readonly Problem[]): Read<T> => ({
+type LineOf = (path: string) => number | undefined;
+
+/** `file, line 3: spec.mode: expected …`; without the line where nobody knows it. */
+const refused = <T>(name: string, problems: readonly Problem[], lineOf?: LineOf): Read<T> => ({
   ok: false,
-  lines: problems.map(({ path, message }) => [name, path, message].filter(Boolean).join(": ")),
+  lines: problems.map(({ path, message }) => {
+    const line = lineOf?.(path);
+    const place = line === undefined ? name : `${name}, line ${line}`;
+    return [place, path, message].filter(Boolean).join(": ");
+  }),
 });
 
+interface Document {
+  /** Among all of its text, the empty ones too. */
+  index: number;
+  value: unknown;
+}
+
 /** JSON is YAML too, but is read in a tenth of the time by its own parser. */
-function documentsOf({ name, text }: NamedText): Read<unknown[]> {
+function documentsOf({ name, text }: NamedText): Read<Document[]> {
   const json = asJson(text);
-  if (json !== undefined) return { ok: true, value: [json] };
+  if (json !== undefined) return { ok: true, value: [{ index: 0, value: json }] };
   try {
-    return { ok: true, value: loadAll(text).filter((document) => document !== null && document !== undefined) };
+    const all = loadAll(text).map((value, index) => ({ index, value }));
+    return { ok: true, value: all.filter(({ value }) => value !== null && value !== undefined) };
   } catch (error) {
     const message = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     return refused(name, [{ path: "", message: `expected YAML or JSON; ${message}` }]);
@@ -54,7 +69,7 @@ export function readSnapshotText(source: NamedText): Read<ClusterSnapshot> {
     const message = `expected one ClusterSnapshot, not ${documents.value.length} documents`;
     return refused(source.name, [{ path: "", message }]);
   }
-  const parsed = clusterSnapshotSchema.safeParse(documents.value[0]);
+  const parsed = clusterSnapshotSchema.safeParse(documents.value[0]?.value);
   return parsed.success
     ? { ok: true, value: readSnapshot(parsed.data) }
     : refused(source.name, problemsOf(parsed.error));
@@ -98,25 +113,30 @@ export interface PolicyObject {
   /** The file, and which document of several: for messages. */
   label: string;
   object: unknown;
+  /** Of a field, in the file: from 1. Absent: it is not written there as it is here. */
+  lineOf?: LineOf;
 }
 
 /** The objects of one file, at least one; what they are is not looked at. */
 export function readPolicyObjects(source: NamedText): Read<PolicyObject[]> {
   const documents = documentsOf(source);
   if (!documents.ok) return documents;
-  const objects = documents.value.flatMap(itemsOf);
+  const objects = documents.value.flatMap((document) => itemsOf(document, source.text));
   if (objects.length === 0)
     return refused(source.name, [{ path: "", message: "expected at least one MigrationPolicy" }]);
   const label = (index: number) => (objects.length === 1 ? source.name : `${source.name}, document ${index + 1}`);
-  return { ok: true, value: objects.map((object, index) => ({ label: label(index), object })) };
+  return { ok: true, value: objects.map((object, index) => ({ label: label(index), ...object })) };
 }
 
 /** A list, as kubectl prints several objects, is its items. */
-function itemsOf(document: unknown): unknown[] {
-  const isList = typeof document === "object" && document !== null && "kind" in document && "items" in document;
-  return isList && String(document.kind).endsWith("List") && Array.isArray(document.items)
-    ? document.items
-    : [document];
+function itemsOf({ index, value }: Document, text: string): Omit<PolicyObject, "label">[] {
+  const isList = typeof value === "object" && value !== null && "kind" in value && "items" in value;
+  if (!isList || !String(value.kind).endsWith("List") || !Array.isArray(value.items))
+    return [{ object: value, lineOf: (path) => lineOf(text, index, path) }];
+  return value.items.map((object, item) => ({
+    object,
+    lineOf: (path) => lineOf(text, index, path === "" ? `items[${item}]` : `items[${item}].${path}`),
+  }));
 }
 
 export interface NamedSpec {
@@ -125,11 +145,11 @@ export interface NamedSpec {
 }
 
 /** Everything that is wrong with it, or its name and its spec with all defaults. */
-export function readPolicyObject({ label, object }: PolicyObject): Read<NamedSpec> {
+export function readPolicyObject({ label, object, lineOf }: PolicyObject): Read<NamedSpec> {
   const parsed = policySchema.safeParse(object);
   const spec = typeof object === "object" && object !== null && "spec" in object ? object.spec : undefined;
   const unknown = unknownFields(migrationPolicySpecSchema, spec, ["spec"]);
   const problems = [...(parsed.success ? [] : problemsOf(parsed.error)), ...unknown];
-  if (!parsed.success || problems.length > 0) return refused(label, problems);
+  if (!parsed.success || problems.length > 0) return refused(label, problems, lineOf);
   return { ok: true, value: { name: parsed.data.metadata.name, spec: parsed.data.spec } };
 }

@@ -20,6 +20,8 @@ export interface Variant extends Pick<VariantResult, "name" | "policy" | "parame
 export interface PolicyObject {
   label: string;
   object: unknown;
+  /** Of a field, in the file: from 1. Absent: it is not written there as it is here. */
+  lineOf?: (path: string) => number | undefined;
 }
 
 /** The policies of one file, which act together. At least one. */
@@ -98,13 +100,13 @@ function readSet(set: PolicySet, settings: readonly Setting[], read: ReadPolicy)
   };
 }
 
-function withSettings({ label, object }: PolicyObject, settings: readonly Setting[]): PolicyObject {
+function withSettings(written: PolicyObject, settings: readonly Setting[]): PolicyObject {
   return settings.reduce<PolicyObject>(
     (policy, { sweep, value }) => ({
       label: `${policy.label} with --sweep ${sweep.path}=${value}`,
       object: withOption(policy.object, sweep.path, value),
     }),
-    { label, object },
+    written,
   );
 }
 
