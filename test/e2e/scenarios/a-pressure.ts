@@ -13,8 +13,8 @@ import type { WorkloadOptions } from "../harness/workloads.ts";
 const SMALL_NODE_MIB = 640;
 const GROWN_MIB = 620; // with what the node itself uses, more than the small node has
 
-function growing(name: string): WorkloadOptions {
-  return { name, startMiB: 64, growthMiBPerSecond: 5, maxMiB: GROWN_MIB, node: "n1", labels: { tier: "batch" } };
+function growing(name: string, growthMiBPerSecond: number): WorkloadOptions {
+  return { name, startMiB: 64, growthMiBPerSecond, maxMiB: GROWN_MIB, node: "n1", labels: { tier: "batch" } };
 }
 
 function wasKilled(pod: V1Pod | undefined): boolean {
@@ -25,7 +25,7 @@ function wasKilled(pod: V1Pod | undefined): boolean {
 
 async function killed(context: Context): Promise<void> {
   const name = context.workload("grows");
-  await startPod(context, growing(name));
+  await startPod(context, growing(name, 20));
   await waitFor("the pod to be killed for memory", 180, async () => wasKilled(await getPod(context, name)));
   const { heldMiB } = await context.witness.testimony(name);
   context.note(
@@ -45,7 +45,7 @@ async function moved(context: Context): Promise<void> {
     placement: { strategy: "MostFree", margin: "5%" },
   });
   const name = context.workload("grows");
-  await startPod(context, growing(name));
+  await startPod(context, growing(name, 5));
   const asked = await waitFor("the policy to ask for a move", 120, async () => {
     const [move] = await api.list<Migration>(migrationsPath(namespace));
     return move;

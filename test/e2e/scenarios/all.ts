@@ -18,8 +18,9 @@ import { speed } from "./speed.ts";
 export const scenarios: readonly Scenario[] = [
   smoke,
   contract,
-  moves,
   pressure,
+  moves,
+  speed,
   owners,
   badPolicies,
   restoreFails,
@@ -30,5 +31,4 @@ export const scenarios: readonly Scenario[] = [
   influxdb,
   uninstall,
   stockKernel,
-  speed,
 ];

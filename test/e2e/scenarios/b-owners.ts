@@ -3,7 +3,7 @@ import type { V1Deployment, V1Job, V1Pod } from "@kubernetes/client-node";
 import { waitFor } from "../cluster/wait.ts";
 import { describeMove, type Migration, moveReaches, requestMove, targetPod } from "../harness/moves.ts";
 import { isReady, podsOf, startDeployment, startJob } from "../harness/pods.ts";
-import { assert, assertEqual, type Context, type Scenario } from "../harness/scenario.ts";
+import { assert, assertEqual, type Context, ROOMY_NODES_MIB, type Scenario } from "../harness/scenario.ts";
 import { assertOneLife } from "../harness/witness.ts";
 
 const CHECKED_STATEMENTS = 500; // 5 s and more: long enough for a controller to act on what it saw
@@ -59,7 +59,7 @@ async function ofJob(context: Context): Promise<void> {
 export const owners: Scenario = {
   id: "b",
   title: "pods with an owner",
-  nodeMemoryMiB: [1536, 1536],
+  nodeMemoryMiB: ROOMY_NODES_MIB,
   headroom: {},
   tests: [
     { name: "a Deployment's pod is moved without a cold replacement", run: ofDeployment },

@@ -4,7 +4,7 @@ import { buildChangedImage, importImages } from "../cluster/test-images.ts";
 import { damageImagesBeforeRestore, repairRestore } from "../harness/faults.ts";
 import { describeState, type Migration, moveReaches, requestMove } from "../harness/moves.ts";
 import { getPod, startPod } from "../harness/pods.ts";
-import { assert, assertEqual, type Context, type Scenario } from "../harness/scenario.ts";
+import { assert, assertEqual, type Context, ROOMY_NODES_MIB, type Scenario } from "../harness/scenario.ts";
 import { assertOneLife } from "../harness/witness.ts";
 
 /** The move did not succeed, and the pod is where and what it was. */
@@ -61,7 +61,7 @@ async function damagedFile(context: Context): Promise<void> {
 export const restoreFails: Scenario = {
   id: "c",
   title: "the restore fails",
-  nodeMemoryMiB: [1536, 1536],
+  nodeMemoryMiB: ROOMY_NODES_MIB,
   headroom: {},
   tests: [
     { name: "a damaged memory image: rolled back, the source goes on; the next move succeeds", run: damagedFile },

@@ -1,7 +1,7 @@
 /** (f) Bad policies: refused by the API server where it can see it, else a condition; never a harm to the others. */
 import { ApiError, migrationsPath } from "../harness/api.ts";
 import { conditionBecomes, createPolicy, type PolicySpec } from "../harness/policies.ts";
-import { assert, type Context, type Scenario } from "../harness/scenario.ts";
+import { assert, type Context, ROOMY_NODES_MIB, type Scenario } from "../harness/scenario.ts";
 
 const podSelector = { matchLabels: { tier: "batch" } };
 
@@ -67,7 +67,7 @@ async function conditions(context: Context): Promise<void> {
 export const badPolicies: Scenario = {
   id: "f",
   title: "bad policies",
-  nodeMemoryMiB: [1536, 1536],
+  nodeMemoryMiB: ROOMY_NODES_MIB,
   headroom: {},
   tests: [
     { name: "a bad policy is refused with a message that names the field", run: refused },

@@ -7,19 +7,34 @@ import { createPolicy, getPolicy } from "../harness/policies.ts";
 import { assert, assertEqual, type Context, type Scenario } from "../harness/scenario.ts";
 import { assertOneLife } from "../harness/witness.ts";
 
+const MIB = 2 ** 20;
 const NODE_MIB = 800;
 const FREE_BELOW = 0.1;
 /** With what the node itself uses more than it has. */
 const OUTGROWS_MIB = 700;
 /** With what the node itself uses more than half of it, and no more. */
 const FITS_MIB = 320;
+const GROWTH_MIB_PER_SECOND = 5;
+/** How old the figure of a decision may be: the kubelet measures every ten seconds, Telegraf asks every five. */
+const OLDEST_FIGURE_SECONDS = 20;
 const LABELS = { tier: "batch" };
 
 interface Cause {
   measured?: { node: string; usedBytes: number; capacityBytes: number };
   forecast?: { deadline?: string; exhaustedAt?: string; message: string };
 }
-type Told = Migration & { status?: { cause?: Cause; startTime?: string; completionTime?: string } };
+type Told = Migration & { status?: { cause?: Cause; startTime?: string; frozenAt?: string } };
+
+/**
+ * How long after the freeze the node would have stayed above the limit, at least, had the pod grown on. The deadline in the cause is no
+ * measure of that: of a pod this young the forecast reckons with the worst, and the deadline may have passed when the move begins.
+ */
+function secondsToSpare({ usedBytes, capacityBytes }: NonNullable<Cause["measured"]>, status: Told["status"]): number {
+  const sinceFigure =
+    (Date.parse(status?.frozenAt ?? "") - Date.parse(status?.startTime ?? "")) / 1000 + OLDEST_FIGURE_SECONDS;
+  const freeMiB = ((1 - FREE_BELOW) * capacityBytes - usedBytes) / MIB;
+  return Math.floor(freeMiB / GROWTH_MIB_PER_SECOND - sinceFigure);
+}
 
 async function movesWhatWillNotFit(context: Context): Promise<void> {
   const { api, namespace, witness } = context;
@@ -34,7 +49,7 @@ async function movesWhatWillNotFit(context: Context): Promise<void> {
   await startPod(context, {
     name: grows,
     startMiB: 96,
-    growthMiBPerSecond: 5,
+    growthMiBPerSecond: GROWTH_MIB_PER_SECOND,
     maxMiB: OUTGROWS_MIB,
     node: "n1",
     labels: LABELS,
@@ -59,10 +74,12 @@ async function movesWhatWillNotFit(context: Context): Promise<void> {
   const free = 1 - measured.usedBytes / measured.capacityBytes;
   assert(free > FREE_BELOW, `a policy with Threshold would have moved it as well: ${Math.round(free * 100)}% was free`);
   assert(forecast.deadline, "the cause names no deadline");
-  const spare = (Date.parse(forecast.deadline) - Date.parse(done.status?.completionTime ?? "")) / 1000;
-  assert(spare > 0, `the move ended ${-spare}s after its deadline`);
+  const spare = secondsToSpare(measured, done.status);
+  assert(spare > 0, `the pod stopped ${-spare}s after its node may have been short`);
   const threshold = Math.round(FREE_BELOW * 100);
-  context.note(`${Math.round(free * 100)}% was free when it started, ${threshold}% is the limit; ${spare}s to spare`);
+  context.note(
+    `${Math.round(free * 100)}% was free when it started, ${threshold}% is the limit; at least ${spare}s to spare`,
+  );
   await witness.holds(grows, OUTGROWS_MIB, 240);
   await witness.holds(fits, FITS_MIB, 120);
   for (const name of [grows, fits]) assertOneLife(name, await witness.hears(name, 100));

@@ -5,7 +5,7 @@ import { waitFor } from "../cluster/wait.ts";
 import { podsPath } from "../harness/api.ts";
 import { describeMove, describeState, type Migration, moveReaches, requestMove, targetPod } from "../harness/moves.ts";
 import { getPod, startPod } from "../harness/pods.ts";
-import { assert, assertEqual, type Context, type Scenario, type Test } from "../harness/scenario.ts";
+import { assert, assertEqual, type Context, ROOMY_NODES_MIB, type Scenario, type Test } from "../harness/scenario.ts";
 import { assertOneLife } from "../harness/witness.ts";
 import { barePod, type WorkloadOptions } from "../harness/workloads.ts";
 
@@ -184,7 +184,7 @@ const tests: Test[] = [
 export const moves: Scenario = {
   id: "moves",
   title: "moves asked for by hand",
-  nodeMemoryMiB: [4096, 4096], // the staging budget is a quarter of it
+  nodeMemoryMiB: ROOMY_NODES_MIB,
   headroom: {},
   tests,
 };

@@ -2,7 +2,7 @@
 import { waitFor } from "../cluster/wait.ts";
 import { type Migration, moveReaches, requestMove } from "../harness/moves.ts";
 import { startPod } from "../harness/pods.ts";
-import type { Context, Scenario } from "../harness/scenario.ts";
+import { type Context, ROOMY_NODES_MIB, type Scenario } from "../harness/scenario.ts";
 import { assertOneLife, freezeMilliseconds } from "../harness/witness.ts";
 
 const MOVES = 5;
@@ -57,8 +57,7 @@ async function measure(context: Context, mebibytes: number): Promise<void> {
 export const speed: Scenario = {
   id: "speed",
   title: "how long a move freezes a pod",
-  // Figures are some seconds old: right after a move its source and its staging still count on both nodes.
-  nodeMemoryMiB: [8192, 8192],
+  nodeMemoryMiB: ROOMY_NODES_MIB,
   headroom: {},
   tests: [
     { name: `128 MiB, ${MOVES} moves`, run: (context) => measure(context, 128) },
