@@ -150,20 +150,22 @@ async function connected(context: Context): Promise<void> {
   context.note(await describeMove(witness, name, done));
 }
 
+/** Together they request more than a node has. */
 async function tooBig(context: Context): Promise<void> {
+  const requests = { memory: `${Math.round(0.6 * Math.min(...ROOMY_NODES_MIB))}Mi` };
   const name = context.workload("big");
   await startPod(context, {
     name,
     startMiB: 16,
     node: "n1",
-    container: { resources: { requests: { memory: "2500Mi" } } },
+    container: { resources: { requests } },
   });
   const blocker = context.workload("blocker");
   await startPod(context, {
     name: blocker,
     startMiB: 8,
     node: "n2",
-    container: { resources: { requests: { memory: "1900Mi" } } },
+    container: { resources: { requests } },
   });
   await refuses(context, name, "RequestsDoNotFit", "refused-big");
 }
