@@ -1,5 +1,5 @@
 /** `headroom simulate`: what policies would have done to a cluster, on recorded or generated memory, beside no policy at all. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { compare } from "../simulator/comparing/compare.ts";
 import type { Comparison, ComparisonReport } from "../simulator/comparing/comparison.ts";
 import { openWorkload } from "../simulator/comparing/workload-input.ts";
@@ -64,17 +64,18 @@ function addConditions(command: Command): void {
       "--request-factor <number>",
       "what pods request, as a part of their peak (default: what files say, else half)",
     )
-    .addOption(
-      new Option("--gaps <treatment>", "of recordings: filled in, or kept as samples that never came").choices([
-        "interpolate",
-        "keep",
-      ]),
+    .option(
+      "--gaps <treatment>",
+      "of recordings: interpolate fills them in, keep leaves samples that never came (default: interpolate)",
     )
     .option("--tick <duration>", "step in which memory is followed (default: 10s)")
     .option("--metrics-interval <duration>", "between samples of a node or pod (default: 10s)")
     .option("--metrics-delay <duration>", "until a sample is seen (default: 10s)")
     .option("--metrics-loss <part>", "of the samples that never arrive (default: 0%)")
-    .addOption(new Option("--scheduler <name>", "default: LeastRequested").choices(["LeastRequested", "Balanced"]))
+    .option(
+      "--scheduler <name>",
+      "LeastRequested or Balanced: how nodes are ranked for new pods (default: LeastRequested)",
+    )
     .option("--eviction <quantity>", "the kubelet evicts while less is free (default: 100Mi)")
     .option("--restart <duration>", "until a killed pod starts again (default: 10s)")
     .option("--move-fixed <duration>", "what a move takes whatever its size (default: 3s)")

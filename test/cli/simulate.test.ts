@@ -137,10 +137,12 @@ describe("headroom simulate", () => {
   it("tells everything that is wrong at once, where, and what was expected", () => {
     const wrong = file("wrong.yaml", policy("w", { podSelector: {}, pressure: { freeBelow: 7 } }));
     const args = ["--trace", "gone.json", "--policy", wrong, "--seeds", "0", "--metrics-loss", "2", "--sweep", "x"];
-    const { code, out, err } = simulate(...args);
+    const { code, out, err } = simulate(...args, "--gaps", "no", "--scheduler", "x");
     expect([code, out]).toEqual([2, ""]);
     for (const part of [
       "--seeds 0: expected a number such as 30",
+      "--gaps no: expected interpolate or keep",
+      "--scheduler x: expected LeastRequested or Balanced",
       "--metrics-loss 2: expected a part such as 5%",
       "--sweep x: expected [POLICY:]PATH",
       "wrong.yaml, line 1: spec.pressure.freeBelow: expected",

@@ -21,13 +21,13 @@ export interface SimulateFlags {
   until?: string;
   labels?: string[];
   requestFactor?: string;
-  gaps?: "interpolate" | "keep";
+  gaps?: string;
   reserve: string;
   tick?: string;
   metricsInterval?: string;
   metricsDelay?: string;
   metricsLoss?: string;
-  scheduler?: Conditions["scheduler"];
+  scheduler?: string;
   eviction?: string;
   restart?: string;
   moveFixed?: string;
@@ -63,7 +63,7 @@ export function readFlags(flags: SimulateFlags): { ok: true; value: Settings } |
     untilSeconds,
     labels: labelsOf(flags.labels ?? [], lines),
     workload: {
-      gaps: flags.gaps,
+      gaps: one("--gaps", flags.gaps, oneOf(["interpolate", "keep"]), "interpolate or keep", undefined),
       requestFactor: one("--request-factor", flags.requestFactor, numberFrom0, "a number such as 0.5", undefined),
       untilSeconds,
     },
@@ -116,7 +116,13 @@ function conditionsOf(flags: SimulateFlags, one: ReadOne): Conditions {
       delaySeconds: one("--metrics-delay", flags.metricsDelay, parseDuration, A_DURATION, metrics.delaySeconds),
       lossRate: one("--metrics-loss", flags.metricsLoss, fraction, A_PART, metrics.lossRate),
     },
-    scheduler: flags.scheduler ?? usual.scheduler,
+    scheduler: one(
+      "--scheduler",
+      flags.scheduler,
+      oneOf(["LeastRequested", "Balanced"]),
+      "LeastRequested or Balanced",
+      usual.scheduler,
+    ),
     kubelet: {
       ...kubelet,
       evictionBytes: one(
@@ -158,6 +164,10 @@ function fraction(text: string): number | undefined {
 
 function numberFrom0(text: string): number | undefined {
   return /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : undefined;
+}
+
+function oneOf<T extends string>(names: readonly T[]): (text: string) => T | undefined {
+  return (text) => names.find((name) => name === text);
 }
 
 const positive = (value: number | undefined) => (value !== undefined && value > 0 ? value : undefined);
