@@ -32,64 +32,69 @@ export function readPredecessorJobs(document: InputDocument): RecordedPod[] {
 }
 
 function readJob(job: unknown, path: string, problems: Problem[]): RecordedPod | undefined {
-  const before = problems.length;
   const field = (name: string) => (path === "" ? name : `${path}.${name}`);
   const { Name: name, Memory: memory, Time: times } = membersOf(job);
-  if (typeof name !== "string" || name === "")
-    problems.push({ path: field("Name"), message: "expected the job's name" });
-  if (!Array.isArray(memory))
-    problems.push({ path: field("Memory"), message: "expected a list of bytes, null for no sample" });
-  if (!Array.isArray(times))
-    problems.push({ path: field("Time"), message: "expected a list of milliseconds since 1970" });
-  if (typeof name !== "string" || !Array.isArray(memory) || !Array.isArray(times)) return undefined;
-  if (memory.length !== times.length) {
-    const message = `expected as many times as samples; there are ${times.length} for ${memory.length}`;
-    problems.push({ path: field("Time"), message });
-    return undefined;
-  }
-  const samples = readSamples(memory, times, field, problems);
-  return problems.length > before ? undefined : recorded(name, samples);
+  const flaws = [
+    ...(isName(name) ? [] : [{ path: field("Name"), message: "expected the job's name" }]),
+    ...memoryFlaws(memory, field("Memory")),
+    ...timeFlaws(times, field("Time")),
+    ...lengthFlaws(memory, times, field("Time")),
+  ];
+  for (const flaw of flaws) problems.push(flaw); // One by one: they may be more than a call takes arguments.
+  if (flaws.length > 0 || !isName(name) || !Array.isArray(memory) || !Array.isArray(times)) return undefined;
+  return recorded(name, samplesOf(memory, times));
 }
 
 function membersOf(job: unknown): { Name?: unknown; Memory?: unknown; Time?: unknown } {
   return typeof job === "object" && job !== null ? job : {};
 }
 
-function readSamples(
-  memory: readonly unknown[],
-  times: readonly unknown[],
-  field: (name: string) => string,
-  problems: Problem[],
-): Samples {
-  const samples = new Samples();
-  const [first, last] = [memory.findIndex(isMemory), memory.findLastIndex(isMemory)];
-  let before = -Infinity;
+const isName = (name: unknown): name is string => typeof name === "string" && name !== "";
+
+function memoryFlaws(memory: unknown, path: string): Problem[] {
+  if (!Array.isArray(memory)) return [{ path, message: "expected a list of bytes, null for no sample" }];
+  const flaws = memory.flatMap((bytes: unknown, index) => {
+    if (bytes === null || (typeof bytes === "number" && bytes >= 0 && Number.isFinite(bytes))) return [];
+    const message = `expected bytes from 0 on, or null for no sample; not ${JSON.stringify(bytes)}`;
+    return [{ path: `${path}[${index}]`, message }];
+  });
+  if (flaws.length > 0 || memory.some(isMemory)) return flaws;
+  return [{ path, message: "expected at least one sample; leave the job out" }];
+}
+
+/** One at most: what follows is out of order as well. */
+function timeFlaws(times: unknown, path: string): Problem[] {
+  if (!Array.isArray(times)) return [{ path, message: "expected a list of milliseconds since 1970" }];
   for (const [index, time] of times.entries()) {
-    const bytes = memory[index];
-    const wrong = timeFlaw(time, before) ?? bytesFlaw(bytes);
-    if (wrong !== undefined) {
-      problems.push({ path: `${field(wrong.field)}[${index}]`, message: wrong.message });
-      if (wrong.field === "Time") break; // What follows is out of order as well.
-    } else if (typeof bytes === "number" && index >= first && index <= last) samples.add(Number(time), bytes);
-    before = Number(time);
+    const message = timeFlaw(time, index === 0 ? -Infinity : Number(times[index - 1]));
+    if (message !== undefined) return [{ path: `${path}[${index}]`, message }];
   }
-  if (first < 0) problems.push({ path: field("Memory"), message: "expected at least one sample; leave the job out" });
-  return samples;
+  return [];
+}
+
+function timeFlaw(time: unknown, before: number): string | undefined {
+  const is = `not ${JSON.stringify(time)}`;
+  if (typeof time !== "number" || !Number.isFinite(time)) return `expected milliseconds since 1970; ${is}`;
+  return time < before ? `expected ascending times, from ${before} on; ${is}` : undefined;
+}
+
+function lengthFlaws(memory: unknown, times: unknown, path: string): Problem[] {
+  if (!Array.isArray(memory) || !Array.isArray(times) || memory.length === times.length) return [];
+  const message = `expected as many times as samples; there are ${times.length} for ${memory.length}`;
+  return [{ path, message }];
 }
 
 const isMemory = (value: unknown) => typeof value === "number" && value > 0;
 
-function timeFlaw(time: unknown, before: number): { field: "Time"; message: string } | undefined {
-  const is = `not ${JSON.stringify(time)}`;
-  if (typeof time !== "number" || !Number.isFinite(time)) {
-    return { field: "Time", message: `expected milliseconds since 1970; ${is}` };
+/** Of lists without flaws, from the first memory to the last. */
+function samplesOf(memory: readonly unknown[], times: readonly unknown[]): Samples {
+  const samples = new Samples();
+  const [first, last] = [memory.findIndex(isMemory), memory.findLastIndex(isMemory)];
+  for (let index = first; index <= last; index++) {
+    const bytes = memory[index];
+    if (typeof bytes === "number") samples.add(Number(times[index]), bytes);
   }
-  return time < before ? { field: "Time", message: `expected ascending times, from ${before} on; ${is}` } : undefined;
-}
-
-function bytesFlaw(bytes: unknown): { field: "Memory"; message: string } | undefined {
-  if (bytes === null || (typeof bytes === "number" && bytes >= 0 && Number.isFinite(bytes))) return undefined;
-  return { field: "Memory", message: `expected bytes from 0 on, or null for no sample; not ${JSON.stringify(bytes)}` };
+  return samples;
 }
 
 function recorded(name: string, samples: Samples): RecordedPod {

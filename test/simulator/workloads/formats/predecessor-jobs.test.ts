@@ -92,6 +92,10 @@ describe("the predecessor's jobs", () => {
     expect(
       refusal(JSON.stringify([job({ Name: "" }), job({ Memory: [1, -1] })]), "jobs.json").split("\n"),
     ).toHaveLength(2);
+    const several = job({ Name: "", Memory: [1, "x", -1], Time: [60_000, 0] });
+    expect(refusal(JSON.stringify(several), "j").split("\n")).toEqual(
+      ["Name:", "Memory[1]:", "Memory[2]:", "Time[1]:", "Time:"].map((field) => expect.stringContaining(`: ${field}`)),
+    );
     expect(refusal(JSON.stringify([job()]).slice(0, -20), "jobs.json")).toContain(
       "jobs.json, line 1: expected YAML or JSON",
     );
