@@ -43,13 +43,13 @@ function flawLines(flaws: readonly Flaw[]): string[] {
 
 /** Runs all, and throws what any of them threw about broken input together. */
 export function collectFlaws<T>(items: readonly T[], read: (item: T) => void): void {
-  const flaws: Flaw[] = [];
+  let flaws: readonly Flaw[] = [];
   for (const item of items) {
     try {
       read(item);
     } catch (error) {
       if (!(error instanceof BrokenInputError)) throw error;
-      flaws.push(...error.flaws);
+      flaws = flaws.concat(error.flaws); // They may be more than a call takes arguments.
     }
   }
   if (flaws.length > 0) throw new BrokenInputError(flaws);
