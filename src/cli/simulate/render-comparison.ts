@@ -11,12 +11,15 @@ export const MAIN_SCORES = [
   "podsKilled",
   "lostPodHours",
   "jobsFinished",
+  "podsNeverStarted",
   "slowDownMean",
   "gibMoved",
   "downtimeP95Seconds",
   "nodesFull",
   "regret",
 ] as const;
+/** Seldom other than 0, and a column only then. */
+const EXCEPTIONAL: readonly string[] = ["podsNeverStarted"];
 const DIFFERENCE_SCORES = ["kills", "podsKilled", "lostPodHours", "gibMoved", "regret"] as const;
 
 export function renderComparison(comparison: Comparison, palette: ChalkInstance): string {
@@ -44,7 +47,10 @@ function chosen({ scores }: Comparison, names: readonly string[]): ScoreDescript
 const heading = ({ title, unit }: ScoreDescription) => `${title.toUpperCase()}${unit === "" ? "" : ` ${unit}`}`;
 
 function scoreTable(comparison: Comparison): string {
-  const scores = chosen(comparison, MAIN_SCORES);
+  const scores = chosen(comparison, MAIN_SCORES).filter(
+    ({ name }) =>
+      !EXCEPTIONAL.includes(name) || comparison.variants.some((variant) => variant.scores[name]?.estimate?.mean),
+  );
   const rows = comparison.variants.map(({ name, scores: results }) => [
     name,
     ...scores.map((score) => estimateText(results[score.name]?.estimate ?? null)),

@@ -29,6 +29,15 @@ export const JOB_SCORES: readonly Score[] = [
     of: (run) => run.pods.filter((pod) => pod.finishedSeconds !== undefined).length,
   },
   {
+    name: "podsNeverStarted",
+    title: "Never started",
+    unit: "",
+    better: "Lower",
+    doc: "Pods that came and had found no node by the end: more was requested than nodes had left, or gates were closed.",
+    of: (run) =>
+      run.pods.filter((pod) => pod.scheduledSeconds === undefined && pod.arrivalSeconds < run.endSeconds).length,
+  },
+  {
     name: "slowDownMean",
     title: "Slow-down",
     unit: "×",

@@ -50,6 +50,14 @@ describe("a comparison on a terminal", () => {
     expect(renderComparison(COMPARISON, new Chalk({ level: 1 }))).toContain("\u001b[32m");
   });
 
+  it("shows the pods that never started where there are any, and no column of zeros", () => {
+    const withPods = (podsNeverStarted: number) =>
+      renderComparison(comparisonOf([[variant("none", "None"), [{ kills: 10, podsNeverStarted }]]]), plain);
+    expect(withPods(0)).not.toContain("NEVER STARTED");
+    expect(withPods(3)).toMatch(/^VARIANT .*NEVER STARTED/m);
+    expect(withPods(3)).toMatch(/^none +10 .* 3 /m);
+  });
+
   it("says how many seeds are whole when it was interrupted, and what a single seed lacks", () => {
     expect(renderComparison({ ...COMPARISON, seedsAsked: 30 }, plain)).toContain("2 of 30 seeds");
     const single = comparisonOf([[variant("none", "None"), [{ kills: 10 }]]]);

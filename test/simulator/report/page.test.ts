@@ -36,6 +36,17 @@ describe("the page, opened", () => {
     expect(rows(".scores").length).toBeGreaterThan(12);
   });
 
+  it("shows the pods that never started where there are any, before all scores are asked for", async () => {
+    const report = fabricatedReport();
+    await open(report);
+    expect(text(".scores tbody")).not.toContain("Never started");
+    const [none] = report.comparison.variants;
+    if (none?.scores.podsNeverStarted) none.scores.podsNeverStarted.estimate = { mean: 3, low: 1, high: 5, seeds: 3 };
+    await page.close();
+    await open(report);
+    expect(text(".scores tbody")).toContain("Never started");
+  });
+
   it("says of a difference that may be by chance neither better nor worse", async () => {
     const report = fabricatedReport();
     for (const variant of report.comparison.variants) {

@@ -156,6 +156,15 @@ describe("a run's scores", () => {
     expect(scoreRun(run({ pods })).waitedPodHours).toBeCloseTo(1.1, 10);
   });
 
+  it("count the pods that came and were on no node by the end, and not those that would have come later", () => {
+    const pods = [
+      job(0, 0, undefined, HOUR),
+      job(HOUR, undefined, undefined, 100),
+      job(2 * HOUR, undefined, undefined, 100),
+    ];
+    expect(scoreRun(run({ pods })).podsNeverStarted).toBe(1);
+  });
+
   it("weigh mean use by capacity, and name the highest peak of any node", () => {
     expect(scoreRun(run())).toMatchObject({
       utilisationMean: 20,

@@ -14,6 +14,7 @@ const MAIN_SCORES = [
   "podsKilled",
   "lostPodHours",
   "jobsFinished",
+  "podsNeverStarted",
   "slowDownMean",
   "aboveReserveGibHours",
   "gibMoved",
@@ -22,6 +23,8 @@ const MAIN_SCORES = [
   "nodesFull",
   "regret",
 ];
+/** Of them, those that are shown only where a variant has other than 0. */
+const EXCEPTIONAL = ["podsNeverStarted"];
 
 /** @param {PageData} data @param {HTMLElement} section */
 export function renderScores(data, section) {
@@ -86,7 +89,9 @@ function baselineChoice(data, onChoice) {
 /** Those that some variant has. @param {PageData} data @param {string} which */
 function scoresFor({ scores, variants }, which) {
   const known = scores.filter(({ name }) => variants.some((variant) => variant.scores[name]?.estimate));
-  const main = known.filter(({ name }) => MAIN_SCORES.includes(name));
+  const isQuiet = (/** @type {string} */ name) =>
+    EXCEPTIONAL.includes(name) && !variants.some((variant) => variant.scores[name]?.estimate?.mean);
+  const main = known.filter(({ name }) => MAIN_SCORES.includes(name) && !isQuiet(name));
   return which === "all" || main.length === 0 ? known : main;
 }
 
