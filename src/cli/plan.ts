@@ -13,6 +13,7 @@ import type { ClusterSnapshot } from "../planning/snapshot.ts";
 import { writeSnapshot } from "../planning/written-snapshot/write-snapshot.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import { clusterOf, type KubeFlags } from "./kube-flags.ts";
+import { overwriting } from "./overwriting.ts";
 import { clusterPolicies, liveSnapshot } from "./plan/live-snapshot.ts";
 import { planDocument } from "./plan/plan-document.ts";
 import { type NamedText, type Read, readPolicyTexts, readSnapshotText } from "./plan/read-documents.ts";
@@ -88,7 +89,8 @@ function textOf(file: string): NamedText {
 
 async function gatherLive(flags: PlanFlags): Promise<Gathered> {
   const given = flags.policy === undefined ? undefined : readPolicyTexts(flags.policy.map(textOf));
-  if (given?.ok === false) throw refusal(given);
+  const wrong = [...(given?.ok === false ? given.lines : []), ...misusedSave(flags)];
+  if (given?.ok === false || wrong.length > 0) throw new CommandFailure(wrong.join("\n"), EXIT.usage);
   const { influx, namespace } = readControllerConfig({ flags: {}, env: process.env });
   const { client, transport } = clusterOf(flags);
   try {
@@ -102,6 +104,17 @@ async function gatherLive(flags: PlanFlags): Promise<Gathered> {
   } finally {
     await transport.close();
   }
+}
+
+/** Nothing that is read is to be lost. */
+function misusedSave({ save: file, policy = [], kubeconfig }: PlanFlags): string[] {
+  if (file === undefined) return [];
+  const inputs = [
+    ...policy.map((file) => ({ flag: "--policy", file })),
+    ...(kubeconfig === undefined ? [] : [{ flag: "--kubeconfig", file: kubeconfig }]),
+  ];
+  const lost = overwriting({ flag: "--save", file }, inputs);
+  return lost === undefined ? [] : [lost];
 }
 
 /** A written snapshot has one figure for each node and pod. */

@@ -9,7 +9,7 @@ import { writeWorkload } from "../simulator/workloads/formats/workload-document.
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { SimulateFlags } from "./simulate/flags.ts";
 import { type Gathered, gather } from "./simulate/gather.ts";
-import { checkOutputs, Outputs, showsTable } from "./simulate/outputs.ts";
+import { checkWritable, misusedOutputs, Outputs, showsTable } from "./simulate/outputs.ts";
 import { progressBar } from "./simulate/progress-bar.ts";
 import { renderComparison } from "./simulate/render-comparison.ts";
 import { paletteFor } from "./terminal.ts";
@@ -86,8 +86,9 @@ function addConditions(command: Command): void {
 
 async function simulate(flags: SimulateFlags): Promise<void> {
   const gathered = gather(flags);
-  if (!gathered.ok) throw new CommandFailure(gathered.lines.join("\n"), EXIT.usage);
-  checkOutputs(flags);
+  const wrong = [...(gathered.ok ? [] : gathered.lines), ...misusedOutputs(flags)];
+  if (!gathered.ok || wrong.length > 0) throw new CommandFailure(wrong.join("\n"), EXIT.usage);
+  checkWritable(flags);
   const { yellow } = paletteFor(process.stderr);
   for (const line of gathered.value.warnings) process.stderr.write(`${yellow("headroom:")} ${line}\n`);
   const { input, settings } = gathered.value;

@@ -159,6 +159,8 @@ describe("headroom plan, of a policy that forecasts", () => {
 });
 
 describe("headroom plan refuses with exit code 2 and names", () => {
+  const OWN = file("own.yaml", readFileSync(POLICY, "utf8"));
+
   it("every wrong field of the snapshot and of all policies at once", () => {
     const snapshot = file(
       "bad.yaml",
@@ -206,6 +208,12 @@ describe("headroom plan refuses with exit code 2 and names", () => {
     ["text that is neither YAML nor JSON", ["--snapshot", "-", "--policy", POLICY], /expected YAML or JSON/, 2],
     ["a snapshot without a policy", ["--snapshot", SNAPSHOT], /--policy: is needed/, 2],
     ["two policies of one name", ["--snapshot", SNAPSHOT, "--policy", POLICY, POLICY], /different names; batch/, 2],
+    [
+      "a snapshot that would overwrite a policy",
+      ["--policy", OWN, "--save", OWN],
+      /^headroom: --save .*--policy reads/,
+      2,
+    ],
     ["an output that it doesn't know", ["--snapshot", SNAPSHOT, "--policy", POLICY, "-o", "xml"], /json, yaml/, 2],
     ["a policy in place of a snapshot", ["--snapshot", POLICY, "--policy", POLICY], /kind: expected "ClusterSnap/, 2],
     ["a file that is not there, with 1,", ["--snapshot", "/nowhere", "--policy", POLICY], /^headroom: \/nowhere: /, 1],

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -30,6 +30,7 @@ const SMALL = file(
 );
 const A = file("a.yaml", policy("a", { podSelector: {}, pressure: { freeBelow: "30%" } }));
 const B = file("b.yaml", policy("b", { podSelector: { matchLabels: { tier: "batch" } }, mode: "DryRun" }));
+symlinkSync(file("results.csv", "of before"), join(FOLDER, "results.json"));
 const ON_SMALL = ["--trace", SMALL, "--cluster", "3x40Gi"];
 
 describe("headroom simulate", () => {
@@ -164,10 +165,38 @@ describe("headroom simulate", () => {
       ["--csv", "x.csv", "--html", "./x.csv"],
       "--csv and --html: both to ./x.csv: give each a file of its own",
     ],
+    [
+      "one file under two names",
+      ["--csv", "results.csv", "--json", "results.json"],
+      "--json and --csv: both to results.csv: give each a file of its own",
+    ],
     ["no file", ["--html", ""], "--html: expected a file, or - for standard output"],
   ])("refuses %s before anything is run", (_, outputs, message) => {
     const { code, out, err } = simulate(...ON_SMALL, "--policy", A, ...outputs);
     expect([code, out, err]).toEqual([2, "", `headroom: ${message}\n`]);
+  });
+
+  it("refuses to overwrite what it reads, by whatever name, and tells that with all else that is wrong", () => {
+    mkdirSync(join(FOLDER, "traces/inner"), { recursive: true });
+    const inputs = [file("traces/inner/t.yaml", "pods"), file("nodes.yaml", "nodes"), file("p.yaml", policy("p", {}))];
+    symlinkSync("nodes.yaml", join(FOLDER, "link.yaml"));
+    linkSync(join(FOLDER, "p.yaml"), join(FOLDER, "hard.yaml"));
+    const texts = () => inputs.map((name) => readFileSync(join(FOLDER, name), "utf8"));
+    const before = texts();
+    const args = ["--trace", "traces", "--cluster", "nodes.yaml", "--policy", "p.yaml", "--seeds", "0"];
+    const { code, err } = simulate(
+      ...args,
+      ...["--save-trace", "./traces/inner/t.yaml", "--json", "link.yaml", "--html", "hard.yaml"],
+    );
+    expect(code).toBe(2);
+    for (const line of [
+      "--save-trace ./traces/inner/t.yaml: would overwrite traces/inner/t.yaml, which --trace reads: give another file",
+      "--json link.yaml: would overwrite nodes.yaml, which --cluster reads: give another file",
+      "--html hard.yaml: would overwrite p.yaml, which --policy reads: give another file",
+      "--seeds 0: expected",
+    ])
+      expect(err).toContain(`headroom: ${line}`);
+    expect(texts()).toEqual(before);
   });
 
   it("gives the page alone where - is asked for", () => {

@@ -14,13 +14,13 @@ import { takeDocuments, takeLines } from "./read-workload.ts";
 export function readTraceFiles(paths: readonly string[], options: WorkloadOptions = {}): Workload {
   const intake = new Intake();
   const files: TraceFile[] = [];
-  collectFlaws(paths, (path) => files.push(...filesOf(path)));
+  collectFlaws(paths, (path) => files.push(...traceFilesOf(path)));
   if (files.length === 0) throw new BrokenInputError([{ file: "traces", message: "expected at least one file" }]);
   collectFlaws(files, (file) => takeFile(file, intake));
   return intake.workload(paths.join(" "), options);
 }
 
-interface TraceFile {
+export interface TraceFile {
   path: string;
   /** Names pods that the file does not name. */
   stem: string;
@@ -32,7 +32,8 @@ function takeFile({ path, stem }: TraceFile, intake: Intake): void {
   takeDocuments({ name: path, text: reading(path, () => readFileSync(path, "utf8")) }, stem, intake);
 }
 
-function filesOf(path: string): TraceFile[] {
+/** The files that are read of a path. Throws a BrokenInputError. */
+export function traceFilesOf(path: string): TraceFile[] {
   const isDirectory = reading(path, () => statSync(path).isDirectory());
   if (!isDirectory) return [{ path, stem: basename(path, extname(path)) }];
   const found = reading(path, () => readdirSync(path, { recursive: true, encoding: "utf8" }));
