@@ -67,30 +67,42 @@ interface Gathered {
 function gatherWritten({ snapshot: file = "", policy: files = [], save }: PlanFlags): Gathered {
   if (save !== undefined) throw new CommandFailure("--save: only of the live cluster, without --snapshot", EXIT.usage);
   if (files.length === 0) throw new CommandFailure("--policy: is needed beside --snapshot", EXIT.usage);
-  const snapshot = readSnapshotText(textOf(file));
-  const policies = readPolicyTexts(files.map(textOf));
-  if (snapshot.ok && policies.ok) return { snapshot: snapshot.value, policies: policies.value };
-  throw refusal(snapshot, policies);
-}
-
-function refusal(...read: Read<unknown>[]): CommandFailure {
-  return new CommandFailure(read.flatMap((one) => (one.ok ? [] : one.lines)).join("\n"), EXIT.usage);
-}
-
-function textOf(file: string): NamedText {
-  try {
-    return file === "-"
-      ? { name: "standard input", text: readFileSync(0, "utf8") }
-      : { name: file, text: readFileSync(file, "utf8") };
-  } catch (error) {
-    throw new CommandFailure(`${file}: ${error instanceof Error ? error.message : String(error)}`, EXIT.failed, error);
+  const [written, given] = [textsOf([file]), textsOf(files)];
+  const [text] = written.texts;
+  const snapshot = text && readSnapshotText(text);
+  const policies = readPolicyTexts(given.texts);
+  const unread = [...written.unread, ...given.unread];
+  if (unread.length === 0 && snapshot?.ok && policies.ok) {
+    return { snapshot: snapshot.value, policies: policies.value };
   }
+  throw refusal(unread, [snapshot, policies]);
+}
+
+/** `unread`: a line for each file that cannot be read. */
+function refusal(unread: readonly string[], read: readonly (Read<unknown> | undefined)[]): CommandFailure {
+  const lines = [...unread, ...read.flatMap((one) => (one?.ok === false ? one.lines : []))];
+  return new CommandFailure(lines.join("\n"), unread.length > 0 ? EXIT.failed : EXIT.usage);
+}
+
+function textsOf(files: readonly string[]): { texts: NamedText[]; unread: string[] } {
+  const texts: NamedText[] = [];
+  const unread: string[] = [];
+  for (const file of files) {
+    const name = file === "-" ? "standard input" : file;
+    try {
+      texts.push({ name, text: readFileSync(file === "-" ? 0 : file, "utf8") });
+    } catch (error) {
+      unread.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return { texts, unread };
 }
 
 async function gatherLive(flags: PlanFlags): Promise<Gathered> {
-  const given = flags.policy === undefined ? undefined : readPolicyTexts(flags.policy.map(textOf));
-  const wrong = [...(given?.ok === false ? given.lines : []), ...misusedSave(flags)];
-  if (given?.ok === false || wrong.length > 0) throw new CommandFailure(wrong.join("\n"), EXIT.usage);
+  const { texts, unread } = textsOf(flags.policy ?? []);
+  const given = flags.policy && readPolicyTexts(texts);
+  const saving = checkSave(flags);
+  if (unread.length > 0 || given?.ok === false || !saving.ok) throw refusal(unread, [given, saving]);
   const { influx, namespace } = readControllerConfig({ flags: {}, env: process.env });
   const { client, transport } = clusterOf(flags);
   try {
@@ -107,14 +119,13 @@ async function gatherLive(flags: PlanFlags): Promise<Gathered> {
 }
 
 /** Nothing that is read is to be lost. */
-function misusedSave({ save: file, policy = [], kubeconfig }: PlanFlags): string[] {
-  if (file === undefined) return [];
+function checkSave({ save: file, policy = [], kubeconfig }: PlanFlags): Read<undefined> {
   const inputs = [
     ...policy.map((file) => ({ flag: "--policy", file })),
     ...(kubeconfig === undefined ? [] : [{ flag: "--kubeconfig", file: kubeconfig }]),
   ];
-  const lost = overwriting({ flag: "--save", file }, inputs);
-  return lost === undefined ? [] : [lost];
+  const lost = file === undefined ? undefined : overwriting({ flag: "--save", file }, inputs);
+  return lost === undefined ? { ok: true, value: undefined } : { ok: false, lines: [lost] };
 }
 
 /** A written snapshot has one figure for each node and pod. */

@@ -204,6 +204,23 @@ describe("headroom plan refuses with exit code 2 and names", () => {
     expect(lines.every((line) => /expected|must be/.test(line))).toBe(true);
   });
 
+  it("what is wrong in each file, whatever is the matter with the others; with 1 where one is not there", () => {
+    const cut = file("cut.yaml", "a: [");
+    const wrong = file("mode.yaml", readFileSync(POLICY, "utf8").replace("spec:", "spec:\n  moode: x"));
+    const told = (...args: string[]) => {
+      const { code, err } = plan(args);
+      return [
+        code,
+        ["/cut.yaml: expected YAML", "spec.moode: is not", "/gone: ENOENT"].filter((part) => err.includes(part)),
+      ];
+    };
+    expect(told("--snapshot", SNAPSHOT, "--policy", cut, wrong)).toEqual([2, [expect.anything(), expect.anything()]]);
+    const all = ["/cut.yaml: expected YAML", "spec.moode: is not", "/gone: ENOENT"];
+    expect(told("--snapshot", cut, "--policy", wrong, "/gone")).toEqual([1, all]);
+    expect(told("--snapshot", "/gone", "--policy", wrong, cut)).toEqual([1, all]);
+    expect(told("--policy", wrong, "/gone", cut)).toEqual([1, all]);
+  });
+
   it.each<[string, string[], RegExp, number]>([
     ["text that is neither YAML nor JSON", ["--snapshot", "-", "--policy", POLICY], /expected YAML or JSON/, 2],
     ["a snapshot without a policy", ["--snapshot", SNAPSHOT], /--policy: is needed/, 2],

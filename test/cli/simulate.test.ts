@@ -154,6 +154,19 @@ describe("headroom simulate", () => {
     }
   });
 
+  it("tells what is wrong in each policy file, whatever is the matter with the others", () => {
+    const wrong = file("mode.yaml", policy("m", { podSelector: {}, mode: "x" }));
+    const files = [file("cut.yaml", "a: ["), wrong, "gone.yaml"].flatMap((name) => ["--policy", name]);
+    // Which policies the broken files hold is not known: cut may well be one of them.
+    const { code, err } = simulate(...ON_SMALL, ...files, "--sweep", "cut:pressure.freeBelow=10%,20%");
+    expect([code, err.trimEnd().split("\n")]).toEqual([
+      2,
+      ["cut.yaml: expected YAML or JSON", "gone.yaml: ENOENT", "mode.yaml, line 1: spec.mode: expected"].map((start) =>
+        expect.stringContaining(`headroom: ${start}`),
+      ),
+    ]);
+  });
+
   it.each([
     [
       "twice standard output",

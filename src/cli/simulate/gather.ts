@@ -77,28 +77,33 @@ function variantsOf(
 ): Read<{ variants: Variant[]; sweeps: Sweep[] }> {
   const files = flags.policy ?? [];
   if (files.length === 0) return { ok: false, lines: ["--policy: at least one file with a MigrationPolicy is needed"] };
-  const sets = policySets(files);
-  return sets.ok ? readVariants(sets.value, settings?.sweeps ?? [], readPolicyObject) : sets;
+  const { sets, broken } = policySets(files);
+  // Which policies a broken file holds is not known: sweeps may be of those.
+  const sweeps = broken.length > 0 ? [] : (settings?.sweeps ?? []);
+  const variants = readVariants(sets, sweeps, readPolicyObject);
+  if (broken.length === 0) return variants;
+  return { ok: false, lines: [...broken, ...(variants.ok ? [] : variants.lines)] };
 }
 
-/** What a file holds acts together; it goes by its policy's name, or by its own if there are several or that is taken. */
-function policySets(files: readonly string[]): Read<PolicySet[]> {
+/**
+ * What a file holds acts together; it goes by its policy's name, or by its own if there are several or that is taken. `broken`: what is
+ * wrong with the other files.
+ */
+function policySets(files: readonly string[]): { sets: PolicySet[]; broken: string[] } {
   const read = files.map((file) => {
     const text = textOf(file);
     const objects = text.ok ? readPolicyObjects({ name: file, text: text.value }) : text;
     return objects.ok ? { file, objects: objects.value } : { file, lines: objects.lines };
   });
-  const lines = read.flatMap((one) => one.lines ?? []);
-  if (lines.length > 0) return { ok: false, lines };
   const sets = read.flatMap(({ file, objects }) => (objects === undefined ? [] : [{ file, objects }]));
   const own = sets.map(({ objects }) => (objects.length === 1 ? policyName(objects[0]) : undefined));
   return {
-    ok: true,
-    value: sets.map(({ file, objects }, index) => {
+    sets: sets.map(({ file, objects }, index) => {
       const name = own[index];
       const single = name !== undefined && own.filter((other) => other === name).length === 1;
       return { name: single ? name : basename(file, extname(file)), objects };
     }),
+    broken: read.flatMap((one) => one.lines ?? []),
   };
 }
 
