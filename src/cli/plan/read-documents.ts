@@ -1,6 +1,7 @@
 /** Snapshot and policies out of the text of files. Pure. What is wrong is told by file, path and what was expected. */
 import { loadAll } from "js-yaml";
 import { z } from "zod";
+import { lineOf } from "../../api/line-of.ts";
 import { type Problem, problemsOf, unknownFields } from "../../api/problems.ts";
 import { clusterSnapshotSchema } from "../../api/v1alpha1/cluster-snapshot.ts";
 import { nameSchema } from "../../api/v1alpha1/fields.ts";
@@ -9,7 +10,6 @@ import { type MigrationPolicySpec, migrationPolicySpecSchema } from "../../api/v
 import { type Policy, toPolicy } from "../../planning/policy.ts";
 import type { ClusterSnapshot } from "../../planning/snapshot.ts";
 import { readSnapshot } from "../../planning/written-snapshot/read-snapshot.ts";
-import { lineOf } from "../../simulator/input/documents.ts";
 
 export interface NamedText {
   /** The file, for messages. */
