@@ -10,6 +10,7 @@ import { screenFor } from "../sandbox/demo/screen.ts";
 import { FORECAST_SCENE, type Scene, THRESHOLD_SCENE } from "../sandbox/demo/workload.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { CommandFailure } from "./failure.ts";
+import { nobodyReads } from "./nobody-reads.ts";
 import { paletteFor } from "./terminal.ts";
 
 interface DemoFlags {
@@ -29,9 +30,7 @@ export function addDemoCommand(program: Command): void {
 const PARTS = { clock: systemClock, scene: THRESHOLD_SCENE };
 
 async function demo({ serve }: DemoFlags): Promise<void> {
-  const interrupted = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
-  const { signal } = interrupted;
+  const signal = endOfShow();
   // The second sandbox gets ready while the first is shown.
   const ready = prepare({ ...PARTS, headroom: true, directory: newDirectory(), signal });
   ready.catch(() => {}); // it is awaited below, after the first half
@@ -49,9 +48,7 @@ async function demo({ serve }: DemoFlags): Promise<void> {
 }
 
 async function forecastDemo({ serve }: DemoFlags): Promise<void> {
-  const interrupted = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
-  const { signal } = interrupted;
+  const signal = endOfShow();
   const scene = FORECAST_SCENE;
   const sandbox = await prepare({ clock: systemClock, scene, headroom: true, directory: newDirectory(), signal });
   try {
@@ -62,6 +59,13 @@ async function forecastDemo({ serve }: DemoFlags): Promise<void> {
   } finally {
     await end(sandbox);
   }
+}
+
+/** Aborted when it is interrupted, or nobody looks on. */
+function endOfShow(): AbortSignal {
+  const interrupted = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
+  return AbortSignal.any([interrupted.signal, nobodyReads(process.stdout)]);
 }
 
 async function withoutHeadroom(signal: AbortSignal): Promise<PhaseOutcome> {

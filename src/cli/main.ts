@@ -6,11 +6,12 @@ import { installLeanClient } from "../kube/lean-client/install.ts";
 import { describeError } from "../logging/plain-fields.ts";
 import { COMMANDS, type CommandEntry } from "./commands.ts";
 import { CommandFailure, EXIT, EXIT_CODES_HELP } from "./failure.ts";
+import { NobodyReads, nobodyReads } from "./nobody-reads.ts";
 import { paletteFor } from "./terminal.ts";
 
 /** @param argv as process.argv; resolves to the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {
-  process.stdout.on("error", endQuietly);
+  nobodyReads(process.stdout);
   try {
     installLeanClient();
     await honourDotEnv();
@@ -21,11 +22,6 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return explain(error);
   }
-}
-
-/** Who read what we write has seen enough, as `head` does: there is nobody to tell anything more. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
 }
 
 /** A `.env` file in the working directory; what the environment already says wins. */
@@ -70,6 +66,7 @@ export function readVersion(): string {
 function explain(error: unknown): number {
   // Commander has already said what it had to say, help and version included.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof NobodyReads) return error.exitCode;
   const { red } = paletteFor(process.stderr);
   for (const line of describeError(error).split("\n")) process.stderr.write(`${red("headroom:")} ${line}\n`);
   if (error instanceof CommandFailure) return error.exitCode;

@@ -16,11 +16,13 @@ export interface FollowOptions {
   /** One line for each phase. */
   say(line: string): void;
   limitMs?: number | undefined;
+  /** Ends the following; the move goes on. */
+  signal?: AbortSignal;
 }
 
-/** The object in its final phase. Rejects when it is deleted before, or the time limit passes. */
+/** The object in its final phase. Rejects when it is deleted before, the time limit passes, or with the signal's reason. */
 export function followMove(options: FollowOptions): Promise<PodMigration> {
-  const { client, clock, limitMs, ref, transport } = options;
+  const { client, clock, limitMs, ref, signal, transport } = options;
   const end = new AbortController();
   return new Promise<PodMigration>((resolve, reject) => {
     const progress = new Progress(options.say);
@@ -39,6 +41,7 @@ export function followMove(options: FollowOptions): Promise<PodMigration> {
       },
     });
     void watch.run(end.signal);
+    signal?.addEventListener("abort", () => reject(signal.reason));
     if (limitMs !== undefined) {
       const late = () => reject(new CommandFailure(`still not ended after ${limitMs / 1000} s; it goes on without us`));
       const timer = clock.after(limitMs, late);
