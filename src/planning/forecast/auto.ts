@@ -7,7 +7,7 @@
  * error at the calibrated lead, newer errors weighing more. Its own backtest chooses at each origin by what was known then, so that
  * choosing the best is not mistaken for being good.
  */
-import { type BacktestPlan, backtest, type Errors } from "./backtest.ts";
+import { type BacktestPlan, backtest, ErrorSpace, type Errors } from "./backtest.ts";
 import type { Fits, SeriesFits } from "./fits.ts";
 import { at } from "./history.ts";
 import { holt } from "./holt.ts";
@@ -26,15 +26,23 @@ export const auto = {
   summary: "The model that did best lately on this series.",
 } as const;
 
-/** Auto's errors, and the fits of the model that it chooses now. */
+const SPACES = CANDIDATES.map(() => new ErrorSpace());
+const OWN_SPACE = new ErrorSpace();
+
+/** Auto's errors, until others are asked for, and the fits of the model that it chooses now. */
 export function backtestAuto(plan: BacktestPlan, fits: SeriesFits): { errors: Errors; chosen: Fits } {
   const { timesMs } = plan.history;
-  const trials = CANDIDATES.map((model) => backtest(fits.of(model, plan.history), plan));
-  const scores = trials.map((errors) => new Scores(plan, errors));
-  const chosen = plan.origins.map((origin) => best(scores, at(timesMs, origin)));
-  const errors = plan.leadsSeconds.map((_, lead) =>
-    chosen.map((choice, position) => trials[choice]?.[lead]?.[position] ?? Number.NaN),
+  const trials = SPACES.map((space, index) =>
+    backtest(fits.of(CANDIDATES[index] ?? CANDIDATES[0], plan.history), plan, space),
   );
+  const scores = trials.map((errors) => new Scores(plan, errors));
+  const errors = OWN_SPACE.for(plan);
+  for (let position = 0; position < plan.count; position++) {
+    const choice = best(scores, at(timesMs, plan.origins[position] ?? 0));
+    errors.forEach((own, lead) => {
+      own[position] = trials[choice]?.[lead]?.[position] ?? Number.NaN;
+    });
+  }
   const now = CANDIDATES[best(scores, at(timesMs, timesMs.length - 1))] ?? CANDIDATES[0];
   return { errors, chosen: fits.of(now, plan.history) };
 }
@@ -53,21 +61,22 @@ function best(scores: readonly Scores[], knownAtMs: number): number {
 /** A running weighted mean of one candidate's absolute errors; must be asked for ascending times. */
 class Scores {
   readonly #plan: BacktestPlan;
-  readonly #errors: readonly number[] | undefined;
-  readonly #targets: readonly number[] | undefined;
+  readonly #errors: Float64Array | undefined;
+  readonly #targets: Int32Array | undefined;
   #next = 0;
   #sum = 0;
   #weight = 0;
 
   constructor(plan: BacktestPlan, errors: Errors) {
     this.#plan = plan;
-    this.#errors = errors.at(-1);
-    this.#targets = plan.targets.at(-1);
+    const longest = plan.leadsSeconds.length - 1;
+    this.#errors = errors[longest];
+    this.#targets = plan.targets[longest];
   }
 
   /** Infinite while no error is known. */
   recentError(knownAtMs: number): number {
-    while (this.#next < this.#plan.origins.length && this.#targetMs() <= knownAtMs) this.#take();
+    while (this.#next < this.#plan.count && this.#targetMs() <= knownAtMs) this.#take();
     return this.#weight > 0 ? this.#sum / this.#weight : Number.POSITIVE_INFINITY;
   }
 
@@ -80,7 +89,7 @@ class Scores {
   #take(): void {
     const error = this.#errors?.[this.#next] ?? Number.NaN;
     const decay = this.#decay(this.#next++);
-    const counts = !Number.isNaN(error) && this.#plan.spread[this.#next - 1] === true;
+    const counts = !Number.isNaN(error) && this.#plan.spread[this.#next - 1] === 1;
     this.#sum = this.#sum * decay + (counts ? Math.abs(error) : 0);
     this.#weight = this.#weight * decay + (counts ? 1 : 0);
   }

@@ -60,18 +60,16 @@ export function usableCalibration(state: unknown, key: CalibrationKey, nowMs: nu
   return same && alpha <= largestAlpha(confidence) ? state : undefined;
 }
 
-/** Those to remember: the most recently calibrated up to `most`, by name. */
+/** Those to remember: the most recently calibrated, up to `most`. */
 export function keptCalibrations(
-  calibrations: readonly [string, Calibration][],
+  calibrations: ReadonlyMap<string, Calibration>,
   most: number,
 ): Record<string, Calibration> {
-  const newest =
-    calibrations.length <= most
-      ? [...calibrations]
-      : calibrations
-          .toSorted(([a, one], [b, other]) => other.throughMs - one.throughMs || compareText(a, b))
-          .slice(0, most);
-  return Object.fromEntries(newest.sort(([a], [b]) => compareText(a, b)));
+  if (calibrations.size <= most) return Object.fromEntries(calibrations);
+  const newestFirst = [...calibrations].sort(
+    ([a, one], [b, other]) => other.throughMs - one.throughMs || compareText(a, b),
+  );
+  return Object.fromEntries(newestFirst.slice(0, most));
 }
 
 function largestAlpha(confidence: number): number {
@@ -89,12 +87,12 @@ export function calibrate(
   if (state === undefined) return { ...key, alpha: 0, throughMs };
   const longest = plan.leadsSeconds.length - 1;
   const { confidence } = key;
-  const [ofLongest, targets] = [errors[longest] ?? [], plan.targets[longest] ?? []];
+  const [ofLongest, targets] = [errors[longest], plan.targets[longest]];
   let { alpha } = state;
-  for (let position = 0; position < ofLongest.length; position++) {
-    const target = targets[position] ?? -1;
+  for (let position = 0; position < plan.count; position++) {
+    const target = targets?.[position] ?? -1;
     if (target < 0 || at(timesMs, target) <= state.throughMs) continue;
-    const error = ofLongest[position] ?? 0;
+    const error = ofLongest?.[position] ?? 0;
     alpha = nextAlpha(alpha, exceeded(plan, errors, { position, error, alpha, confidence }), confidence);
   }
   return { ...key, alpha, throughMs: Math.max(throughMs, state.throughMs) };

@@ -1,20 +1,33 @@
 /** How far a series can plausibly go: no forecast leaves its range faster than it ever rose or fell over a sustained time. */
 import { at, type History } from "./history.ts";
 
-/** For each sample what the samples up to and including it say: bytes, and bytes per second, not negative. */
+/** For each sample what the samples up to and including it say: bytes, and bytes per second, not negative. May be longer than the series. */
 export interface Envelope {
-  highest: number[];
-  lowest: number[];
-  rise: number[];
-  fall: number[];
+  readonly highest: Float64Array;
+  readonly lowest: Float64Array;
+  readonly rise: Float64Array;
+  readonly fall: Float64Array;
 }
 
-/** `sustainedSeconds`: rates are taken over the shortest stretch at least as long, at every sample. Widens with every sample. */
+const spaceFor = (count: number): Envelope => ({
+  highest: new Float64Array(count),
+  lowest: new Float64Array(count),
+  rise: new Float64Array(count),
+  fall: new Float64Array(count),
+});
+
+// Used anew each time; grows with the longest series.
+let space = spaceFor(256);
+
+/**
+ * `sustainedSeconds`: rates are taken over the shortest stretch at least as long, at every sample. Widens with every sample. Good until another is
+ * asked for.
+ */
 export function envelopeOf({ timesMs, bytes }: History, sustainedSeconds: number): Envelope {
   const count = timesMs.length;
+  if (count > space.highest.length) space = spaceFor(2 * count);
+  const { highest, lowest, rise, fall } = space;
   const sustainedMs = sustainedSeconds * 1000;
-  const [highest, lowest] = [new Array<number>(count), new Array<number>(count)];
-  const [rise, fall] = [new Array<number>(count), new Array<number>(count)];
   let most = at(bytes, 0);
   let least = most;
   let fastestRise = 0;
@@ -36,22 +49,20 @@ export function envelopeOf({ timesMs, bytes }: History, sustainedSeconds: number
     rise[index] = fastestRise;
     fall[index] = fastestFall;
   }
-  return { highest, lowest, rise, fall };
-}
-
-/** The last sample's part of an envelope. */
-export function endOf({ highest, lowest, rise, fall }: Envelope): Envelope {
-  return { highest: highest.slice(-1), lowest: lowest.slice(-1), rise: rise.slice(-1), fall: fall.slice(-1) };
+  return space;
 }
 
 /** `bytes`, foreseen `aheadSeconds` after the sample `last`, kept within what the samples up to it make plausible, and not negative. */
-export function within(
-  { highest, lowest, rise, fall }: Envelope,
-  last: number,
-  aheadSeconds: number,
-  bytes: number,
-): number {
-  const most = (highest[last] ?? 0) + (rise[last] ?? 0) * aheadSeconds;
-  const least = (lowest[last] ?? 0) - (fall[last] ?? 0) * aheadSeconds;
+export function within(envelope: Envelope, last: number, aheadSeconds: number, bytes: number): number {
+  const most = at(envelope.highest, last) + at(envelope.rise, last) * aheadSeconds;
+  const least = at(envelope.lowest, last) - at(envelope.fall, last) * aheadSeconds;
   return Math.max(0, Math.min(most, Math.max(least, bytes)));
+}
+
+/** As {@link within}, of the sample `last`; good for ever. */
+export function withinFrom(envelope: Envelope, last: number): (aheadSeconds: number, bytes: number) => number {
+  const [highest, lowest] = [at(envelope.highest, last), at(envelope.lowest, last)];
+  const [rise, fall] = [at(envelope.rise, last), at(envelope.fall, last)];
+  return (aheadSeconds, bytes) =>
+    Math.max(0, Math.min(highest + rise * aheadSeconds, Math.max(lowest - fall * aheadSeconds, bytes)));
 }

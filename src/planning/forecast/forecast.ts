@@ -53,10 +53,8 @@ export function forecastHistory(
   return new SeriesForecast(history, options, fits);
 }
 
-/** The model's own past is looked at only where the bound, and not just the forecast, is asked for. */
+/** Nothing is worked out before it is asked for: the model's own past is looked at only where the bound, and not just the forecast, is. */
 export class SeriesForecast implements Forecast {
-  /** The model used: for Auto the one it chose. */
-  readonly model: string;
   /** How far back the newest usable sample lies. */
   readonly ageSeconds: number;
   /** Samples that could not be used. */
@@ -65,36 +63,32 @@ export class SeriesForecast implements Forecast {
   readonly #history: History;
   readonly #options: ForecastOptions;
   readonly #fits: SeriesFits;
-  /** Until the bound is made. */
-  #envelope: Envelope | undefined;
-  /** From the newest sample on. */
-  readonly #curve: Curve;
   /** Less than nothing where the newest sample is ahead of our clock. */
   readonly #sinceNewest: number;
+  #present: Present | undefined;
   #bound: Bound | undefined;
 
   constructor(history: History, options: ForecastOptions, fits: SeriesFits) {
     this.#history = history;
     this.#options = options;
     this.#fits = fits;
-    const envelope = plausibleEnvelope(history, cutHorizon(options));
-    this.#envelope = envelope;
-    const { model } = options;
-    const foreseeing = model === "Auto" ? this.#bounded().foreseeing : fits.of(modelNamed(model), history);
-    this.model = foreseeing.model.name;
-    this.#curve = presentCurve(foreseeing, history, envelope);
     this.#sinceNewest = ageSeconds(history);
     this.ageSeconds = Math.max(0, this.#sinceNewest);
     this.dropped = history.dropped;
     this.lastBytes = at(history.bytes, history.bytes.length - 1);
   }
 
+  /** The model used: for Auto the one it chose. */
+  get model(): string {
+    return this.#now().model;
+  }
+
   point(aheadSeconds: number): number {
-    return this.#curve(Math.max(0, ahead(aheadSeconds) + this.#sinceNewest));
+    return this.#now().curve(Math.max(0, ahead(aheadSeconds) + this.#sinceNewest));
   }
 
   upper(aheadSeconds: number): number {
-    return this.point(aheadSeconds) + this.margin(aheadSeconds);
+    return this.margin(aheadSeconds) + this.point(aheadSeconds);
   }
 
   /** Bytes from `point` to `upper`. */
@@ -112,28 +106,46 @@ export class SeriesForecast implements Forecast {
     return this.#bounded().margin.tests;
   }
 
+  #now(): Present {
+    const { model } = this.#options;
+    this.#present ??=
+      model === "Auto"
+        ? this.#bounded().present
+        : presentOf(
+            this.#fits.of(modelNamed(model), this.#history),
+            this.#history,
+            plausibleEnvelope(this.#history, cutHorizon(this.#options)),
+          );
+    return this.#present;
+  }
+
   #bounded(): Bound {
-    if (this.#bound !== undefined) return this.#bound;
-    const envelope = this.#envelope ?? plausibleEnvelope(this.#history, cutHorizon(this.#options));
-    this.#bound = boundOf(this.#history, this.#options, envelope, this.#fits);
-    this.#envelope = undefined;
+    this.#bound ??= boundOf(this.#history, this.#options, this.#fits);
+    this.#present ??= this.#bound.present;
     return this.#bound;
   }
+}
+
+interface Present {
+  /** The model's name. */
+  model: string;
+  /** From the newest sample on. */
+  curve: Curve;
 }
 
 interface Bound {
   margin: Margin;
   calibration: Calibration;
-  /** The model whose curve it is of. */
-  foreseeing: Fits;
+  present: Present;
 }
 
-function boundOf(history: History, options: ForecastOptions, envelope: Envelope, fits: SeriesFits): Bound {
+function boundOf(history: History, options: ForecastOptions, fits: SeriesFits): Bound {
   const { nowMs, model, confidence } = options;
   const horizonSeconds = cutHorizon(options);
   const key: CalibrationKey = { model, confidence, horizonSeconds };
   const state = usableCalibration(options.calibration, key, nowMs);
   const newSinceMs = state?.throughMs ?? Number.POSITIVE_INFINITY;
+  const envelope = plausibleEnvelope(history, horizonSeconds);
   const plan = planBacktest(history, { envelope, horizonSeconds, newSinceMs });
   const { errors, chosen } = backtestNamed(model, plan, fits);
   const calibration = calibrate(plan, errors, { key, state });
@@ -141,8 +153,12 @@ function boundOf(history: History, options: ForecastOptions, envelope: Envelope,
   return {
     margin: marginOf(plan, errors, { confidence, alpha: calibration.alpha, lastBytes }),
     calibration,
-    foreseeing: chosen,
+    present: presentOf(chosen, history, envelope),
   };
+}
+
+function presentOf(fits: Fits, history: History, envelope: Envelope): Present {
+  return { model: fits.model.name, curve: presentCurve(fits, history, envelope) };
 }
 
 /** Seconds. */

@@ -77,20 +77,20 @@ let known = new Float64Array(128);
 
 /** The errors at a lead that were known at a moment: those whose sample had been taken. Good until it is asked for others. */
 export function errorsKnown(plan: BacktestPlan, errors: Errors, lead: number, knownAtMs: number): ErrorSample {
-  const [of, targets] = [errors[lead] ?? [], plan.targets[lead] ?? []];
+  const [of, targets] = [errors[lead], plan.targets[lead]];
   const { timesMs } = plan.history;
-  if (of.length > known.length) known = new Float64Array(2 * of.length);
+  if (plan.count > known.length) known = new Float64Array(2 * plan.count);
   let count = 0;
   let firstMs = 0;
   let lastMs = 0;
-  for (let position = 0; position < of.length; position++) {
-    const target = targets[position] ?? -1;
-    if (target < 0 || plan.spread[position] !== true) continue;
+  for (let position = 0; position < plan.count; position++) {
+    const target = targets?.[position] ?? -1;
+    if (target < 0 || plan.spread[position] !== 1) continue;
     const timeMs = at(timesMs, target);
     if (timeMs > knownAtMs) break; // targets ascend
     if (count === 0) firstMs = timeMs;
     lastMs = timeMs;
-    known[count++] = of[position] ?? 0;
+    known[count++] = of?.[position] ?? 0;
   }
   const leadMs = (plan.leadsSeconds[lead] ?? 0) * 1000;
   const independent = leadMs > 0 ? Math.min(count, 1 + Math.floor((lastMs - firstMs) / leadMs)) : count;

@@ -1,6 +1,6 @@
 /** Every forecasting model, by name. Adding one touches its file and this list (and, for Auto to consider it, ./auto.ts). */
 import { auto, backtestAuto } from "./auto.ts";
-import { type BacktestPlan, backtest, type Errors } from "./backtest.ts";
+import { type BacktestPlan, backtest, ErrorSpace, type Errors } from "./backtest.ts";
 import type { Fits, SeriesFits } from "./fits.ts";
 import { holt } from "./holt.ts";
 import { lastValue } from "./last-value.ts";
@@ -15,9 +15,11 @@ export const MODEL_NAMES: readonly ModelName[] = FORECAST_MODELS.map((model) => 
 export const modelNamed = (name: Exclude<ModelName, "Auto">) =>
   MODELS.find((model) => model.name === name) ?? lastValue;
 
-/** The errors of a model's own past, and the fits of the model that foresees: for Auto of the one it chose. */
+const SPACE = new ErrorSpace();
+
+/** The errors of a model's own past, until others are asked for, and the fits of the model that foresees: for Auto of the one it chose. */
 export function backtestNamed(name: ModelName, plan: BacktestPlan, fits: SeriesFits): { errors: Errors; chosen: Fits } {
   if (name === "Auto") return backtestAuto(plan, fits);
   const chosen = fits.of(modelNamed(name), plan.history);
-  return { errors: backtest(chosen, plan), chosen };
+  return { errors: backtest(chosen, plan, SPACE), chosen };
 }

@@ -44,10 +44,12 @@ export function openCalibrations(before: Readonly<Record<string, Calibration>> =
     memory(cluster, owners) {
       const isLiving = livingIn(cluster, owners);
       // What was made now is of series that are there.
-      const isKept = (key: string, one: unknown) => !made.has(key) && isCalibration(one) && isLiving(key);
-      const older = Object.entries(before).filter(([key, one]) => isKept(key, one));
-      const kept = keptCalibrations([...older, ...made], MAX_CALIBRATIONS);
-      return Object.keys(kept).length > 0 ? kept : undefined;
+      const all = new Map(made);
+      for (const key of Object.keys(before)) {
+        const one = before[key];
+        if (!all.has(key) && isCalibration(one) && isLiving(key)) all.set(key, one);
+      }
+      return all.size > 0 ? keptCalibrations(all, MAX_CALIBRATIONS) : undefined;
     },
   };
 }

@@ -40,7 +40,6 @@ export function ofHistory(
 }
 
 class ForeseenSeries implements Foreseen {
-  readonly basis: string;
   readonly #forecast: SeriesForecast;
   readonly #horizons: number;
   readonly #note: (calibration: Calibration) => void;
@@ -50,7 +49,10 @@ class ForeseenSeries implements Foreseen {
     this.#forecast = forecast;
     this.#horizons = horizons;
     this.#note = note;
-    this.basis = forecast.model;
+  }
+
+  get basis(): string {
+    return this.#forecast.model;
   }
 
   point(aheadSeconds: number): number {
@@ -58,7 +60,7 @@ class ForeseenSeries implements Foreseen {
   }
 
   upper(aheadSeconds: number): number {
-    return this.point(aheadSeconds) + this.margin(aheadSeconds);
+    return this.margin(aheadSeconds) + this.point(aheadSeconds);
   }
 
   margin(aheadSeconds: number): number {
@@ -166,9 +168,9 @@ class ForeseenTogether implements Foreseen {
 
   /** Margins add up, for errors may go together. */
   upper(aheadSeconds: number): number {
-    const points = this.#restBytes + this.#sumOfPoints(aheadSeconds);
     let margins = this.#doubtBytes;
     for (const part of this.#parts) margins += part.margin(aheadSeconds);
+    const points = this.#restBytes + this.#sumOfPoints(aheadSeconds);
     const added = Math.max(0, points + margins);
     if (this.#joint === undefined) return added;
     let joint = this.#joint.margin(aheadSeconds);
