@@ -67,7 +67,7 @@ export function findPressure(policy: Policy, node: ClusterNode, { cluster, track
   const outlook: Outlook =
     foresight === undefined
       ? byGrowth(policy, pressureBytes, limits, () => view.nodeGrowth(node).perMinute)
-      : byForecast(foresight, node, entering.pressureBytes > 0, limits);
+      : byForecast(foresight, node, { pressureBytes, short: entering.pressureBytes > 0 }, limits);
   const { doubtful = false, neededBytes = pressureBytes, ...foreseen } = outlook;
   const reason = pressureBytes > 0 ? "Pressured" : "EnoughFree";
   const message = use.estimated ? `${pressure.message} (estimated: its pods together)` : pressure.message;
@@ -109,13 +109,19 @@ function byGrowth(policy: Policy, pressureBytes: number, limits: Limits, growthP
 }
 
 /** Of a node that a cheap bound proved safe nothing more is said. `short`: by freeBelow. */
-function byForecast(foresight: Foresight, node: ClusterNode, short: boolean, limits: Limits): Outlook {
+function byForecast(
+  foresight: Foresight,
+  node: ClusterNode,
+  { pressureBytes, short }: { pressureBytes: number; short: boolean },
+  limits: Limits,
+): Outlook {
   const foreseen = foresight.nodeIfMade(node);
   if (foreseen === undefined) return {};
   const { nowMs, usedBytes, limitBytes } = limits;
   const { horizonSeconds } = foresight.settings;
   const bound = { atMs: nowMs + Math.round(horizonSeconds * 1000), bytes: foreseen.upper(horizonSeconds) };
   const exhausted = { bound, ...exhaustedAt(foreseen, horizonSeconds, limits) };
+  if (pressureBytes === 0) return exhausted;
   const testedBytes = Math.max(
     usedBytes,
     peakOf((ahead) => foreseen.tested(ahead), horizonSeconds),

@@ -8,6 +8,8 @@ import type { Curve, ForecastModel } from "./model.ts";
 /** How far back models look, in horizons, as long as that leaves {@link MIN_SAMPLES}. */
 export const LOOK_BACK_HORIZONS = 4;
 const MIN_SAMPLES = 8;
+/** In samples: most series become longer than this. */
+const LEAST_SPACE = 32;
 
 /** The fits of one model to every part of one series' past, made when they are asked for. */
 export class Fits {
@@ -95,7 +97,7 @@ export class Fits {
   #reserve(count: number): void {
     if (count <= this.#levels.length) return;
     const grown = (values: Float64Array) => {
-      const more = new Float64Array(Math.ceil(count * 1.5));
+      const more = new Float64Array(Math.max(LEAST_SPACE, Math.ceil(count * 1.5)));
       more.set(values);
       return more;
     };
