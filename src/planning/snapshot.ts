@@ -3,7 +3,7 @@
  * The controller builds it in ../controllers/migration-policy/build-snapshot.ts.
  */
 import type { Phase } from "../api/v1alpha1/pod-migration.ts";
-import type { Calibration } from "./forecast/calibration.ts";
+import type { RememberedCalibrations } from "./foresight/calibrations.ts";
 import type { SchedulingRules } from "./scheduling-rules.ts";
 
 /** Samples in ascending time; same length. */
@@ -131,6 +131,6 @@ export interface PlanningMemory {
   confirmations?: Record<string, string>;
   /** Pressured nodes that have less free than is wanted, as `policy/node`. */
   relieving?: string[];
-  /** How well series were foreseen, by metrics source, options and series: see ./foresight/calibrations.ts. */
-  forecasts?: Record<string, Calibration>;
+  /** How well series were foreseen: see ./foresight/calibrations.ts. */
+  forecasts?: RememberedCalibrations;
 }

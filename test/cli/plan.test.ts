@@ -141,14 +141,17 @@ describe("headroom plan, of a policy that forecasts", () => {
     expect(minutes(moves[0].startAt)).toBeCloseTo(7 - 148 / 60, 0);
     expect(nodes[0]).toMatchObject({ name: "z2", outcome: "Waiting", reason: "StartsLater" });
     expect(minutes(nodes[0].exhaustedAt)).toBeCloseTo(12, 1);
-    expect(Object.keys(memory.forecasts)).toContain("InfluxDB Linear 0.95 600 node z2");
+    expect(Object.keys(memory.forecasts["InfluxDB Linear 0.95 600"].nodes)).toContain("z2");
   });
 
   it("takes back what it remembers; what is damaged is as good as lost", () => {
     const first = planned();
     expect(planned(first.memory).outcome).toBe("Waiting");
-    const damaged = { ...first.memory, forecasts: { "InfluxDB Linear 0.95 600 node z2": { alpha: "much" } } };
-    expect(planned(damaged)).toEqual(planned({ ...first.memory, forecasts: {} }));
+    const damaged = (forecasts: unknown) => ({ ...first.memory, forecasts: { "InfluxDB Linear 0.95 600": forecasts } });
+    expect(planned(damaged({ nodes: { z2: { alpha: "much" } }, pods: {} }))).toEqual(
+      planned({ ...first.memory, forecasts: {} }),
+    );
+    expect(planned(damaged("none"))).toEqual(planned({ ...first.memory, forecasts: {} }));
     expect(planned({ ...first.memory, forecasts: "none" }).outcome).toBe("Waiting");
   });
 

@@ -1,6 +1,8 @@
 /** Policies that forecast: who must free how much, by when, and when moves start. A byte is a percent of a node. */
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../../src/planning/evaluate.ts";
+import type { Calibration } from "../../src/planning/forecast/calibration.ts";
+import { newestOf } from "../../src/planning/foresight/calibrations.ts";
 import type { ClusterSnapshot, PlanningMemory, Series } from "../../src/planning/snapshot.ts";
 import { brief, move, NOW_MS, node, pod, policy, type SpecInput } from "./fixtures.ts";
 
@@ -264,19 +266,24 @@ describe("what is remembered of forecasts", () => {
     pods: [pod("w", "z2", undefined, noisy(60, 3))],
     moves: [],
   };
-  const key = "InfluxDB Linear 0.95 300 node z2";
+  const key = "InfluxDB Linear 0.95 300";
   const remembered = (alpha: number): PlanningMemory => ({
     version: 1,
     gates: {},
-    forecasts: { [key]: { model: "Linear", confidence: 0.95, horizonSeconds: 300, alpha, throughMs: NOW_MS - 60_000 } },
+    forecasts: {
+      [key]: {
+        nodes: { z2: { model: "Linear", confidence: 0.95, horizonSeconds: 300, alpha, throughMs: NOW_MS - 60_000 } },
+        pods: {},
+      },
+    },
   });
   const pressure = (memory?: PlanningMemory) =>
     evaluate({ ...snapshot, ...(memory && { memory }) }, [forecast()]).decision.nodes[0]?.pressureBytes ?? Number.NaN;
 
   it("is one calibration for each series that was forecast, by source, options and series", () => {
     const { memory } = evaluate(snapshot, [forecast()]);
-    expect(Object.keys(memory.forecasts ?? {})).toContain(key);
-    expect(Object.keys(memory.forecasts ?? {})).not.toContain("InfluxDB Linear 0.95 300 node z1");
+    expect(Object.keys(memory.forecasts ?? {})).toEqual([key]);
+    expect(Object.keys(memory.forecasts?.[key]?.nodes ?? {})).toEqual(["z2"]);
   });
 
   it("lost, it makes no bound narrower", () => {
@@ -286,7 +293,9 @@ describe("what is remembered of forecasts", () => {
 
   it("damaged, it is as good as lost", () => {
     const damaged = { model: "Linear", confidence: 0.95, horizonSeconds: 300, alpha: 7, throughMs: NOW_MS };
-    expect(pressure({ version: 1, gates: {}, forecasts: { [key]: damaged } })).toBe(pressure());
+    expect(pressure({ version: 1, gates: {}, forecasts: { [key]: { nodes: { z2: damaged }, pods: {} } } })).toBe(
+      pressure(),
+    );
   });
 
   it("goes with its node and with its policy's options", () => {
@@ -294,13 +303,23 @@ describe("what is remembered of forecasts", () => {
     const without = { ...snapshot, nodes: snapshot.nodes.slice(1), pods: [], memory };
     expect(evaluate(without, [forecast()]).memory.forecasts).toBeUndefined();
     const changed = evaluate({ ...snapshot, memory }, [forecast({ horizon: "10m" })]).memory.forecasts ?? {};
-    expect(Object.keys(changed).filter((name) => name.includes(" 300 "))).toEqual([]);
+    expect(Object.keys(changed)).toEqual(["InfluxDB Linear 0.95 600"]);
   });
 
   it("stays while the policy's turn is another's", () => {
     const { memory } = evaluate(snapshot, [forecast()]);
     const between = evaluate({ ...snapshot, memory }, [forecast()], { isDue: () => false }).memory;
-    expect(Object.keys(between.forecasts ?? {})).toEqual(Object.keys(memory.forecasts ?? {}));
+    expect(between.forecasts).toEqual(memory.forecasts);
+  });
+
+  it("is bounded: the most recently calibrated stay", () => {
+    const of = (throughMs: number) => ({ ...remembered(0).forecasts?.[key]?.nodes.z2, throughMs }) as Calibration;
+    const all = { a: { nodes: { z: of(3) }, pods: { b: of(1), c: of(2) } }, d: { nodes: {}, pods: { a: of(1) } } };
+    expect(newestOf(all, 3)).toEqual({
+      a: { nodes: { z: of(3) }, pods: { c: of(2) } },
+      d: { nodes: {}, pods: { a: of(1) } },
+    });
+    expect(newestOf(all, 9)).toEqual(all);
   });
 });
 

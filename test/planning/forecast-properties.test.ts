@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isDue } from "../../src/planning/decision.ts";
 import { evaluate } from "../../src/planning/evaluate.ts";
+import type { Calibration } from "../../src/planning/forecast/calibration.ts";
 import { KeptFits } from "../../src/planning/foresight/kept-fits.ts";
 import type { ClusterSnapshot, NodeSnapshot, PlanningMemory, Series } from "../../src/planning/snapshot.ts";
 import { carriedOut, foreseeableSnapshotArb, policiesFor, snapshotWithSeriesArb } from "./drawn.ts";
@@ -16,6 +17,10 @@ const pressureOf = ({ nodes }: ReturnType<typeof evaluate>["decision"], name: st
   nodes.find((one) => one.name === name && one.policy === policy)?.pressureBytes ?? Number.NaN;
 const dueMoves = ({ moves, timeMs }: ReturnType<typeof evaluate>["decision"]) =>
   moves.filter((move) => isDue(move, timeMs));
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
 
 describe("policies that forecast, whatever the cluster", () => {
   it(
@@ -80,8 +85,11 @@ describe("policies that forecast, whatever the cluster", () => {
               memory: {
                 version: 1,
                 gates: {},
-                forecasts: { "InfluxDB Auto 0.95 300 node n0": damaged },
-              } as PlanningMemory,
+                forecasts: {
+                  "InfluxDB Auto 0.95 300": { nodes: { n0: damaged } },
+                  "InfluxDB Linear 0.95 300": damaged,
+                },
+              } as unknown as PlanningMemory,
             };
             const numbers: number[] = [];
             JSON.stringify(evaluate(broken, policies), (_, item) => {
@@ -147,12 +155,12 @@ describe("policies that forecast, whatever the cluster", () => {
           fc.double({ min: 0, max: 1, noNaN: true }),
           (snapshot, policies, part) => {
             const first = evaluate(snapshot, policies);
-            const forecasts = Object.fromEntries(
-              Object.entries(first.memory.forecasts ?? {}).map(([key, one]) => [
-                key,
-                { ...one, alpha: part * 0.1, throughMs: one.throughMs },
-              ]),
-            );
+            const narrower = (own: Record<string, Calibration>) =>
+              mapValues(own, (one) => ({ ...one, alpha: part * 0.1 }));
+            const forecasts = mapValues(first.memory.forecasts ?? {}, ({ nodes, pods }) => ({
+              nodes: narrower(nodes),
+              pods: narrower(pods),
+            }));
             const known = evaluate({ ...snapshot, memory: { ...first.memory, forecasts } }, policies).decision;
             for (const { name, policy, pressureBytes } of known.nodes) {
               expect(pressureOf(first.decision, name, policy)).toBeGreaterThanOrEqual(pressureBytes - 1e-6);

@@ -196,6 +196,10 @@ const move = z.strictObject({
   transferredBytes: z.number().min(0).optional(),
 });
 
+// What is damaged is as good as lost: bounds then start as their widest.
+const calibrations = z.record(z.string(), calibrationSchema.optional().catch(undefined)).catch({});
+const seriesCalibrations = z.object({ nodes: calibrations, pods: calibrations });
+
 const memory = z.looseObject({
   version: z.literal(1).optional(),
   gates: labels.optional().describe("Closed scheduling gates: the policy by node."),
@@ -203,8 +207,7 @@ const memory = z.looseObject({
     .record(z.string(), z.string().regex(/^[01]{1,100}$/, "expected a 1 or 0 for each of the last evaluations"))
     .optional(),
   relieving: z.array(z.string()).optional(),
-  // What is damaged is as good as lost: bounds then start as their widest.
-  forecasts: z.record(z.string(), calibrationSchema.optional().catch(undefined)).optional().catch(undefined),
+  forecasts: z.record(z.string(), seriesCalibrations.optional().catch(undefined)).optional().catch(undefined),
 });
 
 export const clusterSnapshotSchema = z.strictObject({

@@ -10,7 +10,6 @@
  * could give, so losing the state never makes a bound narrower; it takes about 1/γ samples to come down to α.
  */
 import { z } from "zod";
-import { compareText } from "../order.ts";
 import type { BacktestPlan, Errors } from "./backtest.ts";
 import { at } from "./history.ts";
 import { errorsKnown, marginBytes } from "./margin.ts";
@@ -58,18 +57,6 @@ export function usableCalibration(state: unknown, key: CalibrationKey, nowMs: nu
   const { model, confidence, horizonSeconds, alpha } = state;
   const same = model === key.model && confidence === key.confidence && horizonSeconds === key.horizonSeconds;
   return same && alpha <= largestAlpha(confidence) ? state : undefined;
-}
-
-/** Those to remember: the most recently calibrated, up to `most`. */
-export function keptCalibrations(
-  calibrations: ReadonlyMap<string, Calibration>,
-  most: number,
-): Record<string, Calibration> {
-  if (calibrations.size <= most) return Object.fromEntries(calibrations);
-  const newestFirst = [...calibrations].sort(
-    ([a, one], [b, other]) => other.throughMs - one.throughMs || compareText(a, b),
-  );
-  return Object.fromEntries(newestFirst.slice(0, most));
 }
 
 function largestAlpha(confidence: number): number {

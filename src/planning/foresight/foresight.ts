@@ -96,7 +96,7 @@ interface MarginBefore {
 /** Where the figures come from, cut where a move put a step into them. */
 interface Sources {
   /** Of the series of its own. */
-  forecast(kind: "node" | "pod", id: string, history: History): Foreseen;
+  forecast(kind: "nodes" | "pods", id: string, history: History): Foreseen;
   nodeFigure(node: ClusterNode): Figure | undefined;
   /** What its pods use together, as far as it is known, and what the node uses beside them. */
   podsBytes(node: ClusterNode): number;
@@ -145,8 +145,8 @@ function readSources({ view, source, settings, calibrations, interruptions, fits
       const quiet = all && longestQuiet(all, interruptions.ofNode(name));
       const history = quiet && within(all, quiet);
       if (!history || spanSeconds(history) < settings.horizonSeconds) return undefined;
-      const options = { nowMs, ...settings, calibration: calibrationOf("node", name).before };
-      return { margin: marginAsOf(history, options, fits.of(owner, "nodeBefore", name)), untilMs: quiet.toMs };
+      const options = { nowMs, ...settings, calibration: calibrationOf("nodes", name).before };
+      return { margin: marginAsOf(history, options, fits.of(owner, "nodesBefore", name)), untilMs: quiet.toMs };
     },
   };
 }
@@ -159,7 +159,7 @@ function foreseePod({ view }: ForesightInput, sources: Sources, pod: PodSnapshot
   if (known !== undefined) return known;
   const history = sources.podHistory(pod);
   if (history === undefined) return ofUse(use.usedBytes, figure?.series ? undefined : view.podGrowth(pod));
-  return sources.forecast("pod", pod.uid, history);
+  return sources.forecast("pods", pod.uid, history);
 }
 
 function foreseeNode(
@@ -176,7 +176,7 @@ function foreseeNode(
   const known = future && ofFuture(future, view.cluster.nowMs);
   if (known !== undefined) return known;
   const history = sources.nodeHistory(node);
-  if (history !== undefined) return sources.forecast("node", name, history);
+  if (history !== undefined) return sources.forecast("nodes", name, history);
   const parts = node.pods.map(pods.of).filter((part) => part !== undefined);
   const before = sources.marginBefore(node);
   const arrivedMs = (pod: PodSnapshot) => input.interruptions.ofPod(pod) ?? pod.startedAtMs ?? Number.NEGATIVE_INFINITY;

@@ -6,8 +6,8 @@ import type { Cluster } from "../cluster.ts";
 import { SeriesFits } from "../forecast/fits.ts";
 import type { ForecastOwner } from "./calibrations.ts";
 
-/** `nodeBefore`: a node's series up to a step in it. */
-export type SeriesKind = "node" | "nodeBefore" | "pod";
+/** `nodesBefore`: nodes' series up to a step in them. */
+export type SeriesKind = "nodes" | "nodesBefore" | "pods";
 
 export class KeptFits {
   readonly #kept = new Map<string, Record<SeriesKind, Map<string, SeriesFits>>>();
@@ -26,18 +26,18 @@ export class KeptFits {
   /** Keeps those of series that are still there and of policies that still forecast. */
   prune(cluster: Cluster, owners: readonly ForecastOwner[]): void {
     const keys = new Set(owners.map(keyOf));
-    for (const [key, { node, nodeBefore, pod }] of this.#kept) {
+    for (const [key, { nodes, nodesBefore, pods }] of this.#kept) {
       if (!keys.has(key)) this.#kept.delete(key);
-      for (const name of node.keys()) if (cluster.node(name) === undefined) node.delete(name);
-      for (const name of nodeBefore.keys()) if (cluster.node(name) === undefined) nodeBefore.delete(name);
-      for (const uid of pod.keys()) if (cluster.pod(uid) === undefined) pod.delete(uid);
+      for (const name of nodes.keys()) if (cluster.node(name) === undefined) nodes.delete(name);
+      for (const name of nodesBefore.keys()) if (cluster.node(name) === undefined) nodesBefore.delete(name);
+      for (const uid of pods.keys()) if (cluster.pod(uid) === undefined) pods.delete(uid);
     }
   }
 
   #ofOwner(key: string): Record<SeriesKind, Map<string, SeriesFits>> {
     let known = this.#kept.get(key);
     if (known === undefined) {
-      known = { node: new Map(), nodeBefore: new Map(), pod: new Map() };
+      known = { nodes: new Map(), nodesBefore: new Map(), pods: new Map() };
       this.#kept.set(key, known);
     }
     return known;

@@ -3,7 +3,7 @@
 import { parseDuration } from "../../api/quantity.ts";
 import type { WrittenMove, WrittenNode, WrittenPod, WrittenSnapshot } from "../../api/v1alpha1/cluster-snapshot.ts";
 import { EXPECTED_RUNTIME_ANNOTATION } from "../../api/v1alpha1/group.ts";
-import type { Calibration } from "../forecast/calibration.ts";
+import type { RememberedCalibrations } from "../foresight/calibrations.ts";
 import { readRules } from "../kubernetes-rules.ts";
 import type { ClusterSnapshot, Figure, MoveSnapshot, NodeSnapshot, PlanningMemory, PodSnapshot } from "../snapshot.ts";
 import { readSeries } from "./read-series.ts";
@@ -26,6 +26,8 @@ export function readSnapshot(written: WrittenSnapshot): ClusterSnapshot {
   };
 }
 
+type WrittenCalibrations = NonNullable<NonNullable<WrittenSnapshot["memory"]>["forecasts"]>;
+
 /** `{}` remembers nothing: as if it were not there. */
 function readMemory(written: WrittenSnapshot["memory"]): PlanningMemory | undefined {
   if (written?.version === undefined) return undefined;
@@ -35,8 +37,16 @@ function readMemory(written: WrittenSnapshot["memory"]): PlanningMemory | undefi
 }
 
 /** Without those that were damaged. */
-function usable(forecasts: Readonly<Record<string, Calibration | undefined>>): Record<string, Calibration> {
-  return Object.fromEntries(Object.entries(forecasts).flatMap(([name, one]) => (one ? [[name, one] as const] : [])));
+function usable(forecasts: WrittenCalibrations): RememberedCalibrations {
+  return definedIn(forecasts, ({ nodes, pods }) => ({ nodes: definedIn(nodes, same), pods: definedIn(pods, same) }));
+}
+
+const same = <T>(value: T) => value;
+
+function definedIn<T, U>(record: Readonly<Record<string, T | undefined>>, read: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(
+    Object.entries(record).flatMap(([key, one]) => (one === undefined ? [] : [[key, read(one)] as const])),
+  );
 }
 
 function readFigure(written: WrittenNode | WrittenPod, nowMs: number, capacityBytes: number): Figure {

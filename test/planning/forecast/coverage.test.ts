@@ -1,11 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  calibrationSchema,
-  isCalibration,
-  keptCalibrations,
-  usableCalibration,
-} from "../../../src/planning/forecast/calibration.ts";
+import { calibrationSchema, isCalibration, usableCalibration } from "../../../src/planning/forecast/calibration.ts";
 import { forecastSeries } from "../../../src/planning/forecast/forecast.ts";
 import { MODEL_NAMES } from "../../../src/planning/forecast/models.ts";
 import { coverageOf } from "./coverage.ts";
@@ -98,13 +93,6 @@ describe("calibration", () => {
     ["something else altogether", "α"],
   ])("of %s is not used", (_, state) => {
     expect(usableCalibration(state, key, nowMs)).toBeUndefined();
-  });
-
-  it("is kept for the most recently calibrated, up to a bound", () => {
-    const of = (throughMs: number) => ({ ...key, alpha: 0.05, throughMs });
-    const states = new Map(Object.entries({ z: of(3), b: of(1), a: of(1), c: of(2) }));
-    expect(Object.keys(keptCalibrations(states, 3)).sort()).toEqual(["a", "c", "z"]);
-    expect(Object.keys(keptCalibrations(states, 4)).sort()).toEqual(["a", "b", "c", "z"]);
   });
 
   it("is told from what is none as its schema tells it", () => {
