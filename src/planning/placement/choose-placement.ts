@@ -78,10 +78,11 @@ const firstReason = ([first]: readonly TargetRefusal[]) => (first ? `: ${first.n
 
 function check(pod: PodSnapshot, bytes: number, name: string, context: FeasibilityContext): PlacementAnswer {
   const node = context.view.cluster.node(name);
-  const refused = (reason: Reason): PlacementAnswer => ({
+  const refused = ({ reason, message }: Reason): PlacementAnswer => ({
     ok: false,
-    considered: [{ node: name, ...reason }],
-    ...reason,
+    considered: [{ node: name, reason, message }],
+    reason,
+    message,
   });
   if (node === undefined) return refused({ reason: "NodeNotFound", message: `there is no node ${name}` });
   if (name === pod.node) return refused({ reason: "SameNode", message: `the pod runs on ${name} already` });

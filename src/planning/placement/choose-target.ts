@@ -76,8 +76,8 @@ export function targetRefusals(
   const refusals: TargetRefusal[] = [];
   for (const open of targets) {
     const node = open.node.snapshot.name;
-    const reason = node === pod.node ? undefined : unfitFor(pod, bytes, open, context);
-    if (reason !== undefined) refusals.push({ node, ...reason });
+    const unfit = node === pod.node ? undefined : unfitFor(pod, bytes, open, context);
+    if (unfit !== undefined) refusals.push({ node, reason: unfit.reason, message: unfit.message });
     if (refusals.length >= most) break;
   }
   return refusals;

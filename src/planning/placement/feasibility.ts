@@ -45,14 +45,21 @@ type NodeCheck = (node: ClusterNode, context: FeasibilityContext) => Reason | un
 type PodCheck = (pod: PodSnapshot, bytes: number, open: OpenNode, context: FeasibilityContext) => Reason | undefined;
 
 /** Most targets are only asked whether they will do: the sentence is made when it is read. */
-function unfit(reason: string, tell: () => string): Reason {
-  return {
-    reason,
-    get message() {
-      return tell();
-    },
-  };
+class Unfit implements Reason {
+  readonly reason: string;
+  readonly #tell: () => string;
+
+  constructor(reason: string, tell: () => string) {
+    this.reason = reason;
+    this.#tell = tell;
+  }
+
+  get message(): string {
+    return this.#tell();
+  }
 }
+
+const unfit = (reason: string, tell: () => string): Reason => new Unfit(reason, tell);
 
 const nodeReady: NodeCheck = ({ snapshot }) =>
   snapshot.ready ? undefined : { reason: "NodeNotReady", message: "the node is not ready" };
