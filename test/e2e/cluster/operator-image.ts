@@ -21,7 +21,7 @@ type Say = (line: string) => void;
 /** Files that a test adds on top of the product, by their path in the image. */
 export type ExtraFiles = Record<string, string>;
 
-/** Builds the image and answers the path of its tar. */
+/** Builds the image and answers the path of its tar, which outlives the cluster. */
 export async function buildOperatorImage(settings: Settings, say: Say, extra: ExtraFiles = {}): Promise<string> {
   const stage = lastStage(await readFile(join(REPOSITORY, "Dockerfile"), "utf8"));
   if (!NODE_BASE.test(stage.base)) throw new Error(`the Dockerfile's last base is not understood: ${stage.base}`);
@@ -35,7 +35,7 @@ export async function buildOperatorImage(settings: Settings, say: Say, extra: Ex
       await nodeLayer(work),
       await productLayer(settings, stage, work, say, extra),
     ];
-    const image = join(folder, "operator.tar");
+    const image = `${settings.folder}-operator.tar`;
     await writeImage(`${OPERATOR_REPOSITORY}:${OPERATOR_TAG}`, layers, configOf(stage), image);
     return image;
   } finally {

@@ -1,4 +1,5 @@
 /** Headroom itself: installed with Helm from the repository's chart, in an image made from its Dockerfile. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
 import { attempt, run } from "../cluster/command.ts";
@@ -19,9 +20,22 @@ const SECRET = "influxdb-token";
 /** Values for the chart, merged over what every test needs. */
 export type HelmValues = Record<string, unknown>;
 
+let operatorImage: Promise<string> | undefined;
+
+/** Builds it once, however many clusters this process brings up. */
 export async function importOperatorImage(cluster: Cluster, say: (line: string) => void): Promise<void> {
-  const image = await buildOperatorImage(cluster.settings, say, { [FAILPOINT_IN_IMAGE]: FAILPOINT });
+  operatorImage ??= buildOnce(cluster, say);
+  const image = await operatorImage.catch((error: unknown) => {
+    operatorImage = undefined;
+    throw error;
+  });
   await Promise.all(cluster.machines.map((machine) => importImages(machine, [image])));
+}
+
+async function buildOnce({ settings }: Cluster, say: (line: string) => void): Promise<string> {
+  const image = await buildOperatorImage(settings, say, { [FAILPOINT_IN_IMAGE]: FAILPOINT });
+  process.once("exit", () => rmSync(image, { force: true }));
+  return image;
 }
 
 function baseValues(cluster: Cluster): HelmValues {
