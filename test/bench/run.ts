@@ -7,6 +7,7 @@ import { optimalSelection } from "./benchmarks/optimal.ts";
 import { PLANNING_SCALE, planningScale } from "./benchmarks/planning-scale.ts";
 import { snapshotRead } from "./benchmarks/read-snapshot.ts";
 import { REGRET, regret } from "./benchmarks/regret.ts";
+import { SEEDS, seedsOnCores } from "./benchmarks/seeds.ts";
 import { seriesAppend, storeMerge } from "./benchmarks/series.ts";
 import { SIMULATED_DAY, SIMULATOR, simulatedDay, simulator } from "./benchmarks/simulator.ts";
 import { measure, renderSamples } from "./measure.ts";
@@ -37,6 +38,7 @@ const ENTRIES: readonly Entry[] = [
   { name: PLANNING_SCALE, run: planningScale },
   { name: IDLE_CONTROLLER, run: idleController },
   { name: SIMULATOR, run: simulator },
+  { name: SEEDS, run: seedsOnCores },
   { name: SIMULATED_DAY, run: simulatedDay, onRequest: true },
   { name: REGRET, run: regret },
 ];

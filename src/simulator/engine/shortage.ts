@@ -48,9 +48,9 @@ function candidate(pod: PodRun, at: number, end: () => void): Candidate {
   return { key: pod.key, spec: pod.spec, bytes: pod.bytesAt(at), end };
 }
 
-/** One pod each time it looks: then it sees whether that was enough. */
+/** One pod each time it looks: then it sees whether that was enough. `evictionBytes` 0: never, even where more is used than there is. */
 export function evictWhenShort(node: NodeRun, at: number, { lives, evictionBytes }: ShortageContext): void {
-  if (node.capacityBytes - node.usedAt(at) >= evictionBytes) return;
+  if (evictionBytes <= 0 || node.capacityBytes - node.usedAt(at) >= evictionBytes) return;
   const running = Array.from(node.pods, (pod) => candidate(pod, at, () => lives.evict(pod, at)));
   const [first] = running.filter(({ bytes }) => bytes > 0).sort(compareForEviction);
   first?.end();

@@ -100,6 +100,13 @@ describe("the kubelet's order", () => {
     const conditions = { kubelet: { evictionBytes: 30, intervalSeconds: 10 } };
     expect(story(run(scenario([node("z1")], [pod("a", flat(70))], { conditions })))).toEqual([]);
   });
+
+  it("is for no pod where 0 must be free, not even while more is used than there is", () => {
+    // The kernel looks at each tick, once a minute here; the kubelet every ten seconds.
+    const conditions = { kubelet: { evictionBytes: 0, intervalSeconds: 10 }, tickSeconds: 60 };
+    const pods = [pod("a", trace([0, 5], [5, 90])), pod("b", flat(20))];
+    expect(story(run(scenario([node("z1")], pods, { conditions, endSeconds: 59 })))).toEqual([]);
+  });
 });
 
 describe("an evicted pod", () => {
