@@ -41,6 +41,29 @@ function flawLines(flaws: readonly Flaw[]): string[] {
   });
 }
 
+/**
+ * What is wrong with one file that is read row by row. Each of millions of rows may be wrong in the same way: of those that are not shown
+ * only the number is kept.
+ */
+export class FileFlaws {
+  readonly #file: string;
+  readonly #flaws: Flaw[] = [];
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  add(flaw: Omit<Flaw, "file">): void {
+    // The first that is not shown stands for all that follow.
+    this.#flaws.push(this.#flaws[SHOWN] ?? { file: this.#file, ...flaw });
+  }
+
+  /** Throws a BrokenInputError if there are any. */
+  refuse(): void {
+    if (this.#flaws.length > 0) throw new BrokenInputError(this.#flaws);
+  }
+}
+
 /** Runs all, and throws what any of them threw about broken input together. */
 export function collectFlaws<T>(items: readonly T[], read: (item: T) => void): void {
   let flaws: readonly Flaw[] = [];

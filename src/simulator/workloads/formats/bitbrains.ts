@@ -3,7 +3,7 @@
  * seconds since 1970 in the published files, whatever its header says, and is taken as what its size shows it to be. KB are KiB: provisioned
  * memory comes in powers of two of them. A machine requests what was provisioned; with a request factor, that part of its peak.
  */
-import { BrokenInputError } from "../../input/broken-input.ts";
+import { BrokenInputError, FileFlaws } from "../../input/broken-input.ts";
 import type { LineSource } from "../../input/lines.ts";
 import type { RecordedPod } from "../recorded-pod.ts";
 import { Samples } from "../samples.ts";
@@ -27,8 +27,9 @@ interface Columns {
   provisioned: number;
 }
 
+/** Throws with what is wrong in any of the rows. */
 export function readBitbrains(source: LineSource): RecordedPod {
-  const samples = new Samples();
+  const [samples, flaws] = [new Samples(), new FileFlaws(source.name)];
   let [columns, number, provisionedBytes]: [Columns | undefined, number, number] = [undefined, 0, 0];
   let msPerUnit = 1;
   for (const line of source.lines()) {
@@ -38,11 +39,13 @@ export function readBitbrains(source: LineSource): RecordedPod {
       columns = readHeader(line, source.name);
       continue;
     }
-    const row = readRow(line, columns, { file: source.name, line: number });
+    const row = readRow(line, columns, (field, message) => flaws.add({ line: number, field, message }));
+    if (row === undefined) continue;
     if (samples.length === 0) msPerUnit = millisecondsPerUnit(row.time);
     samples.add(row.time * msPerUnit, row.usedBytes);
     provisionedBytes = Math.max(provisionedBytes, row.provisionedBytes);
   }
+  flaws.refuse();
   if (samples.length === 0)
     throw new BrokenInputError([{ file: source.name, message: "expected at least one row below the header" }]);
   return {
@@ -81,25 +84,26 @@ interface Row {
   provisionedBytes: number;
 }
 
-function readRow(line: string, columns: Columns, place: { file: string; line: number }): Row {
+type Tell = (field: string, message: string) => void;
+
+/** Undefined: something is wrong with it, and was told. */
+function readRow(line: string, columns: Columns, tell: Tell): Row | undefined {
   const found = line.split(";");
   if (found.length < columns.count) {
-    const message = `expected ${columns.count} columns, there are ${found.length}: is the file cut off?`;
-    throw new BrokenInputError([{ ...place, message }]);
+    tell("", `expected ${columns.count} columns, there are ${found.length}: is the file cut off?`);
+    return undefined;
   }
   const read = (column: number, field: string) => {
     const text = bare(found[column] ?? "");
     const value = text === "" ? Number.NaN : Number(text);
     if (Number.isFinite(value) && value >= 0) return value;
-    throw new BrokenInputError([
-      { ...place, field, message: `expected a number from 0 on; not ${JSON.stringify(text)}` },
-    ]);
+    tell(field, `expected a number from 0 on; not ${JSON.stringify(text)}`);
+    return undefined;
   };
-  return {
-    time: read(columns.time, TIME),
-    usedBytes: read(columns.used, USED) * KiB,
-    provisionedBytes: columns.provisioned < 0 ? 0 : read(columns.provisioned, PROVISIONED) * KiB,
-  };
+  const [time, used] = [read(columns.time, TIME), read(columns.used, USED)];
+  const provisioned = columns.provisioned < 0 ? 0 : read(columns.provisioned, PROVISIONED);
+  if (time === undefined || used === undefined || provisioned === undefined) return undefined;
+  return { time, usedBytes: used * KiB, provisionedBytes: provisioned * KiB };
 }
 
 /** Seconds since 1970 lie between these for the next thousand years; milliseconds since then are more, a count from 0 is less. */

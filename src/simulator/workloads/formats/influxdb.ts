@@ -6,7 +6,7 @@
 import { type FluxTableMetaData, linesToTables, UNKNOWN_COLUMN } from "@influxdata/influxdb-client";
 import { BadAnswerError } from "../../../metrics/influxdb/errors.ts";
 import { type ContainerRow, readContainerRow } from "../../../metrics/influxdb/rows.ts";
-import { BrokenInputError } from "../../input/broken-input.ts";
+import { BrokenInputError, FileFlaws } from "../../input/broken-input.ts";
 import type { LineSource } from "../../input/lines.ts";
 import type { ContainerRecording } from "../container-recording.ts";
 
@@ -21,12 +21,14 @@ export function isInfluxExport(head: string): boolean {
 const MEASUREMENT = "kubernetes_pod_container";
 const WORKING_SET = "memory_working_set_bytes";
 
+/** Throws with what is wrong in any of the rows. */
 export function readInfluxExport(source: LineSource, recording: ContainerRecording): void {
-  let [line, taken] = [0, 0];
-  const flaw = (field: string, message: string) => new BrokenInputError([{ file: source.name, line, field, message }]);
+  const flaws = new FileFlaws(source.name);
+  let [line, taken, passesOver] = [0, 0, false];
+  const tell: Tell = (field, message) => flaws.add({ line, field, message });
   const parser = linesToTables({
     next: (row, table) => {
-      if (takeRow(row, table, recording, flaw)) taken++;
+      if (takeRow(row, table, recording, tell)) taken++;
     },
     error: (error) => {
       throw error;
@@ -35,48 +37,58 @@ export function readInfluxExport(source: LineSource, recording: ContainerRecordi
   });
   for (const text of source.lines()) {
     line++;
-    next(parser, line === 1 ? text.replace(/^\uFEFF/, "") : text, flaw);
+    // Where nothing is known of a table's columns its rows say nothing, until the next table.
+    passesOver &&= text !== "";
+    if (!passesOver) passesOver = !next(parser, line === 1 ? text.replace(/^\uFEFF/, "") : text, tell);
   }
+  flaws.refuse();
   if (taken > 0) return;
   const message = `expected rows of ${MEASUREMENT} with ${WORKING_SET}, pod_name, namespace and container_name`;
   throw new BrokenInputError([{ file: source.name, message }]);
 }
 
-type Flaw = (field: string, message: string) => BrokenInputError;
+type Tell = (field: string, message: string) => void;
 
-function next(parser: ReturnType<typeof linesToTables>, text: string, flaw: Flaw): void {
+/** False: the columns of a table cannot be made out. */
+function next(parser: ReturnType<typeof linesToTables>, text: string, tell: Tell): boolean {
   try {
     parser.next(text);
+    return true;
   } catch (error) {
-    if (error instanceof BrokenInputError) throw error;
-    if (error instanceof BadAnswerError) throw flaw("", `expected rows of annotated CSV; ${error.message}`);
-    throw flaw("", `expected annotated CSV; ${error instanceof Error ? error.message : String(error)}`);
+    const isOfRow = error instanceof BadAnswerError;
+    // The parser's own error is of the columns that an annotation or the header has too many.
+    const wrong = isOfRow
+      ? `rows of annotated CSV; ${error.message}`
+      : "annotated CSV, no more columns than one line above";
+    tell("", `expected ${wrong}`);
+    return isOfRow;
   }
 }
 
-/** False: passed over. */
-function takeRow(row: string[], table: FluxTableMetaData, recording: ContainerRecording, flaw: Flaw): boolean {
-  refuseCutOff(row, table, flaw);
+/** False: passed over, or something is wrong with it, and was told. */
+function takeRow(row: string[], table: FluxTableMetaData, recording: ContainerRecording, tell: Tell): boolean {
+  const [there, wanted] = [row.length, table.columns.length];
+  if (there < wanted) {
+    tell("", `expected ${wanted} columns, there are ${there}: is the file cut off?`);
+    return false;
+  }
+  const error = cell(row, table, "error");
+  if (error !== undefined) throw new BadAnswerError(error);
   const figure = FIGURES[cell(row, table, "_field") ?? WORKING_SET];
   if (figure === undefined || (cell(row, table, "_measurement") ?? MEASUREMENT) !== MEASUREMENT) return false;
   const read = readContainerRow(row, table);
   const raw = cell(row, table, "_value");
   // Without a pod's tags it is some agent's own invention; without a value there was no sample.
   if (read === undefined || raw === undefined) return false;
-  if (Number.isNaN(read.timeMs)) {
+  const [hasTime, hasBytes] = [!Number.isNaN(read.timeMs), Number.isFinite(read.bytes) && read.bytes >= 0];
+  if (!hasTime) {
     const time = JSON.stringify(cell(row, table, "_time") ?? "");
-    throw flaw("_time", `expected a time such as 2026-01-01T00:00:00Z; not ${time}`);
+    tell("_time", `expected a time such as 2026-01-01T00:00:00Z; not ${time}`);
   }
-  if (!(Number.isFinite(read.bytes) && read.bytes >= 0)) throw flaw("_value", valueMessage(raw, table));
+  if (!hasBytes) tell("_value", valueMessage(raw, table));
+  if (!hasTime || !hasBytes) return false;
   figure(recording, read);
   return true;
-}
-
-function refuseCutOff(row: string[], table: FluxTableMetaData, flaw: Flaw): void {
-  const [there, wanted] = [row.length, table.columns.length];
-  if (there < wanted) throw flaw("", `expected ${wanted} columns, there are ${there}: is the file cut off?`);
-  const error = cell(row, table, "error");
-  if (error !== undefined) throw new BadAnswerError(error);
 }
 
 function valueMessage(raw: string, table: FluxTableMetaData): string {

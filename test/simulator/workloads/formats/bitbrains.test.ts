@@ -64,6 +64,25 @@ describe("a Bitbrains file", () => {
   });
 });
 
+describe("a Bitbrains file that is wrong in several rows", () => {
+  it("is refused with each of them, and with both columns of a row", () => {
+    const text = file(row(1376314846, "x"), row(1376315146, 5), row("now", -1), "1376315446;\t4");
+    expect(refusal(text, "12.csv").split("\n")).toEqual([
+      '12.csv, line 2: Memory usage [KB]: expected a number from 0 on; not "x"',
+      '12.csv, line 4: Timestamp [ms]: expected a number from 0 on; not "now"',
+      '12.csv, line 4: Memory usage [KB]: expected a number from 0 on; not "-1"',
+      "12.csv, line 5: expected 4 columns, there are 2: is the file cut off?",
+    ]);
+  });
+
+  it("tells ten, and how many more there are", () => {
+    const lines = refusal(file(...Array.from({ length: 5000 }, () => row(1376314846, "1,5"))), "12.csv").split("\n");
+    expect(lines).toHaveLength(11);
+    expect(lines[9]).toContain("12.csv, line 11: ");
+    expect(lines[10]).toBe("12.csv: and 4990 more of such");
+  });
+});
+
 describe("a directory of Bitbrains files", () => {
   let directory = "";
   beforeEach(() => {

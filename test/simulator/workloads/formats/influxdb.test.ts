@@ -96,4 +96,22 @@ describe("an InfluxDB export", () => {
   ])("is refused with line and column: %j", (text, expected) => {
     expect(refusal(text, "export.csv")).toContain(expected);
   });
+
+  it("is refused with each row that is wrong, and with both columns of one", () => {
+    const text = table([{ value: "-5" }, {}, { time: "yesterday", value: "lots" }, { value: "x" }]);
+    expect(refusal(text, "export.csv").split("\n")).toEqual([
+      'export.csv, line 5: _value: expected a number of bytes from 0 on; not "-5"',
+      'export.csv, line 7: _time: expected a time such as 2026-01-01T00:00:00Z; not "yesterday"',
+      'export.csv, line 7: _value: expected a number of bytes from 0 on; not "lots"',
+      'export.csv, line 8: _value: expected a number of bytes from 0 on; not "x"',
+    ]);
+  });
+
+  it("of a table whose columns are wrong, the rows are not; those of the next one are", () => {
+    const text = `#datatype,string,long\n,${COLUMNS}\n${row()}\n${row()}\n\n${table([{ value: "x" }])}`;
+    expect(refusal(text, "export.csv").split("\n")).toEqual([
+      "export.csv, line 2: expected annotated CSV, no more columns than one line above",
+      'export.csv, line 10: _value: expected a number of bytes from 0 on; not "x"',
+    ]);
+  });
 });
