@@ -1,6 +1,6 @@
 /** Pods out of the text of a file, whatever its format; formats are told apart by what is in the file, not by its name. */
 import { basename, extname } from "node:path";
-import { BrokenInputError } from "../input/broken-input.ts";
+import { BrokenInputError, collectFlaws } from "../input/broken-input.ts";
 import { admit, broken, documentsOf, type InputDocument, type NamedText } from "../input/documents.ts";
 import { type LineSource, linesOfText } from "../input/lines.ts";
 import type { SimulatedPod } from "../scenario.ts";
@@ -50,7 +50,7 @@ export function takeDocuments(source: NamedText, stem: string, intake: Intake): 
   if (documents.length === 0) {
     throw new BrokenInputError([{ file: source.name, message: `expected pods, the file is empty; ${EXPECTED}` }]);
   }
-  for (const document of documents) takeDocument(document, stem, intake);
+  collectFlaws(documents, (document) => takeDocument(document, stem, intake));
 }
 
 function takeDocument(document: InputDocument, stem: string, intake: Intake): void {

@@ -100,6 +100,13 @@ describe("the simulator's own format", () => {
     expect(refusal(text)).toContain(expected);
   });
 
+  it("what is wrong in any document of a file is told", () => {
+    expect(refusal(`${document("- {name: a}\n")}---\n${document("- {memory: 1Gi}\n")}`).split("\n")).toEqual([
+      expect.stringContaining("w.yaml, line 4: pods[0].memory: expected"),
+      expect.stringContaining("w.yaml, line 9: pods[0].name: expected"),
+    ]);
+  });
+
   it("shows ten of many flaws, and says how many more there are", () => {
     const lines = refusal(document("- {name: a, memory: x}\n".repeat(30))).split("\n");
     expect(lines).toHaveLength(11);

@@ -6,6 +6,7 @@
  */
 import { load } from "js-yaml";
 import { z } from "zod";
+import { type Problem, pathText, problemsOf } from "../../../api/problems.ts";
 import { parseDuration } from "../../../api/quantity.ts";
 import { EXPECTED_RUNTIME_ANNOTATION } from "../../../api/v1alpha1/group.ts";
 import { admit, broken, type InputDocument } from "../../input/documents.ts";
@@ -75,27 +76,41 @@ export function readPhases(document: InputDocument, name: string): DescribedPod 
   };
 }
 
+/** Throws with what is wrong in any of the pods. */
 export function readSimSpecPods(document: InputDocument): DescribedPod[] {
   const { value } = document;
-  if (typeof value === "object" && value !== null && "items" in value) {
-    const items = admit(z.array(pod), document, { value: value.items, under: ["items"] });
-    return items.map((item, index) => described(document, item, [`items`, index]));
-  }
-  return [described(document, admit(pod, document), [])];
+  const problems: Problem[] = [];
+  const pods =
+    typeof value === "object" && value !== null && "items" in value
+      ? admit(z.array(pod), document, { value: value.items, under: ["items"] }).map((item, index) =>
+          described(item, ["items", index], problems),
+        )
+      : [described(admit(pod, document), [], problems)];
+  if (problems.length > 0) throw broken(document, problems);
+  return pods.flatMap((one) => one ?? []);
 }
 
-function described(document: InputDocument, { metadata, spec }: Pod, under: readonly PropertyKey[]): DescribedPod {
+/** Undefined: something is wrong with it, and is among the problems. */
+function described(
+  { metadata, spec }: Pod,
+  under: readonly PropertyKey[],
+  problems: Problem[],
+): DescribedPod | undefined {
   const { [ANNOTATION]: written, ...annotations } = metadata.annotations;
   const { namespace, name, labels } = metadata;
   const { nodeName, nodeSelector, tolerations, containers } = spec;
-  const path = [...under, "metadata", "annotations", ANNOTATION];
+  const read = readAnnotation(written, [...under, "metadata", "annotations", ANNOTATION]);
+  if (!read.ok) {
+    for (const problem of read.problems) problems.push(problem);
+    return undefined;
+  }
   const expectedRuntimeSeconds = parseDuration(annotations[EXPECTED_RUNTIME_ANNOTATION] ?? "");
   const limits = containers.map(({ resources }) => resources?.limits?.memory);
   const requests = containers.flatMap(
     ({ resources }) => resources?.requests?.memory ?? resources?.limits?.memory ?? [],
   );
   return {
-    ...course(readAnnotation(document, written, path)),
+    ...course(read.phases),
     ...{ namespace, name, labels, annotations, arrivalSeconds: 0 },
     ...(requests.length > 0 && { requestBytes: sum(requests) }),
     ...(limits.length > 0 && limits.every((limit) => limit !== undefined) && { limitBytes: sum(limits) }),
@@ -124,20 +139,19 @@ function onlyTold({
   };
 }
 
-function readAnnotation(document: InputDocument, written: string | undefined, under: readonly PropertyKey[]): Phases {
-  const path = under
-    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
-    .join("")
-    .slice(1);
-  const flaw = (message: string) => broken(document, [{ path, message }]);
-  if (written === undefined) throw flaw("is missing: expected a list of phases, as text");
+type ReadAnnotation = { ok: true; phases: Phases } | { ok: false; problems: Problem[] };
+
+function readAnnotation(written: string | undefined, under: readonly PropertyKey[]): ReadAnnotation {
+  const flaw = (message: string): ReadAnnotation => ({ ok: false, problems: [{ path: pathText(under), message }] });
+  if (written === undefined) return flaw("is missing: expected a list of phases, as text");
   let value: unknown;
   try {
     value = load(written);
   } catch (error) {
-    throw flaw(`expected YAML; ${error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error)}`);
+    return flaw(`expected YAML; ${error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error)}`);
   }
-  return admit(phases, document, { value, under });
+  const parsed = phases.safeParse(value);
+  return parsed.success ? { ok: true, phases: parsed.data } : { ok: false, problems: problemsOf(parsed.error, under) };
 }
 
 function course(written: Phases): Pick<DescribedPod, "trace" | "durationSeconds"> {

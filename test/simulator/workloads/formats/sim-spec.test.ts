@@ -88,4 +88,12 @@ spec:
       "line 2: metadata.annotations.simSpec: is missing",
     );
   });
+
+  it("what is wrong with one of several does not hide what is wrong with the others", () => {
+    const one = (name: string) => `- {kind: Pod, metadata: {name: ${name}}}`;
+    expect(refusal(`kind: List\nitems:\n${one("a")}\n${one("b")}`, "pods.yaml").split("\n")).toEqual([
+      "pods.yaml, line 3: items[0].metadata.annotations.simSpec: is missing: expected a list of phases, as text",
+      "pods.yaml, line 4: items[1].metadata.annotations.simSpec: is missing: expected a list of phases, as text",
+    ]);
+  });
 });
