@@ -56,20 +56,25 @@ export function takeDocuments(source: NamedText, stem: string, intake: Intake): 
 function takeDocument(document: InputDocument, stem: string, intake: Intake): void {
   const { value } = document;
   const kind = kindOf(value);
-  if (kind === "Workload") intake.described.push(...readWorkloadDocument(document));
+  if (kind === "Workload") append(intake.described, readWorkloadDocument(document));
   else if (kind === "GeneratedWorkload") intake.generated.push(admit(generatedWorkloadSchema, document));
   else if (kind === "ClusterSnapshot") takeSnapshot(document, intake);
-  else if (arePods(value)) intake.described.push(...readSimSpecPods(document));
+  else if (arePods(value)) append(intake.described, readSimSpecPods(document));
   else if (arePhases(value)) intake.described.push(readPhases(document, stem));
   else if (isPrometheusAnswer(value)) readPrometheusAnswer(document, intake.containers);
-  else if (arePredecessorJobs(value)) intake.recorded.push(...readPredecessorJobs(document));
+  else if (arePredecessorJobs(value)) append(intake.recorded, readPredecessorJobs(document));
   else throw broken(document, [{ path: "", message: `expected a workload in a format that is known; ${EXPECTED}` }]);
 }
 
 function takeSnapshot(document: InputDocument, intake: Intake): void {
   const { recorded, described } = readSnapshotWorkload(document);
-  intake.recorded.push(...recorded);
-  intake.described.push(...described);
+  append(intake.recorded, recorded);
+  append(intake.described, described);
+}
+
+/** One by one: they may be more than a call takes arguments. */
+function append<T>(to: T[], items: readonly T[]): void {
+  for (const item of items) to.push(item);
 }
 
 function kindOf(value: unknown): unknown {

@@ -100,6 +100,12 @@ describe("the simulator's own format", () => {
     expect(refusal(text)).toContain(expected);
   });
 
+  it("may hold more pods than a call takes arguments", () => {
+    const pods = Array.from({ length: 200_000 }, (_, index) => ({ name: `pod-${index}`, memory: 1024 }));
+    const text = JSON.stringify({ apiVersion: "headroom.dev/v1alpha1", kind: "Workload", pods });
+    expect(read(text)).toHaveLength(200_000);
+  });
+
   it("what is wrong in any document of a file is told", () => {
     expect(refusal(`${document("- {name: a}\n")}---\n${document("- {memory: 1Gi}\n")}`).split("\n")).toEqual([
       expect.stringContaining("w.yaml, line 4: pods[0].memory: expected"),
