@@ -6,6 +6,7 @@ import { z } from "zod";
 import { admit, type InputDocument } from "../input/documents.ts";
 import { parseBytes, sizeField } from "../input/fields.ts";
 import type { SimulatedNode } from "../scenario.ts";
+import type { PlacedNode } from "./placed-node.ts";
 import { CORDONED } from "./unavailable.ts";
 
 const taint = z.looseObject({
@@ -34,18 +35,25 @@ const nodeSchema = z.looseObject({
 });
 
 /** Undefined: the document holds none. */
-export function kubernetesNodes(document: InputDocument): SimulatedNode[] | undefined {
+export function kubernetesNodes(document: InputDocument): PlacedNode[] | undefined {
   const { value } = document;
   if (typeof value !== "object" || value === null) return undefined;
   if ("cluster" in value) return readAll(document, value.cluster, "cluster");
   if ("items" in value) return readAll(document, value.items, "items");
   const isNode = "kind" in value && value.kind === "Node";
-  return isNode ? [simulated(admit(nodeSchema, document))] : undefined;
+  return isNode ? [placed(admit(nodeSchema, document), "")] : undefined;
 }
 
-function readAll(document: InputDocument, value: unknown, under: string): SimulatedNode[] {
-  return admit(z.array(nodeSchema), document, { value, under: [under] }).map(simulated);
+function readAll(document: InputDocument, value: unknown, under: string): PlacedNode[] {
+  const nodes = admit(z.array(nodeSchema), document, { value, under: [under] });
+  return nodes.map((node, index) => placed(node, `${under}[${index}].`));
 }
+
+const placed = (node: z.output<typeof nodeSchema>, before: string): PlacedNode => ({
+  node: simulated(node),
+  nameField: `${before}metadata.name`,
+  allocatableField: `${before}status.allocatable`,
+});
 
 function simulated({ metadata, spec, status }: z.output<typeof nodeSchema>): SimulatedNode {
   const { capacity = status.allocatable, allocatable } = status;

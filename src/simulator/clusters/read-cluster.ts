@@ -2,10 +2,12 @@
 
 import type { Problem } from "../../api/problems.ts";
 import { formatBytes } from "../../api/quantity.ts";
-import { BrokenInputError } from "../input/broken-input.ts";
+import { BrokenInputError, collectFlaws } from "../input/broken-input.ts";
 import { broken, documentsOf, type InputDocument, type NamedText } from "../input/documents.ts";
+import { Names } from "../input/names.ts";
 import type { SimulatedNode } from "../scenario.ts";
 import { kubernetesNodes } from "./kubernetes-nodes.ts";
+import type { PlacedNode } from "./placed-node.ts";
 import { plainNodes } from "./plain-nodes.ts";
 
 /**
@@ -17,15 +19,23 @@ export function readCluster(source: NamedText): SimulatedNode[] {
   const documents = documentsOf(source);
   if (documents.length === 0)
     throw new BrokenInputError([{ file: source.name, message: `expected nodes; ${EXPECTED}` }]);
-  const nodes = documents.flatMap(nodesOf);
-  refuseTwins(nodes, source.name);
+  const names = new Names({ expected: "expected different names", advice: "give one of the nodes another" });
+  const nodes: SimulatedNode[] = [];
+  collectFlaws(documents, (document) => {
+    const placed = nodesOf(document);
+    for (const { node } of placed) nodes.push(node);
+    names.take(
+      { file: source.name, document },
+      placed.map(({ node: { name }, nameField: field }) => ({ name, field })),
+    );
+  });
   return nodes;
 }
 
 const EXPECTED =
   "write a list such as [{name: a, capacity: 64Gi}], the predecessor's configuration with cluster:, or Node objects";
 
-function nodesOf(document: InputDocument): SimulatedNode[] {
+function nodesOf(document: InputDocument): PlacedNode[] {
   const nodes = kubernetesNodes(document) ?? plainNodes(document);
   if (nodes === undefined) throw broken(document, [{ path: "", message: `expected a list of nodes; ${EXPECTED}` }]);
   if (nodes.length === 0) throw broken(document, [{ path: "", message: "expected at least one node" }]);
@@ -34,20 +44,9 @@ function nodesOf(document: InputDocument): SimulatedNode[] {
   return nodes;
 }
 
-function overpromised({ name, capacityBytes, allocatableBytes = 0 }: SimulatedNode): Problem[] {
+function overpromised({ node, allocatableField }: PlacedNode): Problem[] {
+  const { name, capacityBytes, allocatableBytes = 0 } = node;
   if (allocatableBytes <= capacityBytes) return [];
   const message = `node ${name}: expected allocatable of at most its capacity; ${formatBytes(allocatableBytes)} is more than ${formatBytes(capacityBytes)}`;
-  return [{ path: "", message }];
-}
-
-function refuseTwins(nodes: readonly SimulatedNode[], file: string): void {
-  const names = new Set<string>();
-  for (const { name } of nodes) {
-    if (names.has(name)) {
-      throw new BrokenInputError([
-        { file, field: "name", message: `expected different names; ${name} is there twice` },
-      ]);
-    }
-    names.add(name);
-  }
+  return [{ path: allocatableField, message }];
 }

@@ -1,6 +1,7 @@
 /** What the formats' readers fill: everything that the files of one workload hold. */
 import { compareText } from "../../planning/order.ts";
 import { BrokenInputError } from "../input/broken-input.ts";
+import { Names } from "../input/names.ts";
 import type { SimulatedPod } from "../scenario.ts";
 import { ContainerRecording } from "./container-recording.ts";
 import { type DescribedPod, withRequest } from "./described-pod.ts";
@@ -33,14 +34,26 @@ export interface Workload {
   endSeconds: number;
 }
 
+export interface PodName {
+  namespace: string;
+  name: string;
+}
+
+export const fullName = ({ namespace, name }: PodName) => `${namespace}/${name}`;
+
 /** Readers push here. */
 export class Intake {
   readonly described: DescribedPod[] = [];
   readonly recorded: RecordedPod[] = [];
   readonly containers = new ContainerRecording();
   readonly generated: GeneratedWorkload[] = [];
+  /** Of all but the generated pods. */
+  readonly names = new Names({
+    expected: "expected different pods",
+    advice: "give one of them another name or namespace",
+  });
 
-  /** Throws a BrokenInputError when two pods have one name, or when it lasts too long; `file` stands for all of them. */
+  /** Throws a BrokenInputError when it lasts too long; `file` stands for all of them. So does `podsOf` when generated pods have a name that is taken. */
   workload(file: string, options: WorkloadOptions): Workload {
     const { gaps = "interpolate", requestFactor, untilSeconds } = options;
     const recorded = [...this.recorded, ...this.containers.pods()];
@@ -51,7 +64,6 @@ export class Intake {
       generated.length === 0
         ? fixed
         : distinct(file, [...fixed, ...generated.flatMap((one) => generateWorkload(one, seed))]);
-    distinct(file, fixed);
     const latest = latestEnd(fixed);
     const endSeconds =
       Math.ceil(Math.max(...generated.map(({ duration }) => duration), latest.seconds)) || LEAST_SECONDS;
@@ -73,7 +85,7 @@ function distinct(file: string, pods: SimulatedPod[]): SimulatedPod[] {
   for (const { namespace, name } of pods.sort(byArrival)) {
     const full = `${namespace}/${name}`;
     if (names.has(full)) {
-      const message = `expected different pods; ${full} is there twice: give one of them another name or namespace`;
+      const message = `expected different pods; ${full} is there twice, and a GeneratedWorkload makes one of them: give that another namespace`;
       throw new BrokenInputError([{ file, message }]);
     }
     names.add(full);

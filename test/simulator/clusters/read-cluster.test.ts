@@ -8,6 +8,8 @@ import { BrokenInputError } from "../../../src/simulator/input/broken-input.ts";
 const GiB = 1024 ** 3;
 const read = (text: string) => readCluster({ name: "nodes.yaml", text });
 
+const ITEM = "{kind: Node, metadata: {name: a}, status: {capacity: {memory: 1Gi}}}";
+
 function refusal(text: string): string {
   try {
     read(text);
@@ -89,7 +91,22 @@ describe("a cluster file", () => {
     ["- name: a\n  capacity: -5", "line 2: [0].capacity: expected a quantity"],
     ["- name: a\n  capacity: 1e400", "line 2: [0].capacity: expected a quantity"],
     ["nodes:\n- name: a\n  capacity: 0", "line 3: nodes[0].capacity: expected more than 0"],
-    ["- {name: a, capacity: 1Gi}\n- {name: a, capacity: 2Gi}", "name: expected different names; a is there twice"],
+    [
+      "- {name: a, capacity: 1Gi}\n- {name: a, capacity: 2Gi}",
+      "nodes.yaml, line 2: [1].name: expected different names; a is there twice, first in nodes.yaml, line 1: [0].name",
+    ],
+    [
+      "nodes:\n- {name: a, capacity: 1Gi}\n- {name: a, capacity: 2Gi}",
+      "line 3: nodes[1].name: expected different names; a is there twice, first in nodes.yaml, line 2: nodes[0].name",
+    ],
+    [
+      `items:\n- ${ITEM}\n- ${ITEM}`,
+      "line 3: items[1].metadata.name: expected different names; a is there twice, first in nodes.yaml, line 2: items[0].metadata.name",
+    ],
+    [
+      `${ITEM}\n---\n${ITEM}`,
+      "line 3: metadata.name: expected different names; a is there twice, first in nodes.yaml, line 1: metadata.name",
+    ],
     ["[]", "expected at least one node"],
     ["", "nodes.yaml: expected nodes; write a list"],
     ["just words", "line 1: expected a list of nodes"],
@@ -152,4 +169,22 @@ it.each([
   "{kind: Node, metadata: {name: a}, status: {capacity: {memory: 1Gi}, allocatable: {memory: 2Gi}}}",
 ])("a node can't give out more than it has: %s", (text) => {
   expect(refusal(text)).toContain("node a: expected allocatable of at most its capacity; 2Gi is more than 1Gi");
+});
+
+it.each([
+  ["- {name: a, capacity: 3Gi}\n- {name: b, capacity: 1Gi, allocatable: 2Gi}", "line 2: [1].allocatable: node b"],
+  [
+    "cluster:\n- metadata: {name: a}\n  status:\n    capacity: {memory: 1Gi}\n    allocatable: {memory: 2Gi}",
+    "line 5: cluster[0].status.allocatable: node a",
+  ],
+])("what a node gives out and has not is told with its line: %j", (text, expected) => {
+  expect(refusal(text)).toContain(expected);
+});
+
+it("what is wrong in any document of a cluster file is told", () => {
+  const bad = "- {name: a, capacity: x}\n";
+  expect(refusal(`${bad}---\n${bad}`).split("\n")).toEqual([
+    expect.stringContaining("nodes.yaml, line 1: [0].capacity"),
+    expect.stringContaining("nodes.yaml, line 3: [0].capacity"),
+  ]);
 });

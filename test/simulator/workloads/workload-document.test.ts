@@ -86,7 +86,10 @@ describe("the simulator's own format", () => {
     ],
     ["- {name: a, memory: 1Gi, gaps: [{from: 5m, to: 5m}]}", "pods[0].gaps[0].to: expected a time after from"],
     ["- {name: a, memory: 1Gi, requests: 1Gi}", "pods[0].requests: is not a field here"],
-    ["- {name: a, memory: 1Gi}\n- {name: a, memory: 2Gi}", "w.yaml: expected different pods; default/a is there twice"],
+    [
+      "- {name: a, memory: 1Gi}\n- {name: a, memory: 2Gi}",
+      "w.yaml, line 5: pods[1].name: expected different pods; default/a is there twice, first in w.yaml, line 4: pods[0].name: give",
+    ],
   ])("is refused with line and field: %j", (pods, expected) => {
     expect(refusal(document(pods))).toContain(expected);
   });

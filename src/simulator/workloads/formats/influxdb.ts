@@ -8,7 +8,8 @@ import { BadAnswerError } from "../../../metrics/influxdb/errors.ts";
 import { type ContainerRow, readContainerRow } from "../../../metrics/influxdb/rows.ts";
 import { BrokenInputError, FileFlaws } from "../../input/broken-input.ts";
 import type { LineSource } from "../../input/lines.ts";
-import type { ContainerRecording } from "../container-recording.ts";
+import type { Named } from "../../input/names.ts";
+import type { ContainerRecording, Measure } from "../container-recording.ts";
 
 /** By the first lines of a file. */
 export function isInfluxExport(head: string): boolean {
@@ -21,14 +22,21 @@ export function isInfluxExport(head: string): boolean {
 const MEASUREMENT = "kubernetes_pod_container";
 const WORKING_SET = "memory_working_set_bytes";
 
-/** Throws with what is wrong in any of the rows. */
-export function readInfluxExport(source: LineSource, recording: ContainerRecording): void {
+/** Returns which pods have samples in it. Throws with what is wrong in any of the rows. */
+export function readInfluxExport(source: LineSource, recording: ContainerRecording): Iterable<Named> {
   const flaws = new FileFlaws(source.name);
   let [line, taken, passesOver] = [0, 0, false];
+  const names = new Map<string, Named>();
   const tell: Tell = (field, message) => flaws.add({ line, field, message });
   const parser = linesToTables({
     next: (row, table) => {
-      if (takeRow(row, table, recording, tell)) taken++;
+      const read = readRow(row, table, tell);
+      if (read === undefined) return;
+      taken++;
+      const { figure, row: told } = read;
+      figure.take(recording, told);
+      const name = `${told.namespace}/${told.pod}`;
+      if (figure.isSample && !names.has(name)) names.set(name, { name, line, field: "pod_name" });
     },
     error: (error) => {
       throw error;
@@ -42,7 +50,7 @@ export function readInfluxExport(source: LineSource, recording: ContainerRecordi
     if (!passesOver) passesOver = !next(parser, line === 1 ? text.replace(/^\uFEFF/, "") : text, tell);
   }
   flaws.refuse();
-  if (taken > 0) return;
+  if (taken > 0) return names.values();
   const message = `expected rows of ${MEASUREMENT} with ${WORKING_SET}, pod_name, namespace and container_name`;
   throw new BrokenInputError([{ file: source.name, message }]);
 }
@@ -65,30 +73,34 @@ function next(parser: ReturnType<typeof linesToTables>, text: string, tell: Tell
   }
 }
 
-/** False: passed over, or something is wrong with it, and was told. */
-function takeRow(row: string[], table: FluxTableMetaData, recording: ContainerRecording, tell: Tell): boolean {
+interface ReadRow {
+  figure: Figure;
+  row: ContainerRow;
+}
+
+/** Undefined: passed over, or something is wrong with it, and was told. */
+function readRow(row: string[], table: FluxTableMetaData, tell: Tell): ReadRow | undefined {
   const [there, wanted] = [row.length, table.columns.length];
   if (there < wanted) {
     tell("", `expected ${wanted} columns, there are ${there}: is the file cut off?`);
-    return false;
+    return undefined;
   }
   const error = cell(row, table, "error");
   if (error !== undefined) throw new BadAnswerError(error);
   const figure = FIGURES[cell(row, table, "_field") ?? WORKING_SET];
-  if (figure === undefined || (cell(row, table, "_measurement") ?? MEASUREMENT) !== MEASUREMENT) return false;
+  if (figure === undefined || (cell(row, table, "_measurement") ?? MEASUREMENT) !== MEASUREMENT) return undefined;
   const read = readContainerRow(row, table);
   const raw = cell(row, table, "_value");
   // Without a pod's tags it is some agent's own invention; without a value there was no sample.
-  if (read === undefined || raw === undefined) return false;
+  if (read === undefined || raw === undefined) return undefined;
   const [hasTime, hasBytes] = [!Number.isNaN(read.timeMs), Number.isFinite(read.bytes) && read.bytes >= 0];
   if (!hasTime) {
     const time = JSON.stringify(cell(row, table, "_time") ?? "");
     tell("_time", `expected a time such as 2026-01-01T00:00:00Z; not ${time}`);
   }
   if (!hasBytes) tell("_value", valueMessage(raw, table));
-  if (!hasTime || !hasBytes) return false;
-  figure(recording, read);
-  return true;
+  if (!hasTime || !hasBytes) return undefined;
+  return { figure, row: read };
 }
 
 function valueMessage(raw: string, table: FluxTableMetaData): string {
@@ -98,7 +110,10 @@ function valueMessage(raw: string, table: FluxTableMetaData): string {
   return `expected a number of bytes from 0 on${annotation}; not ${JSON.stringify(raw)}`;
 }
 
-type Take = (recording: ContainerRecording, row: ContainerRow) => void;
+interface Figure {
+  isSample: boolean;
+  take(recording: ContainerRecording, row: ContainerRow): void;
+}
 
 const placeOf = ({ namespace, pod, container, nodeName }: ContainerRow) => ({
   namespace,
@@ -107,11 +122,22 @@ const placeOf = ({ namespace, pod, container, nodeName }: ContainerRow) => ({
   node: nodeName,
 });
 
-const FIGURES: Readonly<Record<string, Take>> = {
-  [WORKING_SET]: (into, row) => into.addSample(placeOf(row), "WorkingSet", row.timeMs, row.bytes),
-  memory_usage_bytes: (into, row) => into.addSample(placeOf(row), "Usage", row.timeMs, row.bytes),
-  resource_requests_memory_bytes: (into, row) => into.setRequest(placeOf(row), row.bytes),
-  resource_limits_memory_bytes: (into, row) => into.setLimit(placeOf(row), row.bytes),
+const sample = (measure: Measure): Figure => ({
+  isSample: true,
+  take: (into, row) => into.addSample(placeOf(row), measure, row.timeMs, row.bytes),
+});
+
+const FIGURES: Readonly<Record<string, Figure>> = {
+  [WORKING_SET]: sample("WorkingSet"),
+  memory_usage_bytes: sample("Usage"),
+  resource_requests_memory_bytes: {
+    isSample: false,
+    take: (into, row) => into.setRequest(placeOf(row), row.bytes),
+  },
+  resource_limits_memory_bytes: {
+    isSample: false,
+    take: (into, row) => into.setLimit(placeOf(row), row.bytes),
+  },
 };
 
 function cell(row: string[], table: FluxTableMetaData, name: string): string | undefined {

@@ -4,6 +4,7 @@
  * same or in another file.
  */
 import { broken, type InputDocument } from "../../input/documents.ts";
+import type { Named } from "../../input/names.ts";
 import type { ContainerPlace, ContainerRecording, Measure } from "../container-recording.ts";
 
 interface Problem {
@@ -23,22 +24,28 @@ export function isPrometheusAnswer(value: unknown): boolean {
 
 const isFailure = (value: unknown) => memberOf(value, "status") === "error" && hasMember(value, "errorType");
 
-export function readPrometheusAnswer(document: InputDocument, recording: ContainerRecording): void {
+/** Returns which pods have samples in it. */
+export function readPrometheusAnswer(document: InputDocument, recording: ContainerRecording): Iterable<Named> {
   const { list, path } = resultOf(document);
   const problems: Problem[] = [];
+  const names = new Map<string, Named>();
   let pods = 0;
   for (const [index, series] of list.entries()) {
     const before = problems.length;
     const samples = readSeries(series, `${path}[${index}]`, problems);
     if (problems.length === before && samples !== undefined) {
       pods++;
-      take(samples, recording);
+      const { namespace, pod } = samples.place;
+      const name = `${namespace}/${pod}`;
+      const isSampled = take(samples, recording);
+      if (isSampled && !names.has(name)) names.set(name, { name, field: `${path}[${index}].metric.pod` });
     }
   }
   if (problems.length === 0 && pods === 0) {
     problems.push({ path, message: `expected series with the labels namespace and pod, of a query such as ${QUERY}` });
   }
   if (problems.length > 0) throw broken(document, problems);
+  return names.values();
 }
 
 function resultOf(document: InputDocument): { list: readonly unknown[]; path: string } {
@@ -131,16 +138,18 @@ function valueFlaw(time: unknown, bytes: unknown, text: unknown, before: number)
   return isAmount ? undefined : `expected bytes from 0 on; not ${JSON.stringify(text)}`;
 }
 
-function take({ figure, place, samples }: ReadSeries, recording: ContainerRecording): void {
+/** True: samples of memory. */
+function take({ figure, place, samples }: ReadSeries, recording: ContainerRecording): boolean {
   const last = samples.at(-1)?.[1];
   if (figure === "Request" || figure === "Limit") {
-    if (last === undefined) return;
+    if (last === undefined) return false;
     if (figure === "Request") recording.setRequest(place, last);
     else recording.setLimit(place, last);
-    return;
+    return false;
   }
   const into = recording.samplesOf(place, figure);
   for (const [seconds, bytes] of samples) into.add(seconds * 1000, bytes);
+  return last !== undefined;
 }
 
 function hasMember(value: unknown, name: string): boolean {

@@ -90,6 +90,12 @@ export function readSimSpecPods(document: InputDocument): DescribedPod[] {
   return pods.flatMap((one) => one ?? []);
 }
 
+/** Where the name of the pod of an index stands. */
+export function podNameField(value: unknown): (index: number) => string {
+  const isList = typeof value === "object" && value !== null && "items" in value;
+  return (index) => (isList ? `items[${index}].metadata.name` : "metadata.name");
+}
+
 /** Undefined: something is wrong with it, and is among the problems. */
 function described(
   { metadata, spec }: Pod,

@@ -6,6 +6,7 @@ import { clusterSnapshotSchema } from "../../../api/v1alpha1/cluster-snapshot.ts
 import type { PodSnapshot } from "../../../planning/snapshot.ts";
 import { readSnapshot } from "../../../planning/written-snapshot/read-snapshot.ts";
 import { admit, broken, type InputDocument } from "../../input/documents.ts";
+import type { Named } from "../../input/names.ts";
 import type { Trace } from "../../scenario.ts";
 import type { DescribedPod } from "../described-pod.ts";
 import type { RecordedPod } from "../recorded-pod.ts";
@@ -13,6 +14,7 @@ import type { RecordedPod } from "../recorded-pod.ts";
 export interface SnapshotWorkload {
   recorded: RecordedPod[];
   described: DescribedPod[];
+  names: Named[];
 }
 
 const GROWS_SECONDS = 3600;
@@ -30,9 +32,10 @@ export function readSnapshotWorkload(document: InputDocument): SnapshotWorkload 
       unknown.map(({ index }) => ({ path: `pods[${index}]`, message })),
     );
   }
-  const workload: SnapshotWorkload = { recorded: [], described: [] };
-  for (const { pod } of running) {
-    const { series } = pod;
+  const workload: SnapshotWorkload = { recorded: [], described: [], names: [] };
+  for (const { pod, index } of running) {
+    const { series, namespace, name } = pod;
+    workload.names.push({ name: `${namespace}/${name}`, field: `pods[${index}].name` });
     if (series !== undefined)
       workload.recorded.push({ ...owned(pod, series.timesMs[0]), ...series, finishes: "WhenGone" });
     else workload.described.push({ ...owned(pod), arrivalSeconds: 0, durationSeconds: undefined, trace: onwards(pod) });
