@@ -66,7 +66,7 @@ function addConditions(command: Command): void {
     )
     .option(
       "--gaps <treatment>",
-      "of recordings: interpolate fills them in, keep leaves samples that never came (default: interpolate)",
+      "of recordings: interpolate fills them in, keep leaves samples of a pod that never came (default: interpolate)",
     )
     .option("--tick <duration>", "step in which memory is followed (default: 10s)")
     .option("--metrics-interval <duration>", "between samples of a node or pod (default: 10s)")

@@ -14,7 +14,7 @@ export interface Trace {
   readonly bytes: Float64Array;
 }
 
-/** A part of a trace, in seconds of work, of which the metrics source shows nothing. */
+/** A part of a trace, in seconds of work, of which the metrics source shows nothing; its node's figures are there. */
 export interface Gap {
   fromSeconds: number;
   toSeconds: number;

@@ -13,7 +13,7 @@ export interface RecordedPod extends Omit<DescribedPod, "arrivalSeconds" | "dura
   finishes: "AtLastSample" | "WhenGone";
 }
 
-/** `interpolate`: memory and metrics are as if nothing were missing. `keep`: memory too, but the metrics source shows nothing there. */
+/** `interpolate`: memory and metrics are as if nothing were missing. `keep`: memory too, but the metrics source shows nothing of the pod there. */
 export type GapTreatment = "interpolate" | "keep";
 
 /** More than so many usual steps without a sample: one or more are missing. */

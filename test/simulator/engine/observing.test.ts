@@ -86,6 +86,13 @@ describe("a gap in a trace", () => {
     const strict = short({ metrics: { staleAfter: "30s" } });
     expect(started(run(gap([{ fromSeconds: 30, toSeconds: 301 }]), [strict]))).toEqual([]);
   });
+
+  it("is one of the pod alone: what its node uses is seen", () => {
+    const gated = short({ schedulingGate: { closeAbove: "50%", reopenBelow: "40%" } });
+    const pods = [pod("a", flat(60), { node: "z1", gaps: [{ fromSeconds: 0, toSeconds: 301 }] })];
+    const record = run(scenario([node("z1")], pods, { endSeconds: 300 }), [gated]);
+    expect(story(record, ["GateClosed"])).toEqual(["60 GateClosed z1"]);
+  });
 });
 
 describe("the scheduling gate", () => {

@@ -104,7 +104,7 @@ const pod = z.strictObject({
   arrival: secondsField.optional().describe("Absent: at the start."),
   duration: spanField.optional().describe("Work until it has finished. Absent: it never does."),
   memory: memoryField,
-  gaps: z.array(gap).optional().describe("Of its work, where the metrics source shows nothing."),
+  gaps: z.array(gap).optional().describe("Of its work, where the metrics source shows nothing of it."),
   request: bytesField.optional().describe("Absent: half of its peak."),
   limit: sizeField.optional(),
   labels: labelsField.default({}),
