@@ -135,6 +135,16 @@ describe("headroom simulate", () => {
     expect(out).toMatch(/\d+ more between policies: --json, --csv and --html hold them\./);
   });
 
+  it("refuses generated pods whose names are taken as any other file that is wrong", () => {
+    const one = "{apiVersion: headroom.dev/v1alpha1, kind: GeneratedWorkload, pods: 5, duration: 5m}";
+    const twice = file("twice.yaml", `${one}\n---\n${one}`);
+    const { code, out, err } = simulate("--trace", twice, "--cluster", "3x40Gi", "--policy", A);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toMatch(
+      /^headroom: twice\.yaml: expected different pods; default\/\S+ is there twice, and a Generated/,
+    );
+  });
+
   it("tells everything that is wrong at once, where, and what was expected", () => {
     const wrong = file("wrong.yaml", policy("w", { podSelector: {}, pressure: { freeBelow: 7 } }));
     const args = ["--trace", "gone.json", "--policy", wrong, "--seeds", "0", "--metrics-loss", "2", "--sweep", "x"];

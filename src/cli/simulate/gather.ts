@@ -37,10 +37,9 @@ export function gather(flags: SimulateFlags): Read<Gathered> {
   const source = sourceOf(flags, settings.ok ? settings.value : undefined);
   const workload = reading(() => readWorkloadSource(source));
   if (settings.ok && variants.ok && nodes.ok && workload.ok) {
-    return {
-      ok: true,
-      value: together(flags, settings.value, variants.value, nodes.value, { source, workload: workload.value }),
-    };
+    const found = { source, workload: workload.value };
+    // Generated pods have names once there is a seed: only then it shows that one is taken.
+    return reading(() => together(flags, settings.value, variants.value, nodes.value, found));
   }
   return { ok: false, lines: [settings, variants, nodes, workload].flatMap((one) => (one.ok ? [] : one.lines)) };
 }
