@@ -26,6 +26,11 @@ export function documentsOf(source: NamedText): InputDocument[] {
 }
 
 function valuesOf({ name, text }: NamedText): unknown[] {
+  if (isOfOtherEncoding(text)) {
+    const message =
+      "expected text in UTF-8; this is UTF-16, as Windows shells write it, or no text: convert or unpack it";
+    throw new BrokenInputError([{ file: name, message }]);
+  }
   const json = parsedJson(text);
   if (json !== undefined) return [json];
   try {
@@ -37,11 +42,14 @@ function valuesOf({ name, text }: NamedText): unknown[] {
   }
 }
 
+/** Of another encoding each second byte is 0, or its byte order mark is no character; compressed files begin with bytes of 0 too. */
+const isOfOtherEncoding = (text: string) => /^\uFFFD\uFFFD|\0/.test(text.slice(0, 4096));
+
 /** Undefined when it is none: YAML tells better what is wrong, and where. */
 function parsedJson(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     return undefined;
   }
