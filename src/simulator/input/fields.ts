@@ -5,9 +5,20 @@ import { field } from "../../api/v1alpha1/cluster-snapshot.ts";
 
 const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
 
+/** 8Ei, where Kubernetes' own quantities end: what is summed up of less stays a number. */
+const MOST_BYTES = 2 ** 63;
+
+export const isBytes = (value: unknown): value is number => isCount(value) && value <= MOST_BYTES;
+
+/** Of what {@link isBytes} refuses: what is there. */
+export function notBytes(written: unknown, bytes: unknown): string {
+  const isTooMuch = typeof bytes === "number" && bytes > MOST_BYTES;
+  return `not ${JSON.stringify(written)}${isTooMuch ? ", which is more than 8Ei" : ""}`;
+}
+
 export function parseBytes(value: unknown): number | undefined {
   const bytes = typeof value === "string" ? parseResourceQuantity(value) : value;
-  return isCount(bytes) ? bytes : undefined;
+  return isBytes(bytes) ? bytes : undefined;
 }
 
 export function parseSeconds(value: unknown): number | undefined {

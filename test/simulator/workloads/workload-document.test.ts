@@ -63,6 +63,7 @@ describe("the simulator's own format", () => {
     ["- {memory: 1Gi}", "w.yaml, line 4: pods[0].name: expected string"],
     ["- name: a", "line 4: pods[0].memory: expected a quantity, a list"],
     ["- name: a\n  memory: []", "line 5: pods[0].memory: expected at least one point"],
+    ["- {name: a, memory: 1e30}", "pods[0].memory: expected a quantity, a list"],
     ["- {name: a, memory: 1e400}", "pods[0].memory: expected a quantity, a list"],
     ["- name: a\n  memory: lots", "line 5: pods[0].memory: expected a quantity, a list"],
     ["- name: a\n  memory: [{at: 5m, bytes: 1Gi}]", "line 5: pods[0].memory[0].at: expected the first point at 0"],

@@ -4,6 +4,7 @@
  * memory comes in powers of two of them. A machine requests what was provisioned; with a request factor, that part of its peak.
  */
 import { BrokenInputError, FileFlaws } from "../../input/broken-input.ts";
+import { isBytes, notBytes } from "../../input/fields.ts";
 import type { LineSource } from "../../input/lines.ts";
 import type { RecordedPod } from "../recorded-pod.ts";
 import { Samples } from "../samples.ts";
@@ -69,11 +70,12 @@ function readHeader(line: string, file: string): Columns {
     .map((name) => bare(name).toLowerCase());
   const place = (name: string) => names.indexOf(name.toLowerCase());
   const missing = [TIME, USED].filter((name) => place(name) < 0);
-  if (missing.length > 0) {
-    throw new BrokenInputError(
-      missing.map((field) => ({ file, line: 1, field, message: "expected a column of this name" })),
-    );
-  }
+  const twice = [TIME, USED, PROVISIONED].filter((name) => place(name) !== names.lastIndexOf(name.toLowerCase()));
+  const flaws = [
+    ...missing.map((field) => ({ file, line: 1, field, message: "expected a column of this name" })),
+    ...twice.map((field) => ({ file, line: 1, field, message: "expected one column of this name, there are several" })),
+  ];
+  if (flaws.length > 0) throw new BrokenInputError(flaws);
   return { count: names.length, time: place(TIME), used: place(USED), provisioned: place(PROVISIONED) };
 }
 
@@ -96,8 +98,10 @@ function readRow(line: string, columns: Columns, tell: Tell): Row | undefined {
   const read = (column: number, field: string) => {
     const text = bare(found[column] ?? "");
     const value = text === "" ? Number.NaN : Number(text);
-    if (Number.isFinite(value) && value >= 0) return value;
-    tell(field, `expected a number from 0 on; not ${JSON.stringify(text)}`);
+    // Times have the same bound: far beyond any calendar.
+    if (isBytes(value * KiB)) return value;
+    const is = field === TIME ? `not ${JSON.stringify(text)}` : notBytes(text, value * KiB);
+    tell(field, `expected a number from 0 on; ${is}`);
     return undefined;
   };
   const [time, used] = [read(columns.time, TIME), read(columns.used, USED)];

@@ -7,6 +7,7 @@ import { type FluxTableMetaData, linesToTables, UNKNOWN_COLUMN } from "@influxda
 import { BadAnswerError } from "../../../metrics/influxdb/errors.ts";
 import { type ContainerRow, readContainerRow } from "../../../metrics/influxdb/rows.ts";
 import { BrokenInputError, FileFlaws } from "../../input/broken-input.ts";
+import { isBytes, notBytes } from "../../input/fields.ts";
 import type { LineSource } from "../../input/lines.ts";
 import type { Named } from "../../input/names.ts";
 import type { ContainerRecording, Measure } from "../container-recording.ts";
@@ -93,21 +94,21 @@ function readRow(row: string[], table: FluxTableMetaData, tell: Tell): ReadRow |
   const raw = cell(row, table, "_value");
   // Without a pod's tags it is some agent's own invention; without a value there was no sample.
   if (read === undefined || raw === undefined) return undefined;
-  const [hasTime, hasBytes] = [!Number.isNaN(read.timeMs), Number.isFinite(read.bytes) && read.bytes >= 0];
+  const [hasTime, hasBytes] = [!Number.isNaN(read.timeMs), isBytes(read.bytes)];
   if (!hasTime) {
     const time = JSON.stringify(cell(row, table, "_time") ?? "");
     tell("_time", `expected a time such as 2026-01-01T00:00:00Z; not ${time}`);
   }
-  if (!hasBytes) tell("_value", valueMessage(raw, table));
+  if (!hasBytes) tell("_value", valueMessage(raw, read.bytes, table));
   if (!hasTime || !hasBytes) return undefined;
   return { figure, row: read };
 }
 
-function valueMessage(raw: string, table: FluxTableMetaData): string {
+function valueMessage(raw: string, bytes: number, table: FluxTableMetaData): string {
   const type = table.column("_value").dataType;
   const isNumber = type === "long" || type === "unsignedLong" || type === "double";
   const annotation = isNumber ? "" : ", with #datatype long or double for this column (is the export annotated?)";
-  return `expected a number of bytes from 0 on${annotation}; not ${JSON.stringify(raw)}`;
+  return `expected a number of bytes from 0 on${annotation}; ${notBytes(raw, bytes)}`;
 }
 
 interface Figure {

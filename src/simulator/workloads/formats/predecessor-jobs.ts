@@ -4,6 +4,7 @@
  * third `-` field of its name is its class: s, m, l and xl request 30, 80, 130 and 420 GiB, of which a request factor is a part.
  */
 import { broken, type InputDocument } from "../../input/documents.ts";
+import { isBytes, notBytes } from "../../input/fields.ts";
 import type { RecordedPod } from "../recorded-pod.ts";
 import { Samples } from "../samples.ts";
 
@@ -54,8 +55,8 @@ const isName = (name: unknown): name is string => typeof name === "string" && na
 function memoryFlaws(memory: unknown, path: string): Problem[] {
   if (!Array.isArray(memory)) return [{ path, message: "expected a list of bytes, null for no sample" }];
   const flaws = memory.flatMap((bytes: unknown, index) => {
-    if (bytes === null || (typeof bytes === "number" && bytes >= 0 && Number.isFinite(bytes))) return [];
-    const message = `expected bytes from 0 on, or null for no sample; not ${JSON.stringify(bytes)}`;
+    if (bytes === null || isBytes(bytes)) return [];
+    const message = `expected bytes from 0 on, or null for no sample; ${notBytes(bytes, bytes)}`;
     return [{ path: `${path}[${index}]`, message }];
   });
   if (flaws.length > 0 || memory.some(isMemory)) return flaws;

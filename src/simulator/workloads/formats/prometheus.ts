@@ -4,6 +4,7 @@
  * same or in another file.
  */
 import { broken, type InputDocument } from "../../input/documents.ts";
+import { isBytes, notBytes } from "../../input/fields.ts";
 import type { Named } from "../../input/names.ts";
 import type { ContainerPlace, ContainerRecording, Measure } from "../container-recording.ts";
 
@@ -120,7 +121,7 @@ function readValues(values: readonly unknown[], path: string, problems: Problem[
   let before = -Infinity;
   for (const [index, pair] of values.entries()) {
     const [time, text]: unknown[] = Array.isArray(pair) ? pair : [];
-    const bytes = typeof text === "string" && text !== "" ? Number(text.replace("+Inf", "Infinity")) : text;
+    const bytes = typeof text === "string" && text.trim() !== "" ? Number(text.replace("+Inf", "Infinity")) : text;
     const flaw = valueFlaw(time, bytes, text, before);
     if (flaw !== undefined) problems.push({ path: `${path}.values[${index}]`, message: flaw });
     // NaN: no sample.
@@ -131,11 +132,10 @@ function readValues(values: readonly unknown[], path: string, problems: Problem[
 }
 
 function valueFlaw(time: unknown, bytes: unknown, text: unknown, before: number): string | undefined {
-  if (typeof time !== "number" || !Number.isFinite(time)) return 'expected [seconds since 1970, "bytes"]';
+  if (typeof time !== "number" || !Number.isFinite(time * 1000)) return 'expected [seconds since 1970, "bytes"]';
   if (time <= before) return `expected ascending times, above ${before}; not ${time}`;
   if (text === "NaN") return undefined;
-  const isAmount = typeof bytes === "number" && Number.isFinite(bytes) && bytes >= 0;
-  return isAmount ? undefined : `expected bytes from 0 on; not ${JSON.stringify(text)}`;
+  return isBytes(bytes) ? undefined : `expected bytes from 0 on; ${notBytes(text, bytes)}`;
 }
 
 /** True: samples of memory. */

@@ -58,6 +58,12 @@ describe("a Bitbrains file", () => {
     [file(row("2013-08-12", 5)), "line 2: Timestamp [ms]: expected a number from 0 on"],
     [file(row(1376314846, 5, "much")), "line 2: Memory capacity provisioned [KB]: expected a number from 0 on"],
     [file(row(1376314846, 5), "1376315146;\t4"), "line 3: expected 4 columns, there are 2: is the file cut off?"],
+    [
+      file(row(1376314846, "1e306")),
+      'line 2: Memory usage [KB]: expected a number from 0 on; not "1e306", which is more than 8Ei',
+    ],
+    [file(row(1376314846, 5), row("1e306", 5)), "line 3: Timestamp [ms]: expected a number from 0 on"],
+    [`${HEAD};\t${HEAD}\n`, "line 1: Memory usage [KB]: expected one column of this name, there are several"],
     ["Timestamp [ms];\tCPU cores\n1;\t2", "line 1: Memory usage [KB]: expected a column of this name"],
   ])("is refused with line and column: %j", (text, expected) => {
     expect(refusal(text, "12.csv")).toContain(expected);

@@ -73,6 +73,7 @@ describe("an InfluxDB export", () => {
 
   it.each([
     [table([{}, { value: "-5" }]), 'export.csv, line 6: _value: expected a number of bytes from 0 on; not "-5"'],
+    [table([{ value: "1e308" }], "double"), 'bytes from 0 on; not "1e308", which is more than 8Ei'],
     [table([{ value: "lots" }]), 'line 5: _value: expected a number of bytes from 0 on; not "lots"'],
     [table([{ time: "yesterday" }]), 'line 5: _time: expected a time such as 2026-01-01T00:00:00Z; not "yesterday"'],
     [

@@ -78,6 +78,7 @@ describe("the predecessor's jobs", () => {
     ["Memory", undefined, "[1].Memory: expected a list of bytes"],
     ["Memory", [1], "[1].Time: expected as many times as samples; there are 2 for 1"],
     ["Memory", [1, -2], "[1].Memory[1]: expected bytes from 0 on, or null for no sample; not -2"],
+    ["Memory", [1, 1e308], "[1].Memory[1]: expected bytes from 0 on, or null for no sample; not 1e+308, which is more"],
     ["Memory", [1, "2"], '[1].Memory[1]: expected bytes from 0 on, or null for no sample; not "2"'],
     ["Memory", [null, 0], "[1].Memory: expected at least one sample; leave the job out"],
     ["Time", "now", "[1].Time: expected a list of milliseconds since 1970"],
