@@ -44,8 +44,15 @@ export function readInfluxExport(source: LineSource, recording: ContainerRecordi
     },
     complete: () => {},
   });
+  let isAnnotation = false;
   for (const text of source.lines()) {
     line++;
+    // Exports that were joined need not have the empty line that ends a table.
+    if (text.startsWith("#") && !isAnnotation) {
+      next(parser, "", tell);
+      passesOver = false;
+    }
+    isAnnotation = text.startsWith("#");
     // Where nothing is known of a table's columns its rows say nothing, until the next table.
     passesOver &&= text !== "";
     if (!passesOver) passesOver = !next(parser, line === 1 ? text.replace(/^\uFEFF/, "") : text, tell);

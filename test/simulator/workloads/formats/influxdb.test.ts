@@ -43,6 +43,16 @@ describe("an InfluxDB export", () => {
     expect(shown(text.replaceAll("\n", "\r\n"))).toEqual(shown(text));
   });
 
+  it("may be several that were joined without an empty line, with columns of their own", () => {
+    const other = [
+      "#datatype,string,long,double,dateTime:RFC3339,string,string,string",
+      ",result,table,_value,_time,container_name,namespace,pod_name",
+      `,,0,700,${later},main,default,a`,
+    ].join("\n");
+    expect(shown(`${table([{}])}${other}\n`)).toEqual([["a", "n1", [0, 60], [500, 700]]]);
+    expect(refusal(`${table([{}])}${other.replace("700", "-7")}`, "export.csv")).toContain("line 8: _value: expected");
+  });
+
   it("passes over other measurements and fields, and what has no value", () => {
     const text = table([
       {},
