@@ -14,7 +14,9 @@ import { takeDocuments, takeLines } from "./read-workload.ts";
 export function readTraceFiles(paths: readonly string[], options: WorkloadOptions = {}): Workload {
   const intake = new Intake();
   const files: TraceFile[] = [];
-  collectFlaws(paths, (path) => files.push(...traceFilesOf(path)));
+  collectFlaws(paths, (path) => {
+    for (const file of traceFilesOf(path)) files.push(file);
+  });
   if (files.length === 0) throw new BrokenInputError([{ file: "traces", message: "expected at least one file" }]);
   collectFlaws(files, (file) => takeFile(file, intake));
   return intake.workload(paths.join(" "), options);
@@ -37,7 +39,9 @@ export function traceFilesOf(path: string): TraceFile[] {
   const isDirectory = reading(path, () => statSync(path).isDirectory());
   if (!isDirectory) return [{ path, stem: basename(path, extname(path)) }];
   const found = reading(path, () => readdirSync(path, { recursive: true, encoding: "utf8" }));
-  const names = found.filter((name) => /\.(csv|json|ya?ml)$/i.test(name)).sort(byNumber);
+  // What cannot be looked at is told of when it is read, with all other files.
+  const isFile = (name: string) => statSync(join(path, name), { throwIfNoEntry: false })?.isDirectory() !== true;
+  const names = found.filter((name) => /\.(csv|json|ya?ml)$/i.test(name) && isFile(name)).sort(byNumber);
   // With its folders: the same machine's months have files of one name.
   if (names.length > 0)
     return names.map((name) => ({ path: join(path, name), stem: name.slice(0, -extname(name).length) }));

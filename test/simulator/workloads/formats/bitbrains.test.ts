@@ -105,6 +105,7 @@ describe("a directory of Bitbrains files", () => {
       writeFileSync(join(directory, month, "1.csv"), file(row(start, 1), row(start + 300, 2)));
     }
     writeFileSync(join(directory, "README"), "not a trace");
+    mkdirSync(join(directory, "unpacked.csv"));
     const pods = readTraceFiles([directory]).podsOf(0);
     expect(pods.map(({ name, arrivalSeconds }) => [name, arrivalSeconds])).toEqual([
       ["vm-2013-7-1", 0],
