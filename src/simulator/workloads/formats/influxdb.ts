@@ -101,15 +101,17 @@ function readRow(row: string[], table: FluxTableMetaData, tell: Tell): ReadRow |
   const raw = cell(row, table, "_value");
   // Without a pod's tags it is some agent's own invention; without a value there was no sample.
   if (read === undefined || raw === undefined) return undefined;
-  const [hasTime, hasBytes] = [!Number.isNaN(read.timeMs), isBytes(read.bytes)];
-  if (!hasTime) {
-    const time = JSON.stringify(cell(row, table, "_time") ?? "");
-    tell("_time", `expected a time such as 2026-01-01T00:00:00Z; not ${time}`);
-  }
+  const time = cell(row, table, "_time");
+  const [hasTime, hasBytes] = [isTime(time) && !Number.isNaN(read.timeMs), isBytes(read.bytes)];
+  if (!hasTime) tell("_time", `expected a time such as 2026-01-01T00:00:00Z; not ${JSON.stringify(time ?? "")}`);
   if (!hasBytes) tell("_value", valueMessage(raw, read.bytes, table));
   if (!hasTime || !hasBytes) return undefined;
   return { figure, row: read };
 }
+
+/** RFC 3339: JavaScript takes more for a time, as 1 for a year, and what has no zone for this machine's. Absent: the table has a default. */
+const isTime = (text: string | undefined) =>
+  text === undefined || /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text);
 
 function valueMessage(raw: string, bytes: number, table: FluxTableMetaData): string {
   const type = table.column("_value").dataType;

@@ -87,6 +87,11 @@ describe("an InfluxDB export", () => {
     [table([{ value: "lots" }]), 'line 5: _value: expected a number of bytes from 0 on; not "lots"'],
     [table([{ time: "yesterday" }]), 'line 5: _time: expected a time such as 2026-01-01T00:00:00Z; not "yesterday"'],
     [
+      table([{ time: "2026-01-01T00:00:00" }]),
+      'line 5: _time: expected a time such as 2026-01-01T00:00:00Z; not "2026-',
+    ],
+    [table([{ time: "1" }]), 'line 5: _time: expected a time such as 2026-01-01T00:00:00Z; not "1"'],
+    [
       `${table([{}])},,0,2026-01-01T00:01:00Z,500,memory_work`,
       "line 6: expected 10 columns, there are 5: is the file cut off?",
     ],
