@@ -4,6 +4,7 @@
  */
 import type { Amount } from "../api/quantity.ts";
 import type { Taint, Toleration } from "../planning/snapshot.ts";
+import type { PlanningFacts } from "./planning-facts.ts";
 
 /**
  * Memory over a pod's own work, which stands still while it is frozen and begins anew after a kill: ascending seconds of work, the
@@ -20,7 +21,7 @@ export interface Gap {
   toSeconds: number;
 }
 
-export interface SimulatedPod {
+export interface SimulatedPod extends PlanningFacts {
   namespace: string;
   name: string;
   arrivalSeconds: number;
@@ -49,8 +50,14 @@ export interface SimulatedNode {
   /** What the scheduler may give out; default: the capacity. */
   allocatableBytes?: number;
   labels?: Record<string, string>;
+  /** Those of a node that takes no new pods are among them: the scheduler goes by these alone. */
   taints?: Taint[];
   maxPods?: number;
+  /** It is cordoned: no move goes there, whatever pods tolerate. Default false. */
+  unschedulable?: boolean;
+  /** No move goes to a node that is not, nor to one whose agent is not. Default true, both. */
+  ready?: boolean;
+  agentReady?: boolean;
 }
 
 export interface Conditions {

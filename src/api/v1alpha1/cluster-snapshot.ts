@@ -115,6 +115,8 @@ export const toleration = z.strictObject({
   effect: z.string().optional(),
 });
 
+export const obstacle = z.strictObject({ reason: name, message: z.string() });
+
 const node = oneFigure(
   z.strictObject({
     name,
@@ -145,6 +147,8 @@ function parseContainers(value: unknown): number | undefined {
   return typeof found === "number" && Number.isSafeInteger(found) && found >= 1 ? found : undefined;
 }
 
+export const owner = field(parseOwner, "a kind such as Job or ReplicaSet, or {kind, name}");
+
 const pod = oneFigure(
   z.strictObject({
     namespace: name,
@@ -164,17 +168,14 @@ const pod = oneFigure(
     expectedRuntime: seconds.optional(),
     migrations: count.optional().describe("Times moved before. Absent: counted in moves."),
     lineage: name.optional().describe("Absent: the uid."),
-    owner: field(parseOwner, "a kind such as Job or ReplicaSet, or {kind, name}").optional(),
+    owner: owner.optional(),
     tolerations: z.array(toleration).optional(),
     nodeSelector: labels.optional(),
     affinity: affinitySchema.optional().describe("As in a pod's spec; what is required counts."),
     topologySpreadConstraints: topologySpreadSchema.optional(),
     terminating: z.boolean().optional().describe("It is being deleted. Absent: false."),
     phase: z.enum(["Pending", "Running", "Succeeded", "Failed", "Unknown"]).optional().describe("Absent: Running."),
-    obstacle: z
-      .strictObject({ reason: name, message: z.string() })
-      .optional()
-      .describe("Why a PodMigration's preflight would refuse this pod."),
+    obstacle: obstacle.optional().describe("Why a PodMigration's preflight would refuse this pod."),
   }),
 );
 

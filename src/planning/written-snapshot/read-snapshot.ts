@@ -116,7 +116,10 @@ function timesMoved(moves: readonly WrittenMove[], lineage: string): number {
 }
 
 /** As the PodMigration's preflight would say. */
-function obstacleOf({ containers = 1, owner }: WrittenPod): PodSnapshot["obstacle"] {
+export function obstacleOf({
+  containers = 1,
+  owner,
+}: Pick<WrittenPod, "containers" | "owner">): PodSnapshot["obstacle"] {
   if (owner === "StatefulSet") {
     return { reason: "StatefulSet", message: "a StatefulSet's pod can't be moved: the copy would need its name" };
   }

@@ -62,8 +62,8 @@ function simulated({ metadata, spec, status }: z.output<typeof nodeSchema>): Sim
     effect,
     ...(value !== undefined && { value }),
   }));
-  const all =
-    spec?.unschedulable === true && !taints.some(({ key }) => key === CORDONED.key) ? [...taints, CORDONED] : taints;
+  const unschedulable = spec?.unschedulable === true;
+  const all = unschedulable && !taints.some(({ key }) => key === CORDONED.key) ? [...taints, CORDONED] : taints;
   const maxPods = allocatable?.pods ?? capacity?.pods;
   return {
     name: metadata.name,
@@ -72,5 +72,6 @@ function simulated({ metadata, spec, status }: z.output<typeof nodeSchema>): Sim
     ...(metadata.labels && { labels: metadata.labels }),
     ...(all.length > 0 && { taints: all }),
     ...(maxPods !== undefined && { maxPods }),
+    ...(unschedulable && { unschedulable }),
   };
 }

@@ -32,7 +32,7 @@ const placed = (node: WrittenNode, path: string): PlacedNode => ({
 });
 
 function simulated(node: WrittenNode): SimulatedNode {
-  const { name, capacity, allocatable, labels, maxPods, unschedulable, ready } = node;
+  const { name, capacity, allocatable, labels, maxPods, unschedulable, ready, agentReady } = node;
   const taints = [
     ...(node.taints ?? []).map(({ key, effect, value }) => ({ key, effect, ...(value !== undefined && { value }) })),
     ...(unschedulable === true ? [CORDONED] : []),
@@ -45,5 +45,8 @@ function simulated(node: WrittenNode): SimulatedNode {
     ...(labels !== undefined && { labels }),
     ...(taints.length > 0 && { taints }),
     ...(maxPods !== undefined && { maxPods }),
+    ...(unschedulable === true && { unschedulable }),
+    ...(ready === false && { ready }),
+    ...(agentReady === false && { agentReady }),
   };
 }

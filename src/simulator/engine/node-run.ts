@@ -15,6 +15,9 @@ export class NodeRun {
   readonly allocatableBytes: number;
   readonly maxPods: number;
   readonly labels: Record<string, string>;
+  readonly unschedulable: boolean;
+  readonly ready: boolean;
+  readonly agentReady: boolean;
   readonly pods = new Set<PodRun>();
   readonly tally: UseTally;
   /** Requests and pods, those that move here included. */
@@ -46,6 +49,9 @@ export class NodeRun {
     this.allocatableBytes = spec.allocatableBytes ?? spec.capacityBytes;
     this.maxPods = spec.maxPods ?? DEFAULT_MAX_PODS;
     this.labels = spec.labels ?? {};
+    this.unschedulable = spec.unschedulable ?? false;
+    this.ready = spec.ready ?? true;
+    this.agentReady = spec.agentReady ?? true;
     this.#ownTaints = spec.taints ?? [];
     this.taints = this.#ownTaints;
     this.tally = new UseTally(spec.capacityBytes * (1 - reserve));

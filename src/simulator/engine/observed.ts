@@ -1,6 +1,7 @@
 /** Nodes and pods as planning sees them: made once, their figures read when they are asked for. */
 import { type Amount, amountBytes } from "../../api/quantity.ts";
 import type { Figure, NodeSnapshot, PodSnapshot, Series } from "../../planning/snapshot.ts";
+import { planningFacts } from "../planning-facts.ts";
 import { nodeFuture, PodFuture } from "./foresight.ts";
 import { type Meter, NodeMeter, PodMeter } from "./meters.ts";
 import type { NodeRun } from "./node-run.ts";
@@ -122,10 +123,10 @@ function nodeFacts(node: NodeRun, stagingBudget: Amount | undefined): Omit<NodeS
     allocatableBytes: node.allocatableBytes,
     labels: node.labels,
     taints: node.taints,
-    unschedulable: false,
-    ready: true,
+    unschedulable: node.unschedulable,
+    ready: node.ready,
     maxPods: node.maxPods,
-    agentReady: true,
+    agentReady: node.agentReady,
     ...(stagingBudget && { stagingFreeBytes: amountBytes(stagingBudget, node.capacityBytes) }),
   };
 }
@@ -140,6 +141,7 @@ function podFacts(pod: PodRun, toMs: (seconds: number) => number): Omit<PodSnaps
     requestBytes: spec.requestBytes,
     labels: spec.labels,
     namespaceLabels: {},
+    ...planningFacts(spec),
     annotations: spec.annotations,
     tolerations: spec.tolerations ?? [],
     nodeSelector: spec.nodeSelector ?? {},

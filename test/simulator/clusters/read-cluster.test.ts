@@ -40,10 +40,22 @@ describe("a cluster file", () => {
 
   it("may be a ClusterSnapshot; cordoned and unready nodes get Kubernetes' own taints", () => {
     const text = `{apiVersion: headroom.dev/v1alpha1, kind: ClusterSnapshot, time: "2026-01-01T00:00:00Z", nodes: [
-      {name: a, capacity: 1Gi, used: 5Mi, unschedulable: true}, {name: b, capacity: 1Gi, ready: false}]}`;
+      {name: a, capacity: 1Gi, used: 5Mi, unschedulable: true}, {name: b, capacity: 1Gi, ready: false},
+      {name: c, capacity: 1Gi, unschedulable: false, ready: true, agentReady: false}]}`;
     expect(read(text)).toEqual([
-      { name: "a", capacityBytes: GiB, taints: [{ key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" }] },
-      { name: "b", capacityBytes: GiB, taints: [{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }] },
+      {
+        name: "a",
+        capacityBytes: GiB,
+        taints: [{ key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" }],
+        unschedulable: true,
+      },
+      {
+        name: "b",
+        capacityBytes: GiB,
+        taints: [{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }],
+        ready: false,
+      },
+      { name: "c", capacityBytes: GiB, agentReady: false },
     ]);
   });
 
@@ -68,6 +80,7 @@ describe("a cluster file", () => {
           { key: "dedicated", value: "big", effect: "NoSchedule" },
           { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" },
         ],
+        unschedulable: true,
       },
     ]);
   });

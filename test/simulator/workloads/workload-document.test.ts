@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Affinity, SpreadConstraint } from "../../../src/planning/scheduling-rules.ts";
 import type { Toleration } from "../../../src/planning/snapshot.ts";
 import { BrokenInputError } from "../../../src/simulator/input/broken-input.ts";
 import type { SimulatedPod } from "../../../src/simulator/scenario.ts";
@@ -153,6 +154,14 @@ const pod = fc.record(
     nodeSelector: labels,
     expectedRuntimeSeconds: fc.integer({ min: 1 }),
     node: fc.constant("z1"),
+    ownerKind: fc.constant("Job"),
+    obstacle: fc.constant({ reason: "HostPath", message: "it uses the node's files" }),
+    terminating: fc.boolean(),
+    namespaceLabels: labels,
+    affinity: fc.constant<Affinity>({ podAffinity: [{ topologyKey: "zone", namespaces: ["other"] }] }),
+    topologySpread: fc.constant<SpreadConstraint[]>([
+      { maxSkew: 1, topologyKey: "zone", labelSelector: { matchLabels: { app: "x" } } },
+    ]),
   },
   {
     requiredKeys: [

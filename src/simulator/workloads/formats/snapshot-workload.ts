@@ -1,12 +1,14 @@
 /**
  * The pods of a written ClusterSnapshot (`headroom plan --save`): those with a series go through it, from its first sample on; those with
- * one figure hold it, or go on growing for an hour if the snapshot says how fast they grow.
+ * one figure hold it, or go on growing for an hour if the snapshot says how fast they grow. What keeps a pod from being moved, or to some
+ * nodes, does so here too.
  */
 import { clusterSnapshotSchema } from "../../../api/v1alpha1/cluster-snapshot.ts";
 import type { PodSnapshot } from "../../../planning/snapshot.ts";
 import { readSnapshot } from "../../../planning/written-snapshot/read-snapshot.ts";
 import { admit, broken, type InputDocument } from "../../input/documents.ts";
 import type { Named } from "../../input/names.ts";
+import { planningFacts } from "../../planning-facts.ts";
 import type { Trace } from "../../scenario.ts";
 import type { DescribedPod } from "../described-pod.ts";
 import type { RecordedPod } from "../recorded-pod.ts";
@@ -18,6 +20,8 @@ export interface SnapshotWorkload {
 }
 
 const GROWS_SECONDS = 3600;
+/** What had kept a pod from being moved just then: in the simulation it runs, and the moves of before are over. */
+const PASSING_OBSTACLES: ReadonlySet<string> = new Set(["PodNotRunning", "ContainerNotRunning", "MoveTarget"]);
 
 export function readSnapshotWorkload(document: InputDocument): SnapshotWorkload {
   const { pods } = readSnapshot(admit(clusterSnapshotSchema, document));
@@ -47,11 +51,13 @@ export function readSnapshotWorkload(document: InputDocument): SnapshotWorkload 
 function owned(pod: PodSnapshot, fromMs?: number) {
   const { namespace, name, labels, annotations, requestBytes, tolerations, nodeSelector, node } = pod;
   const { expectedRuntimeSeconds, startedAtMs = fromMs } = pod;
+  const { obstacle, ...facts } = planningFacts(pod);
   const doneSeconds =
     fromMs === undefined || startedAtMs === undefined ? 0 : Math.max(0, (fromMs - startedAtMs) / 1000);
   const left = expectedRuntimeSeconds === undefined ? undefined : Math.max(1, expectedRuntimeSeconds - doneSeconds);
   return {
-    ...{ namespace, name, labels, annotations, tolerations, nodeSelector, node },
+    ...{ namespace, name, labels, annotations, tolerations, nodeSelector, node, ...facts },
+    ...(obstacle !== undefined && !PASSING_OBSTACLES.has(obstacle.reason) && { obstacle }),
     // A request of 0 is what readSnapshot makes of none.
     ...(requestBytes > 0 && { requestBytes }),
     ...(left !== undefined && { expectedRuntimeSeconds: left }),

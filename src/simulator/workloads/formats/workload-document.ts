@@ -12,8 +12,11 @@
  * ```
  */
 import { z } from "zod";
-import { toleration } from "../../../api/v1alpha1/cluster-snapshot.ts";
+import { obstacle, owner, toleration } from "../../../api/v1alpha1/cluster-snapshot.ts";
 import { API_VERSION } from "../../../api/v1alpha1/group.ts";
+import { affinitySchema, topologySpreadSchema } from "../../../api/v1alpha1/scheduling.ts";
+import { readRules, writeRules } from "../../../planning/kubernetes-rules.ts";
+import { obstacleOf } from "../../../planning/written-snapshot/read-snapshot.ts";
 import { admit, type InputDocument } from "../../input/documents.ts";
 import {
   bytesField,
@@ -24,6 +27,7 @@ import {
   sizeField,
   spanField,
 } from "../../input/fields.ts";
+import type { PlanningFacts } from "../../planning-facts.ts";
 import type { SimulatedPod, Trace } from "../../scenario.ts";
 import type { DescribedPod } from "../described-pod.ts";
 
@@ -113,6 +117,12 @@ const pod = z.strictObject({
   nodeSelector: labelsField.optional(),
   expectedRuntime: spanField.optional().describe("What its owner says; may be wrong."),
   node: z.string().min(1).optional().describe("Where it is first put, if it fits there."),
+  owner: owner.optional().describe("Pods of some owners are not moved. Absent: movable as far as that goes."),
+  obstacle: obstacle.optional().describe("Why it is not moved."),
+  affinity: affinitySchema.optional().describe("Moves keep to it; the simulated scheduler does not know it."),
+  topologySpreadConstraints: topologySpreadSchema.optional().describe("As affinity."),
+  namespaceLabels: labelsField.optional(),
+  terminating: z.boolean().optional(),
 });
 
 export const workloadSchema = z.strictObject({
@@ -155,7 +165,13 @@ function described(written: z.output<typeof pod>): DescribedPod {
     ...(tolerations && { tolerations: tolerations.map(defined) }),
     ...(nodeSelector && { nodeSelector }),
     ...(node !== undefined && { node }),
+    ...factsOf(written),
   };
+}
+
+function factsOf(written: z.output<typeof pod>): PlanningFacts {
+  const { owner: ownerKind, namespaceLabels, terminating, labels, obstacle = obstacleOf(written) } = written;
+  return { ...defined({ ownerKind, obstacle, namespaceLabels, terminating }), ...readRules(written, labels) };
 }
 
 function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
@@ -186,6 +202,11 @@ function writtenPod(one: SimulatedPod): Record<string, unknown> {
     annotations: one.annotations,
     tolerations: one.tolerations,
     nodeSelector: one.nodeSelector,
+    owner: one.ownerKind,
+    obstacle: one.obstacle,
+    ...writeRules(one),
+    namespaceLabels: one.namespaceLabels,
+    terminating: one.terminating,
     gaps: gaps?.map(({ fromSeconds, toSeconds }) => ({ from: fromSeconds, to: toSeconds })),
     memory: { seconds: Array.from(trace.seconds), bytes: Array.from(trace.bytes) },
   };
