@@ -34,8 +34,8 @@ export interface Policy {
   /** The metrics source whose figures it reads. */
   source: string;
   staleAfterSeconds: number;
-  selectsPod(pod: PodSnapshot): boolean;
-  watchesNode(node: NodeSnapshot): boolean;
+  selectsPod(pod: Pick<PodSnapshot, "labels" | "namespaceLabels">): boolean;
+  watchesNode(node: Pick<NodeSnapshot, "labels">): boolean;
   freeBelow: Amount;
   margin: Amount;
   pressure: PressureRule;

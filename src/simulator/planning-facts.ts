@@ -4,7 +4,13 @@ import type { SchedulingRules } from "../planning/scheduling-rules.ts";
 import type { PodSnapshot } from "../planning/snapshot.ts";
 
 export interface PlanningFacts extends SchedulingRules, Pick<PodSnapshot, "ownerKind" | "obstacle" | "terminating"> {
+  /** Beside the one that every namespace has, see {@link namespaceLabelsOf}. */
   namespaceLabels?: Record<string, string>;
+}
+
+/** The label with the namespace's name is Kubernetes' own: selectors are written for it, and no file has to tell it. */
+export function namespaceLabelsOf(pod: PlanningFacts & { namespace: string }): Record<string, string> {
+  return { ...pod.namespaceLabels, "kubernetes.io/metadata.name": pod.namespace };
 }
 
 /** These alone, of whatever has them. */

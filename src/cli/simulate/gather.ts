@@ -67,7 +67,7 @@ function together(
 function warningsOf({ workload, variants, nodes }: SimulationInput, seed: number): string[] {
   const pods = openWorkload(workload)(seed);
   if (pods.length === 0) return ["the workload has no pods"];
-  return [...unmatched(variants, pods), ...unplaceable(pods, nodes)];
+  return [...unmatched(variants, pods, nodes), ...unplaceable(pods, nodes)];
 }
 
 function variantsOf(

@@ -1,7 +1,7 @@
 /** Nodes and pods as planning sees them: made once, their figures read when they are asked for. */
 import { type Amount, amountBytes } from "../../api/quantity.ts";
 import type { Figure, NodeSnapshot, PodSnapshot, Series } from "../../planning/snapshot.ts";
-import { planningFacts } from "../planning-facts.ts";
+import { namespaceLabelsOf, planningFacts } from "../planning-facts.ts";
 import { nodeFuture, PodFuture } from "./foresight.ts";
 import { type Meter, NodeMeter, PodMeter } from "./meters.ts";
 import type { NodeRun } from "./node-run.ts";
@@ -140,8 +140,8 @@ function podFacts(pod: PodRun, toMs: (seconds: number) => number): Omit<PodSnaps
     node: pod.node?.name ?? "",
     requestBytes: spec.requestBytes,
     labels: spec.labels,
-    namespaceLabels: {},
     ...planningFacts(spec),
+    namespaceLabels: namespaceLabelsOf(spec),
     annotations: spec.annotations,
     tolerations: spec.tolerations ?? [],
     nodeSelector: spec.nodeSelector ?? {},

@@ -95,6 +95,27 @@ describe("a gap in a trace", () => {
   });
 });
 
+describe("a namespace", () => {
+  const pods = (more: Parameters<typeof pod>[2]) =>
+    ["a", "b"].map((name) => pod(name, flat(45), { namespace: "jobs", node: "z1", ...more }));
+  const moves = (labels: Record<string, string>, more: Parameters<typeof pod>[2] = {}) =>
+    started(
+      run(scenario([node("z1"), node("z2")], pods(more)), [short({ namespaceSelector: { matchLabels: labels } })]),
+    );
+
+  it("has the label with its name that Kubernetes gives it, whatever a file says", () => {
+    const name = "kubernetes.io/metadata.name";
+    expect(moves({ [name]: "jobs" })).toHaveLength(1);
+    expect(moves({ [name]: "jobs" }, { namespaceLabels: { [name]: "other" } })).toHaveLength(1);
+    expect(moves({ [name]: "other" })).toEqual([]);
+  });
+
+  it("has those labels besides that its pods' file tells", () => {
+    expect(moves({ team: "x" }, { namespaceLabels: { team: "x" } })).toHaveLength(1);
+    expect(moves({ team: "x" })).toEqual([]);
+  });
+});
+
 describe("the scheduling gate", () => {
   const gated = short({ schedulingGate: { closeAbove: "50%", reopenBelow: "40%" } });
 
