@@ -98,6 +98,18 @@ describe("headroom simulate", () => {
     expect(simulate(...args, "--labels", "tier=batch").err).toBe("");
   });
 
+  it("warns of a policy for which every figure is too old", () => {
+    const { code, err } = simulate(...ON_SMALL, "--policy", A, "--seeds", "1", "--metrics-delay", "100s");
+    expect([code, err.trimEnd().split("\n")]).toEqual([
+      0,
+      [
+        expect.stringMatching(
+          /^headroom: policy a finds all figures too old.*metrics\.staleAfter of 90s .*--metrics-delay 100s/,
+        ),
+      ],
+    ]);
+  });
+
   it("warns of pods that no node can take, and of nodes that are not there", () => {
     const pods = file(
       "big.yaml",

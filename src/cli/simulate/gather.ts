@@ -16,6 +16,7 @@ import type { SimulatedNode } from "../../simulator/scenario.ts";
 import type { Workload } from "../../simulator/workloads/intake.ts";
 import { type PolicyObject, readPolicyObject, readPolicyObjects } from "../plan/read-documents.ts";
 import { readFlags, type Settings, type SimulateFlags } from "./flags.ts";
+import { stale } from "./stale.ts";
 import { unmatched } from "./unmatched.ts";
 import { unplaceable } from "./unplaceable.ts";
 
@@ -64,10 +65,10 @@ function together(
 }
 
 /** Of the first seed's pods. */
-function warningsOf({ workload, variants, nodes }: SimulationInput, seed: number): string[] {
+function warningsOf({ workload, variants, nodes, conditions }: SimulationInput, seed: number): string[] {
   const pods = openWorkload(workload)(seed);
   if (pods.length === 0) return ["the workload has no pods"];
-  return [...unmatched(variants, pods, nodes), ...unplaceable(pods, nodes)];
+  return [...unmatched(variants, pods, nodes), ...unplaceable(pods, nodes), ...stale(variants, conditions.metrics)];
 }
 
 function variantsOf(
