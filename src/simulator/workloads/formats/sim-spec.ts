@@ -2,7 +2,7 @@
  * Pods whose annotation `simSpec` tells their memory: a YAML list of phases `{seconds, resourceUsage: {memory}}`. In the scheduler simulator
  * that the predecessor grew out of, a phase lasts its seconds, all of it at its level. The predecessor wrote its recorded samples into the same
  * annotation, with the seconds since the pod's start: so phases that begin with 0 and ascend are samples, with straight lines in between. The pod
- * has finished at the end of the last phase, or at the last sample.
+ * has finished at the end of the last phase, or at the last sample. What would keep the pod from being moved in a cluster does so here.
  */
 import { load } from "js-yaml";
 import { z } from "zod";
@@ -13,6 +13,7 @@ import { admit, broken, type InputDocument } from "../../input/documents.ts";
 import { bytesField, labelsField, secondsField } from "../../input/fields.ts";
 import type { Trace } from "../../scenario.ts";
 import type { DescribedPod } from "../described-pod.ts";
+import { CONTAINER, factsOfPod, METADATA, SPEC } from "./pod-facts.ts";
 
 const phases = z
   .array(z.looseObject({ seconds: secondsField, resourceUsage: z.looseObject({ memory: bytesField }) }))
@@ -27,6 +28,7 @@ const pod = z.looseObject({
     namespace: z.string().min(1).default("default"),
     labels: labelsField.default({}),
     annotations: labelsField.default({}),
+    ...METADATA,
   }),
   spec: z
     .looseObject({
@@ -43,8 +45,14 @@ const pod = z.looseObject({
         )
         .optional(),
       containers: z
-        .array(z.looseObject({ resources: z.looseObject({ requests: quantities, limits: quantities }).optional() }))
+        .array(
+          z.looseObject({
+            resources: z.looseObject({ requests: quantities, limits: quantities }).optional(),
+            ...CONTAINER,
+          }),
+        )
         .default([]),
+      ...SPEC,
     })
     .default({ containers: [] }),
 });
@@ -124,6 +132,7 @@ function described(
     ...(nodeSelector && { nodeSelector }),
     ...(nodeName !== undefined && nodeName !== "" && { node: nodeName }),
     ...(expectedRuntimeSeconds !== undefined && { expectedRuntimeSeconds }),
+    ...factsOfPod({ metadata, spec }),
   };
 }
 

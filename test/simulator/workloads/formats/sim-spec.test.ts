@@ -59,6 +59,58 @@ spec:
     });
   });
 
+  describe("what would keep the pod from being moved in a cluster is told too", () => {
+    const spec = "- {seconds: 60, resourceUsage: {memory: 1Gi}}";
+    const facts = (more: string) => read(pod(spec, more))[0];
+
+    it.each([
+      ["SeveralContainers", "spec: {containers: [{name: a}, {name: b}]}"],
+      ["HostPath", "spec: {containers: [{name: a}], volumes: [{name: v, hostPath: {path: /}}]}"],
+      ["HostNamespaces", "spec: {containers: [{name: a}], hostNetwork: true}"],
+      ["Sidecar", "spec: {containers: [{name: a}], initContainers: [{name: s, restartPolicy: Always}]}"],
+      [
+        "SubPath",
+        "spec: {containers: [{name: a, volumeMounts: [{name: v, subPath: x}]}], volumes: [{name: v, emptyDir: {}}]}",
+      ],
+    ])("%s", (reason, more) => {
+      expect(facts(more)?.obstacle?.reason).toBe(reason);
+    });
+
+    it("its owner", () => {
+      const owned = (kind: string, apiVersion: string) =>
+        read(
+          `{kind: Pod, metadata: {name: a, annotations: {simSpec: "[{seconds: 5, resourceUsage: {memory: 1Gi}}]"},
+            ownerReferences: [{apiVersion: ${apiVersion}, kind: ${kind}, name: o, uid: u, controller: true}]}}`,
+        )[0];
+      expect(owned("DaemonSet", "apps/v1")).toMatchObject({
+        ownerKind: "DaemonSet",
+        obstacle: { reason: "DaemonSet" },
+      });
+      expect(owned("Job", "batch/v1")?.ownerKind).toBe("Job");
+      expect(owned("Job", "batch/v1")).not.toHaveProperty("obstacle");
+    });
+
+    it("its affinity and spread", () => {
+      const rules = `
+spec:
+  affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: zone, labelSelector: {}}]}}
+  topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]`;
+      expect(facts(rules)).toMatchObject({
+        affinity: { podAntiAffinity: [{ topologyKey: "zone" }] },
+        topologySpread: [{ maxSkew: 1 }],
+      });
+    });
+
+    it.each([
+      "",
+      "spec: {containers: []}",
+      "spec: {containers: [{name: a, volumeMounts: null, lifecycle: null}], volumes: null, runtimeClassName: null, affinity: null}",
+      "spec: {containers: [{name: a}], volumes: [{name: v, emptyDir: {}}, {name: t, projected: {}}]}\nstatus: {phase: Pending}",
+    ])("and nothing else is: %j", (more) => {
+      expect(facts(more)).not.toHaveProperty("obstacle");
+    });
+  });
+
   it("pods may come in a list, or in several documents", () => {
     const one = (name: string) =>
       `{kind: Pod, metadata: {name: ${name}, annotations: {simSpec: "[{seconds: 5, resourceUsage: {memory: 1Gi}}]", headroom.dev/expected-runtime: 1h}}}`;
