@@ -2,6 +2,7 @@
 import { compareText } from "../../planning/order.ts";
 import { tolerates } from "../../planning/placement/tolerations.ts";
 import type { Taint } from "../../planning/snapshot.ts";
+import { sparesItsPods } from "../clusters/unavailable.ts";
 import type { Conditions } from "../scenario.ts";
 import type { NodeRun } from "./node-run.ts";
 import { qualityOfService } from "./out-of-memory.ts";
@@ -31,12 +32,12 @@ const SCORES: Record<Conditions["scheduler"], Score> = { LeastRequested: leastRe
 const repels = (pod: PodRun, taint: Taint) =>
   !(pod.spec.tolerations ?? []).some((toleration) => tolerates(toleration, taint));
 
-/** Whether the pod can go there at all. */
-export function fits(pod: PodRun, node: NodeRun, at: number): boolean {
+/** Whether the pod can go there at all, as far as these taints go. */
+export function fits(pod: PodRun, node: NodeRun, at: number, taints: readonly Taint[] = node.taints): boolean {
   const { requestBytes, nodeSelector } = pod.spec;
   if (node.promisedPods >= node.maxPods) return false;
   if (requestBytes > 0 && node.requestedBytes + requestBytes > node.allocatableBytes) return false;
-  if (node.taints.some((taint) => taint.effect !== "PreferNoSchedule" && repels(pod, taint))) return false;
+  if (taints.some((taint) => taint.effect !== "PreferNoSchedule" && repels(pod, taint))) return false;
   if (at < node.underPressureUntil && qualityOfService(pod.spec) === "BestEffort") return false;
   return nodeSelector === undefined || Object.entries(nodeSelector).every(([key, value]) => node.labels[key] === value);
 }
@@ -111,10 +112,12 @@ export class Scheduler {
     return true;
   }
 
-  /** A pod that was recorded on a node is first put there. */
+  /** A pod that was recorded on a node is first put there: it ran there whether or not the node takes new ones. */
   #recorded(pod: PodRun, at: number): NodeRun | undefined {
     if (pod.spec.node === undefined || pod.record.scheduledSeconds !== undefined) return undefined;
     const node = this.#byName.get(pod.spec.node);
-    return node !== undefined && fits(pod, node, at) ? node : undefined;
+    if (node === undefined) return undefined;
+    const taints = node.taints.filter((taint) => !sparesItsPods(taint));
+    return fits(pod, node, at, taints) ? node : undefined;
   }
 }

@@ -92,6 +92,26 @@ describe("a simulated snapshot", () => {
     expect(moved(snapshot({ ...starting, phase: "Pending" }))).toHaveLength(1);
   });
 
+  it.each([
+    ["unschedulable", true],
+    ["ready", false],
+  ])("leaves on their node the pods that ran there when it was %s = %s, and puts no other there", (fact, value) => {
+    const text = snapshot({ node: "z2" }, { [fact]: value });
+    const others = [...podsOf(snapshot({ node: "z1" }))].map((pod) => ({
+      ...pod,
+      name: `${pod.name}2`,
+      arrivalSeconds: 5,
+    }));
+    const late = others.map(({ node: _, ...pod }) => pod);
+    const nodes = readCluster({ name: "snapshot.yaml", text });
+    expect(story(run(scenario(nodes, [...podsOf(text), ...late])), ["Scheduled"])).toEqual([
+      "0 Scheduled p z2",
+      "0 Scheduled q z2",
+      "5 Scheduled p2 z1",
+      "5 Scheduled q2 z1",
+    ]);
+  });
+
   it("is the same one when it is written as a workload", () => {
     const pods = podsOf(
       snapshot({
