@@ -13,8 +13,11 @@ export interface KeptScores {
   workloads: Record<string, ScoresByVariant>;
 }
 
-/** `Different`: changed, and the interval of the difference holds zero. `New`: nothing was kept of it. */
-export type Verdict = "Worse" | "Better" | "Different" | "New";
+/**
+ * `Different`: changed, and the interval of the difference holds zero. `Undefined`: null with a seed that had a value. `Gone`: kept, and not
+ * there any more. `New`: nothing was kept of it. `OtherSeeds`: kept of other seeds than these, so that nothing can be set against it.
+ */
+export type Verdict = "Worse" | "Better" | "Different" | "Undefined" | "Gone" | "New" | "OtherSeeds";
 
 export interface Change {
   workload: string;
@@ -27,32 +30,49 @@ export interface Change {
   difference: Estimate | null;
 }
 
-/** Everything that is not as it was; what is gone is no change of a score and is left out. */
+/** What must be accepted on purpose: what got worse, and what is no longer held against anything, or not yet. */
+export const isRefused = ({ verdict }: Pick<Change, "verdict">) => verdict !== "Better" && verdict !== "Different";
+
+/** Everything that is not as it was, what is gone last. */
 export function changes(kept: KeptScores, now: KeptScores): Change[] {
   const comparable = JSON.stringify(kept.seeds) === JSON.stringify(now.seeds);
-  return Object.entries(now.workloads).flatMap(([workload, variants]) =>
+  const present = scoresOf(now).flatMap(({ values, ...which }) =>
+    change(which, kept.workloads[which.workload]?.[which.variant]?.[which.score], values, comparable),
+  );
+  const gone = scoresOf(kept).filter(
+    ({ workload, variant, score }) => now.workloads[workload]?.[variant]?.[score] === undefined,
+  );
+  return [
+    ...present,
+    ...gone.map(({ values, ...which }): Change => {
+      return { ...which, verdict: "Gone", old: meanOf(values), now: null, difference: null };
+    }),
+  ];
+}
+
+type Which = Pick<Change, "workload" | "variant" | "score">;
+type Values = readonly (number | null)[];
+
+function scoresOf({ workloads }: KeptScores): (Which & { values: Values })[] {
+  return Object.entries(workloads).flatMap(([workload, variants]) =>
     Object.entries(variants).flatMap(([variant, scores]) =>
-      Object.entries(scores).flatMap(([score, values]) => {
-        const before = comparable ? kept.workloads[workload]?.[variant]?.[score] : undefined;
-        return change({ workload, variant, score }, before, values);
-      }),
+      Object.entries(scores).map(([score, values]) => ({ workload, variant, score, values })),
     ),
   );
 }
 
-function change(
-  which: Pick<Change, "workload" | "variant" | "score">,
-  before: readonly (number | null)[] | undefined,
-  values: readonly (number | null)[],
-): Change[] {
-  const now = estimate(values)?.mean ?? null;
+function change(which: Which, before: Values | undefined, values: Values, comparable: boolean): Change[] {
+  const now = meanOf(values);
   if (before === undefined) return [{ ...which, verdict: "New", old: null, now, difference: null }];
+  const old = meanOf(before);
+  if (!comparable) return [{ ...which, verdict: "OtherSeeds", old, now, difference: null }];
   if (JSON.stringify(before) === JSON.stringify(values)) return [];
   const difference = pairedDifference(values, before);
-  return [
-    { ...which, verdict: verdictOf(which.score, difference), old: estimate(before)?.mean ?? null, now, difference },
-  ];
+  const lost = before.some((value, index) => value !== null && (values[index] ?? null) === null);
+  return [{ ...which, verdict: lost ? "Undefined" : verdictOf(which.score, difference), old, now, difference }];
 }
+
+const meanOf = (values: Values) => estimate(values)?.mean ?? null;
 
 function verdictOf(score: string, difference: Estimate | null): Verdict {
   const side = difference === null ? 0 : sideOfZero(difference);

@@ -15,10 +15,15 @@ export function readKept(): KeptScores {
 /** @param why in the words of whoever accepts them */
 export function keep(now: KeptScores, changed: readonly Change[], why: string, date: string): void {
   writeFileSync(SCORES, `${keptText(now)}\n`);
+  appendFileSync(LOG, logEntry(changed, why, date));
+}
+
+/** Old and new of all that was kept before, what is gone too. */
+export function logEntry(changed: readonly Change[], why: string, date: string): string {
   const known = changed.filter(({ verdict }) => verdict !== "New");
   const added = changed.length - known.length;
   const lines = [...known.map((change) => `- ${changeText(change)}`), ...(added > 0 ? [`- new: ${added} scores`] : [])];
-  appendFileSync(LOG, `\n## ${date}: ${why}\n\n${lines.join("\n")}\n`);
+  return `\n## ${date}: ${why}\n\n${lines.join("\n")}\n`;
 }
 
 /** As Biome formats it: one line for each score, so that a change of it is one line of a diff. */

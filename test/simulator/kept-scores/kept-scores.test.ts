@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { changes, changeText, type KeptScores } from "./judge.ts";
-import { readKept } from "./kept-file.ts";
+import { changes, changeText, isRefused, type KeptScores } from "./judge.ts";
+import { logEntry, readKept } from "./kept-file.ts";
 import { currentScores } from "./suite.ts";
 
 const kept = (kills: (number | null)[], jobsFinished = [1, 1, 1]): KeptScores => ({
@@ -24,13 +24,48 @@ describe("kept scores", () => {
     expect(verdicts(kept([1, 1, 1], [5, 6, 7]), kept([1, 1, 1], [4, 5, 6]))).toEqual([["jobsFinished", "Worse"]]);
   });
 
-  it("say nothing of what is as it was, and call new what was not kept, or kept of other seeds", () => {
+  it("say nothing of what is as it was, and call new what was not kept", () => {
     expect(changes(kept([1, null, 3]), kept([1, null, 3]))).toEqual([]);
-    const other = { ...kept([1, 2, 3]), seeds: [4, 5, 6] };
-    expect(verdicts(other, kept([1, 2, 3]))).toEqual([
+    expect(verdicts({ seeds: [], workloads: {} }, kept([1, 2, 3]))).toEqual([
       ["kills", "New"],
       ["jobsFinished", "New"],
     ]);
+  });
+
+  it("of other seeds are told as they were, and not set against these", () => {
+    const other = { ...kept([1, 2, 3]), seeds: [4, 5, 6] };
+    expect(changes(other, kept([5, 6, 7])).map(changeText)).toEqual([
+      "mixed, forecast: kills 2 → 6: OtherSeeds",
+      "mixed, forecast: jobsFinished 1 → 1: OtherSeeds",
+    ]);
+  });
+
+  it.each([
+    ["a score", { mixed: { forecast: { kills: [1, 2, 3] } } }, ["jobsFinished"]],
+    ["a variant", { mixed: {} }, ["kills", "jobsFinished"]],
+    ["a workload", {}, ["kills", "jobsFinished"]],
+  ])("miss %s that is gone, whatever the seeds", (_, workloads, gone) => {
+    const expected = gone.map((score) => [score, "Gone"]);
+    expect(verdicts(kept([1, 2, 3]), { seeds: [1, 2, 3], workloads })).toEqual(expected);
+    const ofOthers = verdicts(kept([1, 2, 3]), { seeds: [4, 5, 6], workloads });
+    expect(ofOthers.filter(([, verdict]) => verdict === "Gone")).toEqual(expected);
+  });
+
+  it("miss a figure where there was one, though the others are better", () => {
+    expect(verdicts(kept([4, 9, 2]), kept([3, 8, null]))).toEqual([["kills", "Undefined"]]);
+    expect(verdicts(kept([4, 9, null]), kept([4, 9, 2]))).toEqual([["kills", "Different"]]);
+  });
+
+  it.each([
+    ["Worse", true],
+    ["New", true],
+    ["OtherSeeds", true],
+    ["Gone", true],
+    ["Undefined", true],
+    ["Better", false],
+    ["Different", false],
+  ] as const)("that are %s are refused: %s", (verdict, refused) => {
+    expect(isRefused({ verdict })).toBe(refused);
   });
 
   it("are told with old and new mean and by how much", () => {
@@ -38,13 +73,24 @@ describe("kept scores", () => {
       "mixed, forecast: kills 5 → 6, by +1 [1, 1]: Worse",
     ]);
   });
+
+  it("are logged with old and new and why when they are accepted, those that are gone too", () => {
+    const now: KeptScores = {
+      seeds: [1, 2, 3],
+      workloads: { mixed: { forecast: { kills: [5, 10, 3], regret: [1, 1, 1] } } },
+    };
+    expect(logEntry(changes(kept([4, 9, 2]), now), "Asked for", "2026-11-27")).toBe(`
+## 2026-11-27: Asked for
+
+- mixed, forecast: kills 5 → 6, by +1 [1, 1]: Worse
+- mixed, forecast: jobsFinished 1 → -: Gone
+- new: 1 scores
+`);
+  });
 });
 
 describe("planning", () => {
   it('scores no worse than what is kept (accept on purpose: npm run scores -- --update "why")', () => {
-    const worse = changes(readKept(), currentScores()).filter(
-      ({ verdict }) => verdict === "Worse" || verdict === "New",
-    );
-    expect(worse.map(changeText)).toEqual([]);
+    expect(changes(readKept(), currentScores()).filter(isRefused).map(changeText)).toEqual([]);
   }, 120_000);
 });
