@@ -60,7 +60,9 @@ export class Operator {
     const { decision, memory } = evaluate(this.#snapshot(at), this.#policies, options);
     this.#memory = memory;
     this.evaluations += 1;
-    this.#context.forecasts?.note(decision.nodes, this.#nodes);
+    const dueNames = new Set([...due].map(({ name }) => name));
+    const wentBy = decision.nodes.filter(({ policy }) => dueNames.has(policy));
+    this.#context.forecasts?.note(wentBy, this.#nodes);
     this.#carryOut(decision, at);
   }
 

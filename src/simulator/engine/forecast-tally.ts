@@ -10,6 +10,7 @@ import type { NodeRun } from "./node-run.ts";
 import { toSeconds } from "./start.ts";
 
 export interface ForecastTally {
+  /** @param findings of policies that are due: the others have findings too, and do not go by them */
   note(findings: readonly NodeFinding[], nodes: ReadonlyMap<string, NodeRun>): void;
   readonly record: ForecastRecord;
 }

@@ -7,7 +7,7 @@ export const FORECAST_SCORES: readonly Score[] = [
     title: "Coverage",
     unit: "%",
     better: "Neither",
-    doc: "How often a node's memory stayed at or below what was foreseen as its bound: to be near the policy's confidence.",
+    doc: "How often a node's memory stayed at or below what was foreseen as its bound: to be near the policy's confidence. Only nodes count for which a forecast was made, not those that a cheap bound proved safe.",
     of: ({ forecast }) =>
       forecast === undefined || forecast.foreseen === 0 ? null : (forecast.covered / forecast.foreseen) * 100,
   },

@@ -255,5 +255,8 @@ describe("evaluations", () => {
     // A straight line holds no surprises.
     expect(forecast?.covered).toBe(forecast?.foreseen);
     expect(run(grows, [short()]).forecast).toBeUndefined();
+    // What is found of its nodes in between, when another policy is due, is nothing that it went by.
+    const bystander = policy({ podSelector: { matchLabels: { no: "such" } }, evaluationInterval: "25s" }, "bystander");
+    expect(run(grows, [foresees, bystander]).forecast).toEqual(forecast);
   });
 });
