@@ -99,11 +99,13 @@ describe("a run's marks", () => {
     ]);
   });
 
-  it("say what a kill threw away, and why it was", () => {
+  it("say what a kill threw away, and keep those at a pod's own limit apart", () => {
     const lost = { seconds: 30, byteSeconds: 300 };
-    const kill: RunEvent = { kind: "Killed", seconds: 10, pod: "d/w", node: "b", cause: "OverLimit", lost };
-    expect(marks([kill])).toEqual([
-      { kind: "Kill", at: 10, node: 1, pod: "d/w", cause: "OverLimit", lostSeconds: 30, lostByteSeconds: 300 },
+    const kill: RunEvent = { kind: "Killed", seconds: 10, pod: "d/w", node: "b", cause: "NodeOutOfMemory", lost };
+    const mark = { at: 10, node: 1, pod: "d/w", lostSeconds: 30, lostByteSeconds: 300 };
+    expect(marks([kill, { ...kill, cause: "OverLimit" }])).toEqual([
+      { ...mark, kind: "Kill" },
+      { ...mark, kind: "LimitKill" },
     ]);
   });
 });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ComparisonReport } from "../../../src/simulator/comparing/comparison.ts";
+import type { RunEvent } from "../../../src/simulator/run-record.ts";
 import { fabricatedReport } from "./fabricated-report.ts";
 import { type OpenedPage, openPage } from "./opened-page.ts";
 
@@ -122,6 +123,28 @@ describe("the memory of a run", () => {
     await open({ comparison, runs: [...runs, ...runs.map((run) => ({ ...run, seed: 7, events: [] }))] });
     await page.choose("Seed", "7");
     expect(text("#run")).toContain("Run of seed 7: 0 kills");
+  });
+
+  it("counts kills at a pod's own limit apart, as the scores do", async () => {
+    const { comparison, runs } = fabricatedReport();
+    const [none] = runs;
+    const [kill] = none?.events.filter(({ kind }) => kind === "Killed") ?? [];
+    if (none === undefined || kill?.kind !== "Killed") throw new Error("without a policy pods are killed");
+    const limited: RunEvent = { ...kill, node: "node-1", cause: "OverLimit" };
+    await open({ comparison, runs: [{ ...none, events: [limited, limited] }] });
+    await page.press(overview(), "Home");
+    expect(text("#run .lead")).toContain("0 kills, 0 evictions, 2 kills at a pod's own limit, ");
+    expect(text("#node-title + .lead")).toContain("0 kills · 0 evictions · 2 kills at a pod's own limit · ");
+    expect(text(".legend")).toContain("killed at its limit");
+    await page.choose("Show", "kills and evictions");
+    expect(rows(".events")).toHaveLength(0);
+    await page.choose("Show", "kills at a pod's own limit");
+    expect(rows(".events").map((row) => row.querySelector(".what")?.textContent)).toEqual([
+      "killed at its limit",
+      "killed at its limit",
+    ]);
+    await page.press(page.document.querySelector(".events tbody button"));
+    expect(text(".decision")).toContain("no move prevents it");
   });
 
   it("is absent without timelines, and says so", async () => {

@@ -29,7 +29,7 @@ class MarkCollector {
   add(event: RunEvent): void {
     switch (event.kind) {
       case "Killed":
-        this.marks.push(this.#loss(event, "Kill"));
+        this.marks.push(this.#loss(event, event.cause === "OverLimit" ? "LimitKill" : "Kill"));
         break;
       case "Evicted":
         this.marks.push(this.#loss(event, "Eviction"));
@@ -67,7 +67,6 @@ class MarkCollector {
       at: event.seconds,
       node: this.#node(event.node),
       pod: event.pod,
-      ...(event.kind === "Killed" ? { cause: event.cause } : {}),
       lostSeconds: event.lost.seconds,
       lostByteSeconds: event.lost.byteSeconds,
     };

@@ -50,10 +50,10 @@ interface MarkBase {
 
 /** `node`, `from` and `to` are indices into {@link PageRun.nodes}. */
 export type LossMark = MarkBase & {
-  kind: "Kill" | "Eviction";
+  /** `LimitKill`: at the pod's own limit; `Kill`: its node was out of memory. */
+  kind: "Kill" | "LimitKill" | "Eviction";
   node: number;
   pod: string;
-  cause?: "NodeOutOfMemory" | "OverLimit";
   lostSeconds: number;
   lostByteSeconds: number;
 };

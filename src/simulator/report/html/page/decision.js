@@ -62,6 +62,8 @@ function hint({ run, mark }) {
   const { decisions, decisionsLeftOut } = run.facts;
   if (mark?.kind === "Kill" || mark?.kind === "Eviction")
     return "No policy decides this. The decisions before it say what was tried.";
+  if (mark?.kind === "LimitKill")
+    return "No policy decides this, and no move prevents it: a pod takes its limit along.";
   if (mark !== null)
     return decisionsLeftOut > 0
       ? `Its decision is one of ${decisionsLeftOut} left out of the page.`

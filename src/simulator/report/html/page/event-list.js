@@ -33,6 +33,7 @@ export function renderEventList(store, section) {
   const kinds = [
     { value: "all", text: "everything" },
     { value: "Loss", text: "kills and evictions" },
+    { value: "LimitKill", text: "kills at a pod's own limit" },
     { value: "Move", text: "moves" },
     { value: "Gate", text: "gates" },
     { value: "NodesFull", text: "no room" },
@@ -165,15 +166,16 @@ export function nodesText({ facts: { nodes } }, mark) {
     : (nodes[mark.node]?.name ?? "?");
 }
 
-const CAUSES = { NodeOutOfMemory: "its node was out of memory", OverLimit: "it was over its own limit" };
+const CAUSES = { Kill: "its node was out of memory; ", LimitKill: "it was over its own limit; ", Eviction: "" };
 const OUTCOMES = { Succeeded: "", RolledBack: "rolled back; ", Lost: "lost on the way; " };
 
 /** @param {Mark} mark */
 export function moreText(mark) {
   switch (mark.kind) {
     case "Kill":
+    case "LimitKill":
     case "Eviction":
-      return `${mark.cause ? `${CAUSES[mark.cause]}; ` : ""}${duration(mark.lostSeconds)} of work lost`;
+      return `${CAUSES[mark.kind]}${duration(mark.lostSeconds)} of work lost`;
     case "Move": {
       const took =
         mark.end === undefined

@@ -72,6 +72,13 @@ export const percent = (fraction) => `${digits(fraction * 100)} %`;
  */
 export const counted = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
+/** Losses in words; kills at a pod's own limit only where there are any. @param {{ kills: number, evictions: number, limitKills: number }} tally */
+export const losses = ({ kills, evictions, limitKills }) => [
+  counted(kills, "kill"),
+  counted(evictions, "eviction"),
+  ...(limitKills > 0 ? [counted(limitKills, "kill at a pod's own limit", "kills at a pod's own limit")] : []),
+];
+
 const STEPS = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400, 172_800,
   604_800,

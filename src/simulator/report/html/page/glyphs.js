@@ -3,11 +3,17 @@ import { svg } from "./elements.js";
 
 /** @import { Mark } from "../page-data.ts" */
 
-/** @typedef {"Kill" | "Eviction" | "MoveOut" | "MoveIn" | "MoveFailed" | "Gate" | "NodesFull"} Glyph */
+/** @typedef {"Kill" | "LimitKill" | "Eviction" | "MoveOut" | "MoveIn" | "MoveFailed" | "Gate" | "NodesFull"} Glyph */
 
-/** In a square from -5 to 5. @type {Record<Glyph, { path: string, filled: boolean, colour: "kill" | "evict" | "move" | "gate" | "full", text: string }>} */
+/** In a square from -5 to 5. @type {Record<Glyph, { path: string, filled: boolean, colour: "kill" | "muted" | "evict" | "move" | "gate" | "full", text: string }>} */
 export const GLYPHS = {
   Kill: { path: "M-4-4L4 4M4-4L-4 4", filled: false, colour: "kill", text: "killed" },
+  LimitKill: {
+    path: "M-4.5-4.5H4.5M-3-1.5L3 4.5M3-1.5L-3 4.5",
+    filled: false,
+    colour: "muted",
+    text: "killed at its limit",
+  },
   Eviction: { path: "M-4.5-3.5H4.5L0 4.5Z", filled: true, colour: "evict", text: "evicted" },
   MoveOut: { path: "M-4 4L4-4M-1.5-4H4V1.5", filled: false, colour: "move", text: "moved away" },
   MoveIn: { path: "M4-4L-4 4M1.5 4H-4V-1.5", filled: false, colour: "move", text: "moved here" },

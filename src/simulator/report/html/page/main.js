@@ -2,7 +2,7 @@
 import { renderDecision } from "./decision.js";
 import { byId, choice, h } from "./elements.js";
 import { renderEventList } from "./event-list.js";
-import { bytes, counted, duration, percent } from "./format.js";
+import { bytes, counted, duration, losses, percent } from "./format.js";
 import { renderNodeChart } from "./node-chart.js";
 import { renderOverview } from "./overview.js";
 import { runOf, tally } from "./run.js";
@@ -109,8 +109,8 @@ function mostTroubled(run) {
 
 /** @param {Run} run */
 function runText({ seed, facts }) {
-  const { kills, evictions, moves, gates } = tally(facts.marks);
-  return `Run of seed ${seed}: ${counted(kills, "kill")}, ${counted(evictions, "eviction")}, ${counted(moves, "move")}, ${counted(gates, "gate")} closed. Each figure is the highest use in ${duration(facts.bucketSeconds)}.`;
+  const counts = tally(facts.marks);
+  return `Run of seed ${seed}: ${losses(counts).join(", ")}, ${counted(counts.moves, "move")}, ${counted(counts.gates, "gate")} closed. Each figure is the highest use in ${duration(facts.bucketSeconds)}.`;
 }
 
 /** @param {ViewStore} store @param {number} first */

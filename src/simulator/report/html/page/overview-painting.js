@@ -144,7 +144,7 @@ function paintGaps(context, layout, { first, last }, palette) {
 }
 
 /** Kills are painted last, over all else. @type {Mark["kind"][]} */
-const PAINT_ORDER = ["NodesFull", "Gate", "Move", "Eviction", "Kill"];
+const PAINT_ORDER = ["NodesFull", "Gate", "Move", "LimitKill", "Eviction", "Kill"];
 
 /** @param {CanvasRenderingContext2D} context @param {View} view @param {Layout} layout @param {Rows} rows @param {Palette} palette */
 function paintMarks(context, view, layout, { first, last }, palette) {

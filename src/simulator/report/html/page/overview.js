@@ -1,6 +1,6 @@
 /** The overview of all nodes: scrolled, zoomed and chosen from, by pointer and by keyboard. */
 import { choice, h, oncePerFrame, sized } from "./elements.js";
-import { bytes, counted, percent } from "./format.js";
+import { bytes, counted, losses, percent } from "./format.js";
 import { GLYPHS, glyphInText } from "./glyphs.js";
 import { paintOverview, reading, rowTop } from "./overview-painting.js";
 import { tally, usedAt } from "./run.js";
@@ -194,13 +194,11 @@ const named = (run, node) => `${run.facts.nodes[node]?.name ?? ""}: ${summary(ru
 export function summary(run, node) {
   const facts = run.facts.nodes[node];
   if (facts === undefined) return "";
-  const { kills, evictions } = tally(run.marksOf[node] ?? []);
   const moves = (run.marksOf[node] ?? []).filter((mark) => mark.kind === "Move");
   const away = moves.filter((mark) => mark.kind === "Move" && mark.from === node).length;
   return [
     `${bytes(facts.capacityBytes)}, peak ${percent(facts.peakUsedBytes / facts.capacityBytes)}, mean ${percent(facts.meanUsedBytes / facts.capacityBytes)}`,
-    counted(kills, "kill"),
-    counted(evictions, "eviction"),
+    ...losses(tally(run.marksOf[node] ?? [])),
     `${counted(away, "move")} away, ${moves.length - away} here`,
   ].join(" · ");
 }

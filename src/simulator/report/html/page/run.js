@@ -85,12 +85,13 @@ export function usedAt(run, node, seconds) {
   return row[Math.max(0, Math.min(row.length - 1, bucket))] ?? 0;
 }
 
-/** How much of each kind there is. @param {Mark[]} marks */
+/** How much of each kind there is; as in the scores, a kill at a pod's own limit is not one of `kills`. @param {Mark[]} marks */
 export function tally(marks) {
   const count = (/** @type {Mark["kind"]} */ kind) => marks.filter((mark) => mark.kind === kind).length;
   return {
     kills: count("Kill"),
     evictions: count("Eviction"),
+    limitKills: count("LimitKill"),
     moves: count("Move"),
     gates: count("Gate"),
     full: count("NodesFull"),
