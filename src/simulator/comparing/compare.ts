@@ -53,7 +53,8 @@ export async function compare(options: CompareOptions): Promise<ComparisonReport
     sweeps,
     results,
   });
-  return { comparison, runs: runs.filter((run) => run !== undefined) };
+  const compared = new Set(comparison.seeds);
+  return { comparison, runs: runs.filter((run) => run !== undefined).filter(({ seed }) => compared.has(seed)) };
 }
 
 function tasksOf({ input, seeds, keepRuns }: CompareOptions): Task[] {

@@ -104,6 +104,6 @@ export interface Comparison {
 /** What the reports are made from. */
 export interface ComparisonReport {
   comparison: Comparison;
-  /** One run of each variant with timeline and decisions, all of the first seed. */
+  /** One run of each variant with timeline and decisions, all of the first seed; none if not all variants have completed that seed. */
   runs: readonly RunRecord[];
 }

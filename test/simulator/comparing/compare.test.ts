@@ -73,6 +73,20 @@ describe("comparing", () => {
     ]);
     expect(comparison).toMatchObject({ seeds: [1], seedsAsked: 3 });
   });
+
+  it.each([
+    ["shows no run of a first seed that was stopped before all variants had it", 1, [], []],
+    ["shows the runs of a first seed that was done when it was stopped", 2, [1], ["none", "p"]],
+  ])("%s", async (_, stopAfter, seeds, shown) => {
+    const stop = new AbortController();
+    const { comparison, runs } = await compared({
+      keepRuns: true,
+      signal: stop.signal,
+      onProgress: (done) => done === stopAfter && stop.abort(),
+    });
+    expect(comparison.seeds).toEqual(seeds);
+    expect(runs.map((run) => run.variant)).toEqual(shown);
+  });
 });
 
 describe("a workload", () => {

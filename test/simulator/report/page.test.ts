@@ -147,6 +147,29 @@ describe("the memory of a run", () => {
     expect(text(".decision")).toContain("no move prevents it");
   });
 
+  it("says what of it is left out of the page", async () => {
+    const { comparison, runs } = fabricatedReport();
+    const [none] = runs;
+    const [kill] = none?.events.filter(({ kind }) => kind === "Killed") ?? [];
+    const [decision] = runs[3]?.decisions ?? [];
+    if (none === undefined || kill === undefined || decision === undefined)
+      throw new Error("pods are killed and moved");
+    const events = Array.from({ length: 30_012 }, (_, at) => ({ ...kill, seconds: at / 10 }));
+    const decisions = Array.from({ length: 5001 }, (_, at) => ({ ...decision, seconds: at }));
+    await open({ comparison, runs: [{ ...none, events, decisions }] });
+    expect(text("#run .lead")).toContain("30,000 kills, ");
+    expect(text("#run .lead")).toContain("Left out of the page, and not counted here: 12 events and 1 decision.");
+    await page.close();
+    await open(fabricatedReport());
+    expect(text("#run .lead")).not.toContain("Left out");
+  });
+
+  it("is absent where the first seed's runs were interrupted, and says so", async () => {
+    const { comparison } = fabricatedReport();
+    await open({ comparison: { ...comparison, seedsAsked: 9 }, runs: [] });
+    expect(text("#run")).toContain("interrupted before");
+  });
+
   it("is absent without timelines, and says so", async () => {
     const { comparison } = fabricatedReport();
     await open({ comparison, runs: [] });

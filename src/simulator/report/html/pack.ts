@@ -45,7 +45,7 @@ export function packRun(run: RunRecord, bounds: RunBounds): PackedRun {
   const { buckets, bucketSeconds, figures } = timelineOf(run, bounds.buckets);
   const decisions = keptDecisions(run.decisions ?? [], bounds.decisions);
   const marks = marksOf(run, decisions);
-  const kept = keptMarks(marks, bounds.marks);
+  const shown = keptMarks(marks, bounds.marks);
   const facts: PageRun = {
     endSeconds: run.endSeconds,
     nodes: run.nodes.map(({ node, capacityBytes, meanUsedBytes, peakUsedBytes }) => ({
@@ -56,8 +56,8 @@ export function packRun(run: RunRecord, bounds: RunBounds): PackedRun {
     })),
     buckets,
     bucketSeconds,
-    marks: kept,
-    marksLeftOut: marks.length - kept.length,
+    marks: shown,
+    marksLeftOut: marks.length - shown.length,
     decisions: decisions.map((decision) => pageDecision(decision, bounds.refusalsPerDecision)),
     decisionsLeftOut: (run.decisions?.length ?? 0) - decisions.length,
   };
@@ -66,20 +66,34 @@ export function packRun(run: RunRecord, bounds: RunBounds): PackedRun {
 
 const deflated = (content: string | Uint8Array) => deflateRawSync(content).toString("base64");
 
-/** Those that moved something come before those that only closed a gate or found no room; in order of time. */
+/** Those that moved something come before those that only closed a gate or found no room. */
 function keptDecisions(decisions: readonly DecisionRecord[], most: number): DecisionRecord[] {
-  if (decisions.length <= most) return [...decisions];
-  const moving = decisions.filter(({ moves }) => moves.length > 0);
-  const others = decisions.filter(({ moves }) => moves.length === 0);
-  return [...moving, ...others].slice(0, most).sort((a, b) => a.seconds - b.seconds);
+  return keptByRank(decisions, most, ({ moves }) => (moves.length > 0 ? 0 : 1));
 }
 
-/** Kills and evictions come before all else. */
+const MARK_RANKS: Partial<Record<Mark["kind"], number>> = { Kill: 0, Eviction: 0, Gate: 1 };
+
+/** Kills and evictions come before all else, then closed gates. */
 function keptMarks(marks: readonly Mark[], most: number): Mark[] {
-  if (marks.length <= most) return [...marks];
-  const losses = marks.filter(({ kind }) => kind === "Kill" || kind === "Eviction");
-  const others = marks.filter(({ kind }) => kind !== "Kill" && kind !== "Eviction");
-  return [...losses, ...others].slice(0, most).sort((a, b) => a.at - b.at);
+  return keptByRank(marks, most, ({ kind }) => MARK_RANKS[kind] ?? 2);
+}
+
+/** At most so many, in their order: all of the lowest ranks, and of the rank that no longer fits some from beginning to end. */
+function keptByRank<T>(all: readonly T[], most: number, rankOf: (one: T) => number): T[] {
+  if (all.length <= most) return [...all];
+  const chosen = new Set<T>();
+  for (const rank of new Set(all.map(rankOf).sort())) {
+    const ofRank = all.filter((one) => rankOf(one) === rank);
+    for (const one of thinned(ofRank, most - chosen.size)) chosen.add(one);
+  }
+  return all.filter((one) => chosen.has(one));
+}
+
+/** So many of a list, at even distances; its last one is always among them. */
+function thinned<T>(list: readonly T[], most: number): readonly T[] {
+  if (list.length <= most) return list;
+  const before = (count: number) => Math.floor((count * most) / list.length);
+  return list.filter((_, index) => before(index + 1) > before(index));
 }
 
 function pageDecision({ seconds, moves, nodes, refusals }: DecisionRecord, mostRefusals: number): PageDecision {

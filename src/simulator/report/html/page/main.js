@@ -26,12 +26,18 @@ setUpTheme(() => {
   for (const redraw of redraws) redraw();
 });
 if (data.runs.length > 0) await showRun().catch(sayWhyNot);
-else byId("run").append(h("p", { class: "empty" }, "No run was recorded: the page was written without timelines."));
+else byId("run").append(h("p", { class: "empty" }, `No run was recorded: ${whyNone()}.`));
 document.documentElement.dataset.ready = "true";
 
 /** Browsers from before 2023 cannot unpack runs. @param {unknown} error */
 function sayWhyNot(error) {
   byId("run").append(h("p", { class: "empty" }, `This browser cannot show the runs: ${error}`));
+}
+
+function whyNone() {
+  return data.seeds < data.seedsAsked
+    ? "the simulation was interrupted before every variant had run with the first seed"
+    : "the page was written without timelines";
 }
 
 function showFacts() {
@@ -110,7 +116,17 @@ function mostTroubled(run) {
 /** @param {Run} run */
 function runText({ seed, facts }) {
   const counts = tally(facts.marks);
-  return `Run of seed ${seed}: ${losses(counts).join(", ")}, ${counted(counts.moves, "move")}, ${counted(counts.gates, "gate")} closed. Each figure is the highest use in ${duration(facts.bucketSeconds)}.`;
+  return `Run of seed ${seed}: ${losses(counts).join(", ")}, ${counted(counts.moves, "move")}, ${counted(counts.gates, "gate")} closed. Each figure is the highest use in ${duration(facts.bucketSeconds)}.${leftOutText(facts)}`;
+}
+
+/** @param {Run["facts"]} facts */
+function leftOutText({ marksLeftOut, decisionsLeftOut }) {
+  const parts = [
+    ...(marksLeftOut > 0 ? [counted(marksLeftOut, "event")] : []),
+    ...(decisionsLeftOut > 0 ? [counted(decisionsLeftOut, "decision")] : []),
+  ];
+  if (parts.length === 0) return "";
+  return ` Left out of the page, and not counted here: ${parts.join(" and ")}. What is left is from the whole run, kills first.`;
 }
 
 /** @param {ViewStore} store @param {number} first */
