@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { changes, changeText, isRefused, type KeptScores } from "./judge.ts";
 import { logEntry, readKept } from "./kept-file.ts";
-import { currentScores } from "./suite.ts";
+import { currentScores, suiteSpecs } from "./suite.ts";
 
 const kept = (kills: (number | null)[], jobsFinished = [1, 1, 1]): KeptScores => ({
   seeds: [1, 2, 3],
@@ -90,6 +90,14 @@ describe("kept scores", () => {
 });
 
 describe("planning", () => {
+  it.each<[string, (spec: ReturnType<typeof suiteSpecs>[number]) => boolean]>([
+    ["the default model", ({ pressure }) => pressure.strategy === "Forecast" && pressure.forecast?.model === "Auto"],
+    ["a selection that fills from below", ({ selection }) => selection.strategy === "Optimal"],
+    ["a scheduling gate", ({ schedulingGate }) => schedulingGate !== undefined],
+  ])("is scored with %s", (_, has) => {
+    expect(suiteSpecs().some(has)).toBe(true);
+  });
+
   it('scores no worse than what is kept (accept on purpose: npm run scores -- --update "why")', () => {
     expect(changes(readKept(), currentScores()).filter(isRefused).map(changeText)).toEqual([]);
   }, 120_000);

@@ -6,7 +6,7 @@ import { readPolicyObject } from "../../../src/cli/plan/read-documents.ts";
 import { clusterShorthand } from "../../../src/simulator/clusters/shorthand.ts";
 import { openRuns, type SimulationInput } from "../../../src/simulator/comparing/run-task.ts";
 import { firstSeeds, SCORE_SEEDS } from "../../../src/simulator/comparing/seeds.ts";
-import { readVariants, type Variant } from "../../../src/simulator/comparing/variants.ts";
+import { type NamedSpec, readVariants, type Variant } from "../../../src/simulator/comparing/variants.ts";
 import {
   readWorkloadSource,
   type WorkloadSource,
@@ -37,12 +37,28 @@ export const JUDGED = [
 
 type Generated = Extract<WorkloadSource, { kind: "Generated" }>["workload"];
 
+type SpecInput = Omit<z.input<typeof migrationPolicySpecSchema>, "podSelector">;
+
+interface SuiteWorkload {
+  model: "LastValue" | "Linear";
+  workload: Generated;
+  /** Beside those that every workload has. */
+  more?: Readonly<Record<string, SpecInput>>;
+}
+
+/** Forecasts as they are by default, with all models: the dearest, so with one workload and in turns of two minutes. */
+const AUTO: SpecInput = {
+  evaluationInterval: "120s",
+  pressure: { strategy: "Forecast", freeBelow: "5%", forecast: { confidence: 0.8 } },
+};
+
 /** Each on three nodes of 24 GiB that it fills so far that most seeds need moves. */
 const CLUSTER = "3x24Gi";
 const PEAK = { distribution: "BoundedPareto", min: "1Gi", max: "12Gi", shape: 1.1 } as const;
-const WORKLOADS: Readonly<Record<string, { model: "LastValue" | "Linear"; workload: Generated }>> = {
+const WORKLOADS: Readonly<Record<string, SuiteWorkload>> = {
   mixed: {
     model: "LastValue",
+    more: { auto: AUTO },
     workload: { pods: 46, duration: "1h", peak: PEAK, arrivals: { pattern: "Poisson", atStart: 0.6 } },
   },
   growing: {
@@ -60,8 +76,7 @@ const WORKLOADS: Readonly<Record<string, { model: "LastValue" | "Linear"; worklo
 /** Samples every 30 s: forecasts cost by the sample. */
 const CONDITIONS = { ...DEFAULT_CONDITIONS, metrics: { ...DEFAULT_CONDITIONS.metrics, intervalSeconds: 30 } };
 
-type SpecInput = Omit<z.input<typeof migrationPolicySpecSchema>, "podSelector">;
-const policiesWith = (model: "LastValue" | "Linear"): Readonly<Record<string, SpecInput>> => ({
+const policiesWith = (model: SuiteWorkload["model"]): Readonly<Record<string, SpecInput>> => ({
   threshold: { pressure: { strategy: "Threshold", freeBelow: "20%" } },
   slope: { pressure: { strategy: "Slope", freeBelow: "10%" }, selection: { strategy: "BigEnough" } },
   forecast: {
@@ -70,11 +85,17 @@ const policiesWith = (model: "LastValue" | "Linear"): Readonly<Record<string, Sp
     placement: { strategy: "MostHeadroom" },
     pacing: { strategy: "Concurrent", maxMovesPerEvaluation: 5 },
   },
+  gated: {
+    pressure: { strategy: "Threshold", freeBelow: "15%" },
+    selection: { strategy: "Optimal" },
+    pacing: { strategy: "Concurrent", maxMovesPerEvaluation: 5 },
+    schedulingGate: { closeAbove: "80%", reopenBelow: "65%" },
+  },
 });
 
 /** Runs all of it, in this thread: a few seconds. */
 export function currentScores(): KeptScores {
-  const workloads = Object.entries(WORKLOADS).map(([name, { model, workload }]): [string, ScoresByVariant] => {
+  const workloads = Object.entries(WORKLOADS).map(([name, { workload, ...policies }]): [string, ScoresByVariant] => {
     const source: WorkloadSource = { kind: "Generated", workload, options: {} };
     const read = readWorkloadSource(source);
     return [
@@ -86,15 +107,21 @@ export function currentScores(): KeptScores {
         endSeconds: read.endSeconds,
         conditions: CONDITIONS,
         reserveFraction: 0.1,
-        variants: suiteVariants(model),
+        variants: suiteVariants(policies),
       }),
     ];
   });
   return { seeds: SEEDS, workloads: Object.fromEntries(workloads) };
 }
 
-function suiteVariants(model: "LastValue" | "Linear"): Variant[] {
-  const sets = Object.entries(policiesWith(model)).map(([name, spec]) => {
+/** What the policies of all workloads ask for, with their defaults. */
+export function suiteSpecs(): NamedSpec["spec"][] {
+  const variants = Object.values(WORKLOADS).flatMap(suiteVariants);
+  return variants.flatMap(({ role, policies }) => (role === "Policy" ? policies.map(({ spec }) => spec) : []));
+}
+
+function suiteVariants({ model, more }: Pick<SuiteWorkload, "model" | "more">): Variant[] {
+  const sets = Object.entries({ ...policiesWith(model), ...more }).map(([name, spec]) => {
     const object = {
       apiVersion: API_VERSION,
       kind: "MigrationPolicy",
