@@ -109,7 +109,11 @@ export const dumpedSchema = z.object({
 export type Dumped = z.infer<typeof dumpedSchema>;
 
 /** Target: let the waiting `create` restore, and answer when every task is held before its first instruction. */
-export const restoreSchema = commandSchema.extend({ podUID: podUIDSchema });
+export const restoreSchema = commandSchema.extend({
+  podUID: podUIDSchema,
+  /** The copy died before it was released: restore the same images once more, in the pod's next `create`. */
+  again: z.boolean().optional(),
+});
 export const restoredSchema = z.object({
   containerID: z.string(),
   pid: z.int(),
@@ -163,6 +167,12 @@ export const moveRecordSchema = z.object({
    * Absent: the agent can't tell.
    */
   unchanged: z.boolean().optional(),
+  /** Target: what has arrived of the checkpoint, files included. `gone`: the node was restarted, or what was staged was removed. */
+  images: z.enum(["none", "partial", "whole", "gone"]).optional(),
+  /** Target, held or released: false when the restored container has died. */
+  copyAlive: z.boolean().optional(),
+  /** Source, while dumping: bytes of memory and files sent so far and in all, and the rate of the last second. */
+  progress: z.object({ sentBytes: z.number(), totalBytes: z.number(), bytesPerSecond: z.number() }).optional(),
   /** Source: the node that its dump was sent to (`peer.node`). A copy can only be there. */
   peerNode: z.string().optional(),
 });
@@ -181,6 +191,8 @@ export const agentErrorSchema = z.object({
     "SendFailed",
     "RestoreFailed",
     "ReleaseFailed",
+    // Target: the held copy has died and was never released; its images may still be there.
+    "CopyDead",
     "AlreadyReleased",
     "SourceGone",
     "Internal",

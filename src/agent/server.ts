@@ -143,6 +143,7 @@ const STATUS: Record<AgentErrorBody["reason"], number> = {
   SendFailed: 422,
   RestoreFailed: 422,
   ReleaseFailed: 422,
+  CopyDead: 422,
   AlreadyReleased: 409,
   SourceGone: 410,
   Internal: 500,

@@ -84,7 +84,7 @@ export class AgentDriver implements CheckpointDriver {
     return dumpedSchema.parse(await this.#step(node, move, "source/dump", { source, ...options }, LONG_MS));
   }
 
-  async restore(node: string, move: MoveId, target: { podUID: string }): Promise<Restored> {
+  async restore(node: string, move: MoveId, target: { podUID: string; again?: boolean }): Promise<Restored> {
     return restoredSchema.parse(await this.#step(node, move, "target/restore", target, LONG_MS));
   }
 

@@ -44,7 +44,7 @@ export interface CheckpointDriver {
     source: SourceContainer,
     options: { peer: Receiving & { node: string; token: string }; emptyDirs: string[]; tcp: "Refuse" | "Close" },
   ): Promise<Dumped>;
-  restore(node: string, move: MoveId, target: { podUID: string }): Promise<Restored>;
+  restore(node: string, move: MoveId, target: { podUID: string; again?: boolean }): Promise<Restored>;
   /** Only after Committed. */
   release(node: string, move: MoveId, target: { podUID: string }): Promise<Released>;
   /** Only after RollingBack. Resolves when the copy is known never to have been released and to be gone. */

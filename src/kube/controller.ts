@@ -50,6 +50,8 @@ export interface Term {
   readonly epoch: number;
   /** Aborted the moment the lease is lost or the operator stops: start nothing new afterwards. */
   readonly signal: AbortSignal;
+  /** Milliseconds since the Lease was last renewed, by a monotonic clock. Absent in tests: just now. */
+  readonly renewedAgoMs?: () => number;
 }
 
 export interface ReconcileResult {
