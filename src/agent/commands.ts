@@ -5,7 +5,7 @@ import { z } from "zod";
 import { AgentError } from "./agent-error.ts";
 import type { AgentIdentity, Client } from "./identity.ts";
 import type { MoveRecords, Role, StoredRecord } from "./move-records.ts";
-import type { FilePart, NodeRuntime, Peer } from "./node-runtime.ts";
+import type { FilePart, NodeRuntime, Peer, SourceProcess } from "./node-runtime.ts";
 import {
   commandSchema,
   type DumpTarget,
@@ -52,17 +52,17 @@ export class AgentCommands {
       const shown = moveRecordSchema.parse(record);
       const waiting = record.role === "target" && this.#parts.runtime.createWaiting(record.moveUID);
       if (waiting) return { ...shown, createWaiting: true };
-      const unchanged = this.#unchanged(record);
-      return unchanged === undefined ? shown : { ...shown, unchanged };
+      const process = this.#process(record);
+      return process === undefined ? shown : { ...shown, process };
     });
   }
 
   /** One move's unreadable state on the node doesn't hide the others. */
-  #unchanged({ role, state, moveUID, containerID }: StoredRecord): boolean | undefined {
+  #process({ role, state, moveUID, containerID }: StoredRecord): SourceProcess | undefined {
     if (role !== "source" || containerID === undefined || !["dumping", "dumped", "failed"].includes(state))
       return undefined;
     try {
-      return this.#parts.runtime.sourceUnchanged(moveUID, containerID);
+      return this.#parts.runtime.sourceProcess(moveUID, containerID);
     } catch {
       return undefined;
     }

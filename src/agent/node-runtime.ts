@@ -24,6 +24,7 @@ import type {
   Command,
   Dumped,
   dumpSchema,
+  MoveRecord,
   NodeFeatures,
   Released,
   Restored,
@@ -41,6 +42,7 @@ export type ReceiveCommand = z.infer<typeof receiveSchema>;
 export type RestoreCommand = z.infer<typeof restoreSchema>;
 export type DumpCommand = z.infer<typeof dumpSchema>;
 export type SourceCommand = z.infer<typeof sourceCommandSchema>;
+export type SourceProcess = NonNullable<MoveRecord["process"]>;
 
 /** A piece of what travels beside the memory pages, from the source's agent to the target's. */
 export type FilePart =
@@ -86,10 +88,10 @@ export interface NodeRuntime {
   cleanupTarget(command: Command & { podUID: string }): Promise<Cleaned>;
 
   /**
-   * Source, from a dump's beginning to the move's end: false when the container's init is not the process that was frozen,
-   * or is not frozen any more; undefined when nothing has been frozen yet.
+   * Source, from a dump's beginning to the move's end: is the process that was frozen still frozen, does it run, or has it ended?
+   * Undefined when nothing has been frozen yet.
    */
-  sourceUnchanged(moveUID: string, containerID: string): boolean | undefined;
+  sourceProcess(moveUID: string, containerID: string): SourceProcess | undefined;
   dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped>;
   resume(command: SourceCommand, signal: AbortSignal): Promise<void>;
   /** The frozen tasks die without running. */

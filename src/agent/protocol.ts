@@ -163,10 +163,10 @@ export const moveRecordSchema = z.object({
   /** Target: the runtime's `create` for the registered container has been called and is being held. */
   createWaiting: z.boolean().optional(),
   /**
-   * Source, while dumping or dumped: false when the container's init is not the process that was frozen, or is not frozen any more.
-   * Absent: the agent can't tell.
+   * Source, while dumping or dumped: is the container's init, as it was frozen, still frozen? `ended`: it is gone, or is another process.
+   * Absent: nothing has been frozen yet, or the agent can't tell.
    */
-  unchanged: z.boolean().optional(),
+  process: z.enum(["frozen", "running", "ended"]).optional(),
   /** Target: what has arrived of the checkpoint, files included. `gone`: the node was restarted, or what was staged was removed. */
   images: z.enum(["none", "partial", "whole", "gone"]).optional(),
   /** Target, held or released: false when the restored container has died. */

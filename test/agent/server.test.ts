@@ -211,16 +211,16 @@ describe("commands", () => {
   test("a source's record tells where its dump went, and whether it is still as it was frozen", async () => {
     const peer = { address: "127.0.0.1", pagePort: 1, agentPort: server.port, node: "n2", token: "t".repeat(40) };
     await driver.dump("n2", at(1), source, { peer, emptyDirs: [], tcp: "Refuse" });
-    const told = async () => (await driver.moves("n2")).map(({ peerNode, unchanged }) => ({ peerNode, unchanged }));
-    expect(await told()).toEqual([{ peerNode: "n2", unchanged: undefined }]);
-    runtime.unchanged.set("c1", true);
-    expect(await told()).toEqual([{ peerNode: "n2", unchanged: true }]);
-    runtime.unchanged.set("c1", false);
+    const told = async () => (await driver.moves("n2")).map(({ peerNode, process }) => ({ peerNode, process }));
+    expect(await told()).toEqual([{ peerNode: "n2", process: undefined }]);
+    runtime.process.set("c1", "frozen");
+    expect(await told()).toEqual([{ peerNode: "n2", process: "frozen" }]);
+    runtime.process.set("c1", "ended");
     await server.stop();
     await startServer();
-    expect(await told()).toEqual([{ peerNode: "n2", unchanged: false }]);
+    expect(await told()).toEqual([{ peerNode: "n2", process: "ended" }]);
     await driver.resume("n2", at(1), source);
-    expect(await told()).toEqual([{ peerNode: "n2", unchanged: undefined }]);
+    expect(await told()).toEqual([{ peerNode: "n2", process: undefined }]);
   });
 
   test("a body that doesn't fit is refused with the field's name", async () => {

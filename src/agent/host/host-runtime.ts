@@ -16,6 +16,7 @@ import type {
   RestoreCommand,
   Source,
   SourceCommand,
+  SourceProcess,
 } from "../node-runtime.ts";
 import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../protocol.ts";
 import { unpack } from "./archives.ts";
@@ -42,7 +43,7 @@ import {
 } from "./restore.ts";
 import { killSource, resumeSource } from "./source-ending.ts";
 import { gatherFacts } from "./source-facts.ts";
-import { sourceUnchanged } from "./source-watch.ts";
+import { sourceProcess } from "./source-watch.ts";
 import { availableBytes, isMounted, mountStaging, removeStaging, stagedBytes } from "./staging.ts";
 import { waitForCreate, waitingCreates } from "./waiting-create.ts";
 import { layerManifestSchema, removeDeleted } from "./writable-layer.ts";
@@ -166,8 +167,8 @@ export class HostRuntime implements NodeRuntime {
     return memoryLost === undefined ? {} : { memoryLost };
   }
 
-  sourceUnchanged(moveUID: string, containerID: string): boolean | undefined {
-    return sourceUnchanged(this.#host, moveUID, containerID);
+  sourceProcess(moveUID: string, containerID: string): SourceProcess | undefined {
+    return sourceProcess(this.#host, moveUID, containerID);
   }
 
   async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {

@@ -1,5 +1,6 @@
 /** Is a source still what was frozen? Its kubelet may have restarted it, or the out-of-memory killer ended it, meanwhile. */
 import { z } from "zod";
+import type { SourceProcess } from "../node-runtime.ts";
 import { isFrozen } from "./cgroups.ts";
 import { findContainer } from "./containers.ts";
 import { isAlive, wasStarted } from "./detached.ts";
@@ -12,17 +13,17 @@ export const frozenSchema = z.object({ frozenAtMs: z.number(), pid: z.int().opti
 export type Frozen = z.infer<typeof frozenSchema>;
 
 /** Undefined: the dump has not come as far as having frozen it. */
-export function sourceUnchanged(host: Host, moveUID: string, containerID: string): boolean | undefined {
+export function sourceProcess(host: Host, moveUID: string, containerID: string): SourceProcess | undefined {
   const move = sourceMoveOf(moveUID);
   const container = findContainer(host, containerID);
-  if (!container || !isAlive(container.pid)) return false;
+  if (!container || !isAlive(container.pid)) return "ended";
   const text = readIfThere(host.path(move.frozen));
   const pid = text === undefined ? undefined : frozenSchema.parse(JSON.parse(text)).pid;
-  if (pid !== undefined && pid !== container.pid) return false;
+  if (pid !== undefined && pid !== container.pid) return "ended";
   try {
-    if (isFrozen(host, container.freezer)) return true;
+    if (isFrozen(host, container.freezer)) return "frozen";
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
-  return wasStarted(host, move.program) ? false : undefined;
+  return wasStarted(host, move.program) ? "running" : undefined;
 }

@@ -16,6 +16,7 @@ import type {
   RestoreCommand,
   Source,
   SourceCommand,
+  SourceProcess,
 } from "../../agent/node-runtime.ts";
 import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../agent/protocol.ts";
 import type { Container, Registration, SimulatedNode, Staging } from "../nodes/node.ts";
@@ -153,8 +154,9 @@ export class SimulatedRuntime implements NodeRuntime {
     return {};
   }
 
-  sourceUnchanged(_moveUID: string, containerID: string): boolean {
-    return this.#node.containers.get(containerID)?.process.state === "frozen";
+  sourceProcess(_moveUID: string, containerID: string): SourceProcess {
+    const { state } = this.#node.containers.get(containerID)?.process ?? { state: "dead" };
+    return state === "frozen" ? "frozen" : state === "dead" ? "ended" : "running";
   }
 
   async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Host } from "../../../src/agent/host/host.ts";
 import { sourceMoveOf } from "../../../src/agent/host/layout.ts";
-import { sourceUnchanged } from "../../../src/agent/host/source-watch.ts";
+import { sourceProcess } from "../../../src/agent/host/source-watch.ts";
 
 const MOVE = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 const GROUP = "/sys/fs/cgroup/freezer/pod/c1";
@@ -38,26 +38,26 @@ function frozen(pid: number): void {
 }
 
 describe("a frozen source", () => {
-  test("is unchanged while its init is the one that was frozen, and still is", () => {
+  test("is frozen while its init is the one that was frozen, and still is", () => {
     container(process.pid, "FROZEN");
     frozen(process.pid);
-    expect(sourceUnchanged(host, MOVE, "c1")).toBe(true);
+    expect(sourceProcess(host, MOVE, "c1")).toBe("frozen");
   });
 
   test.each([
-    ["it was thawed", () => container(process.pid, "THAWED"), process.pid],
-    ["its freezer is gone", () => container(process.pid, "gone"), process.pid],
-    ["its init is another process", () => container(process.pid, "FROZEN"), process.ppid],
-    ["its init has ended", () => container(NO_SUCH_PID, "FROZEN"), NO_SUCH_PID],
-    ["the runtime knows it no more", () => undefined, process.pid],
-  ])("is not when %s", (_what, make, pid) => {
+    ["runs", "it was thawed", () => container(process.pid, "THAWED"), process.pid],
+    ["runs", "its freezer is gone", () => container(process.pid, "gone"), process.pid],
+    ["has ended", "its init is another process", () => container(process.pid, "FROZEN"), process.ppid],
+    ["has ended", "its init has ended", () => container(NO_SUCH_PID, "FROZEN"), NO_SUCH_PID],
+    ["has ended", "the runtime no longer knows it", () => undefined, process.pid],
+  ])("%s when %s", (is, _what, make, pid) => {
     make();
     frozen(pid);
-    expect(sourceUnchanged(host, MOVE, "c1")).toBe(false);
+    expect(sourceProcess(host, MOVE, "c1")).toBe(is === "runs" ? "running" : "ended");
   });
 
   test("that a dump has not frozen yet is not called changed", () => {
     container(process.pid, "THAWED");
-    expect(sourceUnchanged(host, MOVE, "c1")).toBeUndefined();
+    expect(sourceProcess(host, MOVE, "c1")).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 /** A NodeRuntime that notes what it is asked and answers as a test tells it to. */
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { FilePart, NodeRuntime } from "../../../src/agent/node-runtime.ts";
+import type { FilePart, NodeRuntime, SourceProcess } from "../../../src/agent/node-runtime.ts";
 import type { Cleaned, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../../src/agent/protocol.ts";
 
 export class ScriptedRuntime implements NodeRuntime {
@@ -63,9 +63,9 @@ export class ScriptedRuntime implements NodeRuntime {
     return this.#step("cleanupTarget", this.cleaned);
   }
   /** Of a container by its name; absent: cannot tell. */
-  readonly unchanged = new Map<string, boolean>();
-  sourceUnchanged(_moveUID: string, containerID: string): boolean | undefined {
-    return this.unchanged.get(containerID);
+  readonly process = new Map<string, SourceProcess>();
+  sourceProcess(_moveUID: string, containerID: string): SourceProcess | undefined {
+    return this.process.get(containerID);
   }
   dump(_command: unknown, _peer: unknown, signal: AbortSignal): Promise<Dumped> {
     return this.#step("dump", { frozenAtMs: 1, memoryBytes: 2, transferredBytes: 3, timings: {} }, signal);

@@ -222,8 +222,9 @@ export class SimulatedNodes implements CheckpointDriver {
       this.recordsOf(node).map((record) => {
         if (record.role === "target") return record;
         const peerNode = this.#peers.get(record.moveUID);
-        const unchanged = this.copy(record.podUID) === "frozen";
-        return { ...record, unchanged, ...(peerNode === undefined ? {} : { peerNode }) };
+        const copy = this.copy(record.podUID);
+        const process = copy === "frozen" ? copy : copy === "running" ? copy : "ended";
+        return { ...record, process, ...(peerNode === undefined ? {} : { peerNode }) };
       }),
     );
   }

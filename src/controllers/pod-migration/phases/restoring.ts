@@ -64,7 +64,9 @@ async function sourceChanged(run: MoveRun): Promise<boolean> {
   const answer = ended.signal.aborted ? await asked : undefined;
   const records = answer?.ok ? answer.value : [];
   const { moveUID } = moveId(run);
-  return records.some((one) => one.moveUID === moveUID && one.role === "source" && one.unchanged === false);
+  return records.some(
+    (one) => one.moveUID === moveUID && one.role === "source" && one.process !== undefined && one.process !== "frozen",
+  );
 }
 
 /**
