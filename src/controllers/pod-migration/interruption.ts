@@ -19,12 +19,16 @@ const PHASE_LIMIT_MS: Partial<Record<Phase, number>> = {
   Restoring: 30_000,
 };
 
-export function interruption(move: Move, nowMs: number): Refusal | undefined {
+/**
+ * @param sourceIntact else only `spec.timeout` counts: the limits of the phases are there so that a source that could go on does not
+ *   stand frozen for nothing.
+ */
+export function interruption(move: Move, nowMs: number, sourceIntact = true): Refusal | undefined {
   if (move.metadata.deletionTimestamp !== undefined) {
     return { reason: "Deleted", message: "the PodMigration was deleted before its commit" };
   }
   if (move.spec.cancel) return { reason: "Cancelled", message: "spec.cancel was set before the commit" };
-  return moveTimeout(move, nowMs) ?? phaseTimeout(move, nowMs);
+  return moveTimeout(move, nowMs) ?? (sourceIntact ? phaseTimeout(move, nowMs) : undefined);
 }
 
 function moveTimeout(move: Move, nowMs: number): Refusal | undefined {

@@ -68,7 +68,7 @@ function targetEnding(record: FoundRecord): LeftoverStep[] {
 
 function ending(record: FoundRecord): LeftoverStep[] {
   const cleanup: LeftoverStep = { do: "cleanup-source", record };
-  return record.state === "killed" ? [cleanup] : [{ do: "end-source", record }, cleanup];
+  return [{ do: "end-source", record }, cleanup];
 }
 
 function resumption(record: FoundRecord): LeftoverStep[] {

@@ -88,7 +88,7 @@ async function take({ deps, id, move }: Sweep, { do: step, record }: LeftoverSte
   if (step === "cleanup-target") await deps.driver.cleanup(node, "target", id);
   if (step === "cleanup-source") await deps.driver.cleanup(node, "source", id);
   if (step === "resume") await resume(deps, id, record, move);
-  if (step === "end-source") await endSource(deps, id, record, move);
+  if (step === "end-source") return endSource(deps, id, record, move);
   return true;
 }
 
@@ -108,11 +108,20 @@ async function resume(deps: SweepDependencies, id: MoveId, record: FoundRecord, 
   await deps.driver.resume(record.node, id, containerOf(record, move, pod)).catch(unlessGone);
 }
 
-/** The pod first: its kubelet ends the container's init once it has seen that. */
-async function endSource(deps: SweepDependencies, id: MoveId, record: FoundRecord, move: PodMigration | undefined) {
+/**
+ * The pod first: its kubelet ends the container's init once it has seen that. The record stays until the pod is gone from the API: its
+ * agent keeps a kubelet that has not seen the deletion from starting it cold.
+ */
+async function endSource(
+  deps: SweepDependencies,
+  id: MoveId,
+  record: FoundRecord,
+  move: PodMigration | undefined,
+): Promise<boolean> {
   const pod = await podOf(deps, record.podUID);
   if (pod) await deletePod(deps.client, pod);
   await deps.driver.kill(record.node, id, containerOf(record, move, pod)).catch(unlessGone);
+  return pod === undefined;
 }
 
 function unlessGone(error: unknown): void {

@@ -5,6 +5,9 @@
 import { FINAL_PHASES, type Phase, POD_MIGRATIONS, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
 import { KubeError, type ObjectRef } from "../../kube/client.ts";
 import type { ReconcileResult, Term } from "../../kube/controller.ts";
+import { impatient } from "./decision/impatient-client.ts";
+import { settle } from "./decision/settle.ts";
+import { waitForApi } from "./decision/stand-down.ts";
 import type { MoveDependencies } from "./dependencies.ts";
 import { SupersededError } from "./driver-failure.ts";
 import { isProtected, unprotect } from "./finalizer.ts";
@@ -35,6 +38,8 @@ const STEPS: Record<UnfinishedPhase, (run: MoveRun) => Promise<Outcome>> = {
 
 /** Before these nothing has been touched. */
 const UNTOUCHED: ReadonlySet<Phase> = new Set(["Pending", "Preflight"]);
+/** In these the source stands frozen, and the decision table says how the move may end. */
+const FROZEN: ReadonlySet<Phase> = new Set(["Frozen", "Restoring"]);
 /** From these on the way is decided: neither a cancellation nor a timeout has a say. */
 const DECIDED: ReadonlySet<Phase> = new Set(["Committed", "RollingBack"]);
 
@@ -48,6 +53,11 @@ export async function reconcileMove(deps: MoveDependencies, key: ObjectRef, term
   try {
     return await runThrough(deps, key, term, scratch);
   } catch (error) {
+    const { last, away } = scratch;
+    if (last && FROZEN.has(last.status.phase) && error instanceof KubeError && error.transient) {
+      const run = { deps: { ...deps, client: impatient(deps.client, deps.clock) }, term, move: last, scratch };
+      await waitForApi(run, away ?? { sinceMs: deps.clock.now() });
+    }
     if (error instanceof SupersededError) deps.logger.warn("another controller leads now", { error: error.message });
     else if (!(error instanceof KubeError && passing(error))) throw error;
     else deps.logger.warn("move interrupted, going on shortly", { ...key, error: error.message });
@@ -73,10 +83,13 @@ async function runThrough(
       await unprotect(deps, move);
       return {};
     }
-    const outcome = await takeStep({ deps, term, move, scratch });
+    scratch.last = move;
+    const frozen = FROZEN.has(move.status.phase);
+    const own = frozen ? { ...deps, client: impatient(deps.client, deps.clock) } : deps;
+    const outcome = await takeStep({ deps: own, term, move, scratch });
     // What came of a step that the term's end cut short says nothing about the move.
     if (term.signal.aborted) return {};
-    move = outcome.kind === "reread" ? await read(deps, key) : await recordOrReread(deps, move, outcome);
+    move = outcome.kind === "reread" ? await read(own, key) : await recordOrReread(own, move, outcome);
     if (outcome.kind === "wait") return { requeueAfterMs: outcome.afterMs };
   }
   if (move === undefined) return {};
@@ -105,8 +118,15 @@ async function takeStep(run: MoveRun): Promise<Outcome> {
   const { phase } = run.move.status;
   const interrupted = DECIDED.has(phase) ? undefined : interruption(run.move, run.deps.clock.now());
   if (interrupted === undefined) return STEPS[unfinished(phase)](run);
+  if (FROZEN.has(phase)) return settled(run);
   if (!UNTOUCHED.has(phase)) return rollBack(interrupted.reason, interrupted.message);
   return advance(WITHDRAWN.has(interrupted.reason) ? "Cancelled" : "Failed", interrupted.reason, interrupted.message);
+}
+
+/** A source that cannot go on gains nothing from a roll-back: then the move goes on all the same. */
+async function settled(run: MoveRun): Promise<Outcome> {
+  const outcome = await settle(run, {});
+  return outcome.kind === "undecided" ? STEPS[unfinished(run.move.status.phase)](run) : outcome;
 }
 
 function unfinished(phase: Phase): UnfinishedPhase {

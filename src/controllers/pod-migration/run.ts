@@ -4,6 +4,7 @@ import type { PodMigration, PodMigrationStatus } from "../../api/v1alpha1/pod-mi
 import type { MoveId, SourceContainer } from "../../checkpointing/driver.ts";
 import type { Term } from "../../kube/controller.ts";
 import type { MoveSize } from "../../planning/staging.ts";
+import type { Away } from "./decision/stand-down.ts";
 import type { MoveDependencies } from "./dependencies.ts";
 
 /** A PodMigration whose status has been begun. */
@@ -15,6 +16,10 @@ export interface Scratch {
   sending?: Sending;
   /** The restore, called while the phase Restoring is being written. */
   restore?: EarlyRestore;
+  /** The move as it was last read or written. */
+  last?: Move;
+  /** Set while the API server does not answer. */
+  away?: Away;
 }
 
 export interface EarlyRestore {

@@ -2,9 +2,11 @@
 import { POD_MIGRATIONS } from "../../api/v1alpha1/pod-migration.ts";
 import { KubeError } from "../../kube/client.ts";
 import { sleep } from "../../kube/clock.ts";
+import { settle } from "./decision/settle.ts";
+import { isAwayForLong } from "./decision/stand-down.ts";
 import type { Attempt } from "./driver-failure.ts";
 import { interruption } from "./interruption.ts";
-import { type Outcome, rollBack } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
 import { isMove, type MoveRun } from "./run.ts";
 
 /** Steps shorter than this are never looked at. */
@@ -27,24 +29,31 @@ export async function watched<T>(
   while (true) {
     const first = await Promise.race([settled, sleep(run.deps.clock, LOOK_EVERY_MS, ended.signal)]);
     if (first !== undefined || ended.signal.aborted) return settled;
-    const interrupted = await look(run, meanwhile);
+    const interrupted = await look(run, meanwhile).catch((error: unknown) => {
+      givenUp.abort();
+      throw error;
+    });
     if (!interrupted) continue;
     givenUp.abort();
     return interrupted;
   }
 }
 
-/** An API server that doesn't answer must not end what is under way. */
+/** An API server that doesn't answer does not end what is under way, unless it stays away: then the error is thrown. */
 async function look(run: MoveRun, meanwhile: () => Promise<Outcome | undefined>): Promise<Outcome | undefined> {
   try {
-    const inVain = await meanwhile();
-    if (inVain) return inVain;
     const { namespace, name } = run.move.metadata;
     const latest = await run.deps.client.get(POD_MIGRATIONS, { namespace, name });
-    const reason = latest && isMove(latest) ? interruption(latest, run.deps.clock.now()) : undefined;
-    return reason ? rollBack(reason.reason, reason.message) : undefined;
+    delete run.scratch.away;
+    const inVain = await meanwhile();
+    if (inVain) return inVain;
+    if (!latest || !isMove(latest) || interruption(latest, run.deps.clock.now()) === undefined) return undefined;
+    const settled = await settle({ ...run, move: latest }, {});
+    return settled.kind === "undecided" ? undefined : settled;
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
+    run.scratch.away ??= { sinceMs: run.deps.clock.now() };
+    if (isAwayForLong(run.scratch.away, run.deps.clock.now())) throw error;
     run.deps.logger.warn("a look at the API failed during a move", {
       move: run.move.metadata.name,
       error: error.message,

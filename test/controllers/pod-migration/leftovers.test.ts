@@ -66,7 +66,7 @@ describe("what is done about them", () => {
 
   it("ends a copy that was held on a node that was cut off when the move gave it up", () => {
     const found = [record("source", "killed"), record("target", "held")];
-    expect(steps("committed", found, true)).toEqual(["cleanup-source", "abort", "cleanup-target"]);
+    expect(steps("committed", found, true)).toEqual(["end-source", "cleanup-source", "abort", "cleanup-target"]);
   });
 
   it("resumes nothing that has been killed", () => {

@@ -39,6 +39,18 @@ function slowToWriteRestoring(world: World, meanwhile: () => void = () => {}): v
   };
 }
 
+/** The restore's phase is written late: so it is asked again whether the copy is held, and then something happens. */
+function atTheEndOfTheRestore(world: World, happen: (world: World) => void): void {
+  slowToWriteRestoring(world);
+  let restores = 0;
+  const restore = world.nodes.restore.bind(world.nodes);
+  world.nodes.restore = async (...args) => {
+    const answer = await restore(...args);
+    if (++restores === 2) happen(world);
+    return answer;
+  };
+}
+
 /** What its kubelet reports of the source's container. */
 function changeContainer(world: World, part: object): void {
   world.kube.change(PODS, SOURCE, (pod) => Object.assign(pod.status?.containerStatuses?.[0] ?? {}, part));
@@ -259,27 +271,11 @@ describe("before the commit, the source goes on when", () => {
 
   it.each<[what: string, reason: string, happen: (world: World) => void]>([
     ["deleted", "PodTerminating", (world) => void world.kube.delete(PODS, SOURCE, { gracePeriodSeconds: 30 })],
-    ["restarted", "ContainerRestarted", (world) => changeContainer(world, { containerID: "containerd://another" })],
-    [
-      "reported as ended",
-      "ContainerRestarted",
-      (world) => changeContainer(world, { state: { terminated: { exitCode: 137 } } }),
-    ],
-    [
-      "found to run by its agent",
-      "ContainerRestarted",
-      (world) => world.nodes.set(world.source?.metadata.uid ?? "", "running"),
-    ],
+    ["deleted by force", "PodGone", (world) => world.kube.tearOut(PODS, SOURCE)],
+    ["thawed", "SourceThawed", (world) => world.nodes.set(world.source?.metadata.uid ?? "", "running")],
   ])("it is %s at the very end of the restore", async (_, reason, happen) => {
     const world = await World.with();
-    slowToWriteRestoring(world);
-    let restores = 0;
-    const restore = world.nodes.restore.bind(world.nodes);
-    world.nodes.restore = async (...args) => {
-      const answer = await restore(...args);
-      if (++restores === 2) happen(world);
-      return answer;
-    };
+    atTheEndOfTheRestore(world, happen);
     await world.toTheEnd();
     expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason });
     expect(world.copyOfTarget).toBe("dead");
@@ -322,18 +318,6 @@ describe("before the commit, the source goes on when", () => {
     }
     await end;
     expect(world.phase).toBe("Succeeded");
-  });
-
-  it("its kubelet has restarted it meanwhile", async () => {
-    const world = await World.with();
-    once(world, "Restoring", () =>
-      world.kube.change(PODS, { namespace: "default", name: "counter" }, (pod) =>
-        Object.assign(pod.status?.containerStatuses?.[0] ?? {}, { containerID: "containerd://another" }),
-      ),
-    );
-    await world.toTheEnd();
-    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "ContainerRestarted" });
-    expect(world.copyOfTarget).toBe("dead");
   });
 
   it("the target's node is cut off after the dump: nothing there runs without a release", async () => {
@@ -396,6 +380,63 @@ describe("a target pod that its kubelet has heard of, and whose deletion it hear
     expectSourceGoesOn(world);
     expect(world.kube.all(PODS)).toHaveLength(1);
     expect(world.records).toEqual([]);
+  });
+});
+
+describe("a source that cannot go on is saved by its copy when", () => {
+  const ended = (world: World) => world.nodes.set(world.source?.metadata.uid ?? "", "dead");
+  const evicted = (world: World) => {
+    ended(world);
+    world.kube.change(PODS, SOURCE, (pod) => Object.assign(pod.status ?? {}, { phase: "Failed", reason: "Evicted" }));
+  };
+  const drained = (world: World) => {
+    world.kube.change(PODS, SOURCE, (pod) => {
+      const target = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" };
+      pod.status = { ...pod.status, conditions: [...(pod.status?.conditions ?? []), target] };
+    });
+    void world.kube.delete(PODS, SOURCE, { gracePeriodSeconds: 30 });
+  };
+  const restarted = (world: World) => {
+    ended(world);
+    changeContainer(world, { containerID: "containerd://another" });
+  };
+  const nodeLost = (world: World) => {
+    world.nodes.cutOff("z1", true);
+    world.kubelets.cutOff.add("z1");
+    world.kube.change(NODES, { name: "z1" }, (node) => {
+      node.status = { conditions: [{ type: "Ready", status: "Unknown" }] };
+    });
+    world.kube.tearOut(PODS, SOURCE);
+  };
+
+  it.each([
+    ["it was evicted", evicted, "SourceLost"],
+    ["it is being drained", drained, "SourceLost"],
+    ["its container was killed and restarted", restarted, "SourceLost"],
+    ["its node was lost", nodeLost, "SourceLost"],
+  ])("%s at the very end of the restore", async (_, happen, reason) => {
+    const world = await World.with();
+    atTheEndOfTheRestore(world, happen);
+    let committed: string | undefined;
+    once(world, "Committed", () => {
+      committed = world.move?.status?.reason;
+      if (happen === nodeLost) world.kube.tearOut(NODES, { name: "z1" });
+    });
+    await world.toTheEnd();
+    expect({ phase: world.phase, committed }).toEqual({ phase: "Succeeded", committed: reason });
+    expect(world.copyOfTarget).toBe("running");
+    expect(world.nodes.accidents).not.toContain("two running copies");
+  });
+
+  it("it was evicted after the dump, though the move is cancelled then", async () => {
+    const world = await World.with();
+    atTheEndOfTheRestore(world, (now) => {
+      evicted(now);
+      now.editMove(({ spec }) => Object.assign(spec, { cancel: true }));
+    });
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(world.copyOfTarget).toBe("running");
   });
 });
 
@@ -519,14 +560,13 @@ describe("after the commit nothing is waited for without an end:", () => {
     return () => minutes;
   }
 
-  it("an agent that refuses the release for good ends the copy, and says so", async () => {
+  it("an agent that refuses the release for good rules the copy out, and the source goes on", async () => {
     const world = await World.with();
     world.nodes.failures.set("release", { reason: "WrongState", retryable: false, times: 1_000 });
     await world.toTheEnd();
-    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "ReleaseFailed" });
-    expect(world.move?.status?.message).toMatch(/could not be released and was ended.*starts anew/);
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "CopyDead" });
     expect(world.copyOfTarget).toBe("dead");
-    expect(world.nodes.accidents).not.toContain("two running copies");
+    expectSourceGoesOn(world);
   });
 
   it("of a silent target it is said that nobody knows whether its copy runs, and the source stays frozen", async () => {
@@ -557,8 +597,9 @@ describe("after the commit nothing is waited for without an end:", () => {
     const name = () => nameOf(world.target);
     minutesPass(world, { 2: () => world.kube.tearOut(PODS, name()) });
     await world.toTheEnd();
-    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "ReleaseFailed" });
-    expect(world.move?.status?.message).toMatch(/what is left is removed when its node answers.*z2/);
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "CopyDead" });
+    expect(world.move?.status?.message).toMatch(/what is left on the target is removed when it answers.*z2/);
+    expect(world.copyOfSource).toBe("running");
     expect(world.copyOfTarget).toBe("held");
     world.nodes.cutOff("z2", false);
     await world.sweep();

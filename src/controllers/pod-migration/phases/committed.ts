@@ -6,10 +6,11 @@
 
 import { NODES } from "../../../kube/resources.ts";
 import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-failure.ts";
-import { handOver } from "../hand-over/hand-over.ts";
+import { type Delay, handOver } from "../hand-over/hand-over.ts";
 import { readPods } from "../hand-over/observe.ts";
 import { removeSource } from "../hand-over/source-removal.ts";
 import { advance, type Outcome, wait } from "../outcome.ts";
+import { readSource } from "../pods.ts";
 import { release, releasedForMs, releaseOf } from "../release.ts";
 import { type MoveRun, moveId, required, sourceOf, targetOf } from "../run.ts";
 
@@ -25,10 +26,20 @@ export async function committed(run: MoveRun): Promise<Outcome> {
   const pods = await readPods(run);
   const handedOver = await handOver(run, pods);
   if (handedOver !== undefined) return wait(handedOver.afterMs, handedOver.message);
-  const removed = await removeSource(run);
+  const removed = (await removeSource(run)) ?? (await forgotten(run));
   if (removed === undefined) return cleanUp(run);
   // As long as the target's agent knows the move, a source left frozen is known to be the one to end: so it isn't cleaned now.
   return releasedForMs(run) > SOURCE_PATIENCE_MS ? ended(run, removed.message) : wait(removed.afterMs, removed.message);
+}
+
+/**
+ * Until the API has forgotten the source's pod, its kubelet may not know that it is deleted, and would start it cold beside the copy: the
+ * agent keeps it from that as long as its record is there.
+ */
+async function forgotten(run: MoveRun): Promise<Delay | undefined> {
+  if ((await readSource(run)) === undefined) return undefined;
+  if ((await run.deps.client.get(NODES, { name: sourceOf(run.move).node })) === undefined) return undefined;
+  return { afterMs: RETRY_MS, message: "the copy runs; the source's kubelet has not confirmed the end of its pod" };
 }
 
 /** The source first: as long as the target's agent knows the move, a source left frozen is known to be the one to end. */

@@ -3,6 +3,7 @@
  * taken up again after a crash, the restore may already have been called: the target's agent says so.
  */
 import type { Dumped, MoveRecord } from "../../../agent/protocol.ts";
+import { type Known, settle } from "../decision/settle.ts";
 import { attempt, type DriverFailure, inWords } from "../driver-failure.ts";
 import { advance, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
 import { gateDelayMs, heldBackUntilDump } from "../pace.ts";
@@ -15,33 +16,41 @@ import { imageTrouble } from "../target-readiness.ts";
 import { watched } from "../watched.ts";
 
 const RETRY_MS = 500;
+/** A leader renews its lease every other second: with an older one the API server may be going away. */
+const OLD_LEASE_MS = 4_000;
 
 export async function frozen(run: MoveRun): Promise<Outcome> {
   const { sending } = run.scratch;
   if (sending !== undefined) return dump(run, sending);
-  const target = await attempt(targetState(run));
+  const target = await attempt(targetRecord(run));
   if (!target.ok) return wait(RETRY_MS, inWords(target.failure));
-  if (target.value === "restoring" || target.value === "held") {
+  if (target.value?.images === "whole" || RESTORED.has(target.value?.state)) {
     return advance("Restoring", "Dumped", "the pages are on the target, taken up again");
   }
+  if (target.value?.state === "aborted") return rollBack("StoodDown", STOOD_DOWN);
   return reopenAndDump(run);
 }
 
-async function targetState(run: MoveRun): Promise<MoveRecord["state"] | undefined> {
+const RESTORED: ReadonlySet<MoveRecord["state"] | undefined> = new Set(["restoring", "held"]);
+const STOOD_DOWN = "the API server was away while the pod was frozen: the copy was given up, and the source goes on";
+
+async function targetRecord(run: MoveRun): Promise<MoveRecord | undefined> {
   const { moveUID } = moveId(run);
   const records = await run.deps.driver.moves(targetOf(run.move).node);
-  return records.find((record) => record.moveUID === moveUID && record.role === "target")?.state;
+  return records.find((record) => record.moveUID === moveUID && record.role === "target");
 }
 
 async function reopenAndDump(run: MoveRun): Promise<Outcome> {
   const source = await readSource(run);
-  if (source === undefined) return rollBack("PodGone", "the source pod was deleted before its dump was complete");
+  if (source === undefined) return settled(run, { failed: { reason: "PodGone", message: "the source pod is gone" } });
   const opened = await openForSource(run, source);
-  if (!opened.ok) return failed("ReceiveFailed", opened.failure);
+  if (!opened.ok) return failed(run, "ReceiveFailed", opened.failure);
   return dump(run, opened.value);
 }
 
 async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
+  const leaseMs = run.term.renewedAgoMs?.() ?? 0;
+  if (leaseMs > OLD_LEASE_MS) return wait(RETRY_MS, `nothing is frozen on a lease that was renewed ${leaseMs} ms ago`);
   const { node, container } = sourceOf(run.move);
   const options = { ...sending, tcp: run.move.spec.tcp };
   const startedMs = run.deps.clock.now();
@@ -50,7 +59,7 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
   // The way that was opened is used up: whoever tries again opens one anew.
   delete run.scratch.sending;
   if ("kind" in result) return result;
-  if (!result.ok) return failed("DumpFailed", result.failure);
+  if (!result.ok) return failed(run, "DumpFailed", result.failure);
   if (heldBackUntilDump(run.move)) await letGo(run);
   return dumped(run, result.value);
 }
@@ -88,6 +97,14 @@ function figures(run: MoveRun, answer: Dumped): StatusChanges {
   };
 }
 
-function failed(reason: string, failure: DriverFailure): Outcome {
-  return failure.retryable ? wait(RETRY_MS, inWords(failure)) : rollBack(reason, inWords(failure));
+async function failed(run: MoveRun, reason: string, failure: DriverFailure): Promise<Outcome> {
+  const message = inWords(failure);
+  return failure.retryable ? wait(RETRY_MS, message) : settled(run, { failed: { reason, message } });
+}
+
+/** Should the pages be there in spite of the failure, the source's end does not stop the move. */
+async function settled(run: MoveRun, known: Known): Promise<Outcome> {
+  const outcome = await settle(run, known);
+  if (outcome.kind !== "undecided") return outcome;
+  return wait(RETRY_MS, outcome.decision.why);
 }

@@ -1,6 +1,7 @@
 /**
- * RollingBack: the source goes on from where it was, the copy goes. The source is resumed at once, whether or not the target
- * answers: a release is only ever sent after Committed has been written, and now it never will be (docs/moves.md).
+ * RollingBack: the source goes on from where it was, the copy goes. The source is resumed immediately, whether or not the target
+ * answers: a release is only ever sent after Committed has been written, and now it never will be; and a commit is only taken back once
+ * the copy has been ruled out (docs/moves.md).
  */
 import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-failure.ts";
 import { WITHDRAWN } from "../interruption.ts";
@@ -54,12 +55,16 @@ async function silentAndGone(run: MoveRun, failure: DriverFailure): Promise<Pend
 }
 
 /**
- * The pod is deleted and its `create` barred at once. The bar may only go once the pod is gone from the API: until then its kubelet
- * may know of the pod and not of its deletion, and would start it cold.
+ * First its `create` is barred, then the pod is deleted: a copy that its agent has released after all, which only an API that lost its
+ * latest writes can bring about, is left alone. The bar may only go once the pod is gone from the API: until then its kubelet may know
+ * of the pod and not of its deletion, and would start it cold.
  */
 async function removeTarget(run: MoveRun): Promise<Pending> {
-  const [aborted, there] = await Promise.all([abortTarget(run), deleteTarget(run)]);
-  if (aborted !== undefined || run.move.status.targetPodUID === undefined) return aborted;
+  const aborted = await abortTarget(run);
+  if (aborted?.reason === "AlreadyReleased") return inWords(aborted);
+  const there = await deleteTarget(run);
+  if (aborted !== undefined) return inWords(aborted);
+  if (run.move.status.targetPodUID === undefined) return undefined;
   if (there && (await readTarget(run)) !== undefined) return "the target pod is to be ended by its kubelet";
   const { node } = targetOf(run.move);
   return leftToDo(await attempt(run.deps.driver.cleanup(node, "target", moveId(run))));
@@ -71,10 +76,11 @@ async function deleteTarget(run: MoveRun): Promise<boolean> {
   return pod !== undefined;
 }
 
-async function abortTarget(run: MoveRun): Promise<Pending> {
+async function abortTarget(run: MoveRun): Promise<DriverFailure | undefined> {
   // Without a recorded UID it was never registered, and never left its scheduling gate.
   if (run.move.status.targetPodUID === undefined) return undefined;
-  return leftToDo(await attempt(run.deps.driver.abort(targetOf(run.move).node, moveId(run))));
+  const aborted = await attempt(run.deps.driver.abort(targetOf(run.move).node, moveId(run)));
+  return aborted.ok ? undefined : aborted.failure;
 }
 
 function leftToDo(result: Attempt<unknown>): Pending {

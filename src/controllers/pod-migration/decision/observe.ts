@@ -1,0 +1,132 @@
+/** Looks at both sides of a move, as they are now, and says what the decision table is asked. */
+import type { MoveRecord } from "../../../agent/protocol.ts";
+import { sleep } from "../../../kube/clock.ts";
+import { NODES, type Node, type Pod } from "../../../kube/resources.ts";
+import type { Refusal } from "../dependencies.ts";
+import { attempt } from "../driver-failure.ts";
+import { readSource, readTarget } from "../pods.ts";
+import { isPinned } from "../preflight/pod-facts.ts";
+import { type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
+import type { CopyState, ImagesState, SourceState } from "./situation.ts";
+
+/** An agent is given this long to answer: the pod is frozen meanwhile. */
+const SILENT_MS = 250;
+
+export interface Seen {
+  sourcePod: Pod | undefined;
+  source: SourceState;
+  copy: CopyState;
+  images: ImagesState;
+  /** Why the target pod cannot carry a copy any more. */
+  targetGone?: Refusal;
+}
+
+/** What an agent says of this move: undefined when it is silent, "nothing" when it does not know the move. */
+type Word = MoveRecord | "nothing" | undefined;
+
+/**
+ * Everything is asked side by side.
+ * @param held the target's agent has just said that the copy is held.
+ */
+export async function observe(run: MoveRun, held: boolean): Promise<Seen> {
+  const [sourcePod, targetPod, sourceWord, targetWord] = await Promise.all([
+    readSource(run),
+    readTarget(run),
+    wordOf(run, sourceOf(run.move).node, "source"),
+    held ? undefined : wordOf(run, targetOf(run.move).node, "target"),
+  ]);
+  const source = await sourceState(run, sourcePod, sourceWord);
+  const targetGone = whyGone(targetPod);
+  if (targetGone) return { sourcePod, source, targetGone, ...copyWithoutPod(targetWord) };
+  if (held) return { sourcePod, source, copy: "held", images: "whole" };
+  return { sourcePod, source, copy: copyState(targetWord), images: imagesState(targetWord) };
+}
+
+/** Only the agents are asked. A dump that was called may be about to freeze the source: until it is known to be resumed it counts as frozen. */
+export async function observeWithoutApi(
+  run: MoveRun,
+): Promise<{ source: SourceState; copy: CopyState; images: ImagesState }> {
+  const [source, target] = await Promise.all([
+    wordOf(run, sourceOf(run.move).node, "source"),
+    wordOf(run, targetOf(run.move).node, "target"),
+  ]);
+  const told = typeof source === "object" ? processOf(source) : undefined;
+  const state = told ?? (source === undefined ? "silent" : "frozen");
+  return { source: state, copy: copyState(target), images: imagesState(target) };
+}
+
+async function wordOf(run: MoveRun, node: string, role: MoveRecord["role"]): Promise<Word> {
+  const ended = new AbortController();
+  const asked = attempt(run.deps.driver.moves(node)).finally(() => ended.abort());
+  asked.catch(() => {}); // awaited below unless the agent is silent
+  await sleep(run.deps.clock, SILENT_MS, ended.signal);
+  const answer = ended.signal.aborted ? await asked : undefined;
+  if (!answer?.ok) return undefined;
+  const { moveUID } = moveId(run);
+  return answer.value.find((one) => one.moveUID === moveUID && one.role === role) ?? "nothing";
+}
+
+async function sourceState(run: MoveRun, pod: Pod | undefined, word: Word): Promise<SourceState> {
+  if (pod === undefined) return nodeState(await sourceNode(run), { ready: "gone" });
+  if (pod.metadata.deletionTimestamp !== undefined) return isDisrupted(pod) ? "disrupted" : "deleted";
+  const { phase } = pod.status ?? {};
+  if (phase === "Failed" || phase === "Succeeded") return "ended";
+  const process = typeof word === "object" ? processOf(word) : undefined;
+  if (process !== undefined) return process;
+  const pinned = isPinned(pod, sourceOf(run.move).container.containerID);
+  // Its agent may only be about to come back: what is frozen stays so without it.
+  if (word === undefined) return nodeState(await sourceNode(run), { ready: pinned ? "frozen" : "restarted" });
+  return pinned ? "running" : "restarted";
+}
+
+/** Its agent ends whatever the kubelet starts in place of a frozen container that has ended: so that does not come back. */
+function processOf({ state, process }: MoveRecord): SourceState | undefined {
+  return state === "resumed" ? "running" : process;
+}
+
+function sourceNode(run: MoveRun): Promise<Node | undefined> {
+  return run.deps.client.get(NODES, { name: sourceOf(run.move).node });
+}
+
+/** A node that has left the cluster has taken its processes along. */
+function nodeState(node: Node | undefined, { ready }: { ready: SourceState }): SourceState {
+  if (node === undefined) return "ended";
+  const condition = node.status?.conditions?.find(({ type }) => type === "Ready");
+  return condition === undefined || condition.status === "True" ? ready : "silent";
+}
+
+/** An eviction, a preemption or a taint: https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions */
+function isDisrupted(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === "DisruptionTarget" && status === "True") ?? false;
+}
+
+/** Its kubelet is ending the copy, or has. */
+function whyGone(target: Pod | undefined): Refusal | undefined {
+  if (target === undefined || target.metadata.deletionTimestamp !== undefined)
+    return { reason: "TargetPodGone", message: "the target pod was deleted" };
+  const { phase, message } = target.status ?? {};
+  if (phase !== "Failed" && phase !== "Succeeded") return undefined;
+  return { reason: "TargetPodFailed", message: `the target pod ended: ${message ?? phase}` };
+}
+
+/** No `create` will ever be there for what is staged. That a released copy has run is still so. */
+function copyWithoutPod(word: Word): { copy: CopyState; images: ImagesState } {
+  const released = typeof word === "object" && word.state === "released";
+  return { copy: released ? "released" : "dead", images: "gone" };
+}
+
+function copyState(word: Word): CopyState {
+  if (word === undefined) return "silent";
+  if (word === "nothing") return "none";
+  if (word.state === "released") return "released";
+  if (word.state === "aborted" || word.copyAlive === false) return "dead";
+  if (word.state === "held") return "held";
+  return word.createWaiting ? "waiting" : "none";
+}
+
+function imagesState(word: Word): ImagesState {
+  if (word === undefined || word === "nothing") return "none";
+  if (word.state === "aborted") return "gone";
+  if (word.images !== undefined) return word.images;
+  return word.state === "held" || word.state === "restoring" ? "whole" : "partial";
+}

@@ -1,0 +1,64 @@
+/** Has the table decide on a frozen move that is not committed, and turns its answer into what the phase does. */
+
+import type { Refusal } from "../dependencies.ts";
+import { handOverOf } from "../hand-over/belongings.ts";
+import { interruption, WITHDRAWN } from "../interruption.ts";
+import { advance, type Outcome, rollBack, type StatusChanges } from "../outcome.ts";
+import { type MoveRun, required } from "../run.ts";
+import { canGoOn, type Decision, decide } from "./decide.ts";
+import { observe, type Seen } from "./observe.ts";
+import type { Ending, Situation } from "./situation.ts";
+
+export interface Known {
+  /** The target's agent has just said that the copy is held. */
+  held?: boolean;
+  /** A step has failed for good. */
+  failed?: Refusal;
+  /** What the commit records besides. */
+  changes?: StatusChanges;
+}
+
+/** The outcome when the move is decided; else what the phase is to do about it. */
+export type Settled = Outcome | { kind: "undecided"; decision: Decision };
+
+export async function settle(run: MoveRun, known: Known): Promise<Settled> {
+  const seen = await observe(run, known.held ?? false);
+  const intact = canGoOn(seen);
+  const ends = known.failed ?? interruption(run.move, run.deps.clock.now(), intact);
+  const against = ends ?? (intact ? seen.targetGone : undefined);
+  const { source, copy, images } = seen;
+  const situation: Situation = { api: "there", committed: false, ending: endingOf(against), source, copy, images };
+  const decision = decide(situation);
+  switch (decision.action) {
+    case "commit":
+      return commit(run, seen, decision, known.changes ?? {});
+    case "roll back":
+      return ended(decision, against);
+    default:
+      return { kind: "undecided", decision };
+  }
+}
+
+function endingOf(against: Refusal | undefined): Ending {
+  if (against === undefined) return "no";
+  return WITHDRAWN.has(against.reason) ? "asked" : "failed";
+}
+
+/** A source that may run again must end before the copy is released: the reason is how that is known afterwards. */
+function commit(run: MoveRun, seen: Seen, decision: Decision, changes: StatusChanges): Outcome {
+  const node = required(run.move, "targetNode", run.move.status.targetNode);
+  const carried = seen.sourcePod ? { handOver: handOverOf(seen.sourcePod) } : {};
+  const reason = seen.source === "restarted" ? SOURCE_RESTARTED : decision.reason;
+  const words = decision.reason === "Restored" ? "" : `: ${decision.why}`;
+  return advance("Committed", reason, `the copy on node ${node} goes on from here${words}`, { ...carried, ...changes });
+}
+
+/** Reason of a commit after which the source's pod must have ended before the copy is released. */
+export const SOURCE_RESTARTED = "SourceRestarted";
+
+/** What spoke against the move says more than that the source goes on; but what is lost comes first. */
+function ended({ reason, why, lost }: Decision, against: Refusal | undefined): Outcome {
+  if (lost === undefined) return rollBack(against?.reason ?? reason, against?.message ?? why);
+  const besides = against === undefined ? "" : ` (${against.message})`;
+  return rollBack(reason, `${why}${besides}. Lost: ${lost}`);
+}
