@@ -45,7 +45,8 @@ export async function release(run: MoveRun): Promise<Outcome> {
 
 async function unreleased(run: MoveRun, failure: DriverFailure, sinceMs: number): Promise<Outcome> {
   // The agent's word that the copy is dead. After any other refusal it may be held, or run.
-  if (failure.reason === "ReleaseFailed") return note(known(run, "False", "ReleaseFailed", inWords(failure)));
+  if (failure.reason === "ReleaseFailed" || failure.reason === "CopyDead")
+    return note(known(run, "False", "ReleaseFailed", inWords(failure)));
   // Only a pod object that is gone says that nothing is left to release: a node that is cut off comes back.
   if ((await readTarget(run)) === undefined)
     return note(known(run, "False", "ReleaseFailed", "the target pod is gone, and its copy was not known to run"));
