@@ -33,7 +33,7 @@ export interface CommandParts {
   connectPeer: (moveUID: string, peer: DumpTarget) => Peer;
 }
 
-type Work = Pick<StepRequest, "run" | "remember"> & { podUID?: string; epoch: number; moveUID: string };
+type Work = Pick<StepRequest, "run" | "remember" | "mark"> & { podUID?: string; epoch: number; moveUID: string };
 
 export class AgentCommands {
   readonly #parts: CommandParts;
@@ -50,11 +50,21 @@ export class AgentCommands {
   list(): MoveRecord[] {
     return this.#parts.records.list().map((record) => {
       const shown = moveRecordSchema.parse(record);
-      const waiting = record.role === "target" && this.#parts.runtime.createWaiting(record.moveUID);
-      if (waiting) return { ...shown, createWaiting: true };
-      const process = this.#process(record);
-      return process === undefined ? shown : { ...shown, process };
+      return record.role === "target"
+        ? { ...shown, ...this.#ofTarget(record) }
+        : { ...shown, ...this.#ofSource(record) };
     });
+  }
+
+  #ofTarget({ moveUID, state }: StoredRecord): Pick<MoveRecord, "createWaiting" | "copyAlive"> {
+    const waiting = this.#parts.runtime.createWaiting(moveUID) ? { createWaiting: true } : {};
+    if (state !== "held" && state !== "released") return waiting;
+    return { ...waiting, copyAlive: this.#parts.runtime.copyAlive(moveUID) ?? false };
+  }
+
+  #ofSource(record: StoredRecord): Pick<MoveRecord, "process"> {
+    const process = this.#process(record);
+    return process === undefined ? {} : { process };
   }
 
   /** One move's unreadable state on the node doesn't hide the others. */
@@ -147,11 +157,19 @@ export class AgentCommands {
     const { runtime, records } = this.#parts;
     const podUID = records.get(command.moveUID, "target")?.podUID ?? command.podUID ?? "";
     const full = { ...command, podUID };
-    if (step === "release") return { ...ids(command), podUID, run: (signal) => runtime.release(full, signal) };
-    const run = async (signal: AbortSignal) => {
-      await this.#uploads.end(command.moveUID, "the move has ended here");
-      if (step === "abort") return await runtime.abort(full, signal);
-      const cleaned = await runtime.cleanupTarget(full);
+    if (step === "release") {
+      const mark = () => runtime.markReleased(full);
+      return { ...ids(command), podUID, mark, run: (signal) => runtime.release(full, signal) };
+    }
+    const ended = () => this.#uploads.end(command.moveUID, "the move has ended here");
+    if (step === "abort") {
+      const mark = () => runtime.markAborted(full);
+      return { ...ids(command), mark, run: (signal) => ended().then(() => runtime.abort(full, signal)) };
+    }
+    const run = async () => {
+      await ended();
+      const released = records.get(command.moveUID, "target")?.state === "released";
+      const cleaned = await runtime.cleanupTarget({ ...full, released });
       this.#uploads.forget(command.moveUID);
       return cleaned;
     };

@@ -80,12 +80,25 @@ export interface NodeRuntime {
   acceptFiles(moveUID: string, part: FilePart, body: Readable, signal: AbortSignal): Promise<void>;
   /** Resolves when every task of the restored container is held before its first instruction. */
   restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored>;
-  /** The pod is an ordinary one from here on: a restart by the kubelet is a cold start. */
+  /**
+   * Decides that the copy runs: durable when it returns, and the pod is an ordinary one from then on (a restart by the kubelet is a cold
+   * start). Throws `WrongState` when the move was aborted, `CopyDead` when the copy has died and was never released, and changes nothing
+   * then. `markReleased` and `markAborted` exclude each other for good; a record that was lost, or is behind, doesn't matter.
+   */
+  markReleased(command: Command & { podUID: string }): void;
+  /** Called after `markReleased`: the copy runs. Fails with `ReleaseFailed` when it has died since. */
   release(command: Command & { podUID: string }, signal: AbortSignal): Promise<Released>;
-  /** Kills the held copy; resolves when it is known to be gone. Its `create` fails from now on. */
+  /** Decides that the copy never runs: durable when it returns; its `create` fails from then on. Throws `AlreadyReleased`. */
+  markAborted(command: Command & { podUID: string }): void;
+  /** Called after `markAborted`: kills the held copy; resolves when it is known to be gone. */
   abort(command: Command & { podUID: string }, signal: AbortSignal): Promise<void>;
-  /** Removes all that the move left. A pod that was never released stays barred from a cold start while it is on the node. */
-  cleanupTarget(command: Command & { podUID: string }): Promise<Cleaned>;
+  /**
+   * Removes all that the move left. A pod that was never released stays barred from a cold start while it is on the node.
+   * `released`: its record says that it was, whatever an earlier clean-up has removed.
+   */
+  cleanupTarget(command: Command & { podUID: string; released: boolean }): Promise<Cleaned>;
+  /** Does anything of the restored copy run, or wait held? Undefined: none has been restored. */
+  copyAlive(moveUID: string): boolean | undefined;
 
   /**
    * Source, from a dump's beginning to the move's end: is the process that was frozen still frozen, does it run, or has it ended?

@@ -121,12 +121,18 @@ export const restoredSchema = z.object({
 });
 export type Restored = z.infer<typeof restoredSchema>;
 
-/** Target, only after the commit: SIGCONT. `podUID` is for an agent that has lost its record of the move. */
+/**
+ * Target, only after the commit: SIGCONT. `podUID` is for an agent that has lost its record of the move. Refused for good with `WrongState`
+ * once the move was aborted here. `CopyDead`: the copy has died and never ran; `ReleaseFailed`: it has died and may have run.
+ */
 export const releaseSchema = commandSchema.extend({ podUID: podUIDSchema.optional() });
 export const releasedSchema = z.object({ releasedAtMs: z.number() });
 export type Released = z.infer<typeof releasedSchema>;
 
-/** Target, only after RollingBack: confirms that the copy was never released and is gone. */
+/**
+ * Target: confirms that the copy was never released, never will be (over restarts of the agent and of the node, lost records and
+ * clean-up), and is gone. `AlreadyReleased`: it may have run.
+ */
 export const abortedSchema = z.object({ neverReleased: z.literal(true), gone: z.literal(true) });
 
 /**

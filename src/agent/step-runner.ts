@@ -17,6 +17,11 @@ export interface StepRequest {
   podUID: string;
   /** Written into the record before the step runs. */
   remember?: Pick<StoredRecord, "tokenHash" | "sourceNode" | "peerNode" | "containerID" | "expected">;
+  /**
+   * Puts the step's decision on the node's disk, before the record tells of it and the step runs. What it throws is the step's
+   * answer; the record stays as it is.
+   */
+  mark?: () => void;
   run: (signal: AbortSignal) => Promise<unknown>;
 }
 
@@ -111,6 +116,7 @@ export class StepRunner {
       return answer;
     }
     const rule = ruleOf(request.role, request.step);
+    request.mark?.();
     this.#update(request, { state: rule.during, ...request.remember });
     try {
       const result = await request.run(signal);

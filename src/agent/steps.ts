@@ -9,7 +9,10 @@ export type StepName = TargetStep | SourceStep;
 interface StepRule {
   /** States it may start from; "none": the move is unknown here. */
   from: readonly (State | "none")[];
-  /** Written before the step runs: from here on only what fits this state is admitted. */
+  /**
+   * Written before the step runs, and after the mark that decides it is on the node's disk: from here on only what fits this state is
+   * admitted.
+   */
   during: State;
   after: State;
   /** Ends a running step of the same move and role instead of being refused while that one runs. */
@@ -22,8 +25,8 @@ const TARGET_RULES: Record<Exclude<TargetStep, "cleanup">, StepRule> = {
   register: { from: ["none", "registered"], during: "registered", after: "registered" },
   receive: { from: ["registered", "receiving"], during: "receiving", after: "receiving", fresh: true },
   restore: { from: ["receiving", "restoring", "held"], during: "restoring", after: "held", fresh: true },
-  // A record that was lost says nothing against it: who releases has committed, and the node shows what is there to release.
-  release: { from: ["none", "held", "released"], during: "released", after: "released" },
+  // The node's own marks decide, a record only shortens the way: it may be lost, or back at `restoring` after a repeated restore.
+  release: { from: ["none", "restoring", "held", "released"], during: "released", after: "released" },
   abort: {
     from: ["none", "registered", "receiving", "restoring", "held", "aborted", "failed"],
     during: "aborted",

@@ -16,6 +16,7 @@ describe("a target", () => {
     ["restore", "held", "ok"],
     ["release", "held", "ok"],
     ["release", "released", "ok"],
+    ["release", "restoring", "ok"],
     ["release", "receiving", "WrongState"],
     ["release", "aborted", "WrongState"],
     ["abort", "held", "ok"],

@@ -31,9 +31,11 @@ import { unbundleImages } from "./image-bundle.ts";
 import { sourceMoveOf, targetMoveOf } from "./layout.ts";
 import { type ExpectedGreeting, expected, greetingOf } from "./page-greeting.ts";
 import { forgetFailedPageServer, listenForPages, type PageListener, pageServerOf } from "./page-server.ts";
-import { isReleased, markAborted, podsOnNode, register, sweepAborted, unregister } from "./registration.ts";
+import { isReleased, markAborted, podOfMove, podsOnNode, register, sweepAborted, unregister } from "./registration.ts";
 import {
   abort,
+  copyAlive,
+  decideRelease,
   memoryComplete,
   pagesArrived,
   type RestoreLimits,
@@ -143,8 +145,24 @@ export class HostRuntime implements NodeRuntime {
     return await restore(this.#host, command, lazyPages, signal, this.#options.restore);
   }
 
+  markReleased(command: Command & { podUID: string }): void {
+    const podUID = this.#podOf(command);
+    if (podUID === "") throw new AgentError("ReleaseFailed", "this node knows no copy of this move");
+    decideRelease(this.#host, { ...command, podUID });
+  }
+
   async release(command: Command & { podUID: string }): Promise<Released> {
     return await release(this.#host, command);
+  }
+
+  /** A move that no record and no registration knows has no copy here, and nothing to mark. */
+  markAborted(command: Command & { podUID: string }): void {
+    const podUID = this.#podOf(command);
+    if (podUID !== "") markAborted(this.#host, podUID);
+  }
+
+  copyAlive(moveUID: string): boolean | undefined {
+    return copyAlive(this.#host, moveUID);
   }
 
   async abort(command: Command & { podUID: string }): Promise<void> {
@@ -153,11 +171,12 @@ export class HostRuntime implements NodeRuntime {
     await endMoveGroup(this.#host, command.moveUID);
   }
 
-  async cleanupTarget(command: Command & { podUID: string }): Promise<Cleaned> {
-    const { moveUID, podUID } = command;
+  async cleanupTarget(command: Command & { podUID: string; released: boolean }): Promise<Cleaned> {
+    const { moveUID } = command;
+    const podUID = this.#podOf(command);
     this.#unlisten(moveUID);
     const incomplete = await memoryComplete(this.#host, moveUID, this.#options.restore.restoreMs);
-    const released = podUID !== "" && isReleased(this.#host, podUID);
+    const released = command.released || (podUID !== "" && isReleased(this.#host, podUID));
     const memoryLost = released ? incomplete : undefined; // what was aborted lacks nothing
     if (memoryLost !== undefined) this.#options.warn(`move ${moveUID}: ${memoryLost}`);
     await endMoveGroup(this.#host, moveUID);
@@ -203,6 +222,11 @@ export class HostRuntime implements NodeRuntime {
   /** Lifts the bar from pods that were rolled back long ago and are gone. */
   sweep(): void {
     sweepAborted(this.#host, podsOnNode(this.#host), Date.now());
+  }
+
+  /** The records may be lost, the registrations are on the disk. Empty: the node knows nothing of this move. */
+  #podOf({ moveUID, podUID }: { moveUID: string; podUID: string }): string {
+    return podUID !== "" ? podUID : (podOfMove(this.#host, moveUID) ?? "");
   }
 
   #probe(): Promise<FixedFeatures> {

@@ -15,6 +15,7 @@ export function register(host: Host, moveUID: string, podUID: string, containerN
   if (owner !== undefined && owner !== moveUID) {
     throw new AgentError("WrongState", `pod ${podUID} is the target of another move, ${owner}`);
   }
+  if (isAborted(host, podUID)) throw new AgentError("WrongState", `the move of pod ${podUID} was rolled back`);
   mkdirSync(host.path(target.directory), { recursive: true, mode: 0o700 });
   writeDurably(host.path(target.container), `${containerName}\n`);
   writeDurably(host.path(target.move), `${moveUID}\n`);
@@ -22,25 +23,44 @@ export function register(host: Host, moveUID: string, podUID: string, containerN
   for (const directory of [target.directory, dirname(target.directory)]) syncFolder(host.path(directory));
 }
 
-/** From now on the kubelet's restarts are ordinary ones. */
+/** From now on the kubelet's restarts are ordinary ones. Refuses for good when the move was aborted. */
 export function markReleased(host: Host, podUID: string): void {
-  if (podUID === "") return; // a registration that nobody remembers bars nothing
-  const target = registrationOf(podUID);
-  mkdirSync(host.path(target.directory), { recursive: true, mode: 0o700 });
-  writeDurably(host.path(target.released), "");
-  syncFolder(host.path(target.directory));
+  if (isAborted(host, podUID)) throw new AgentError("WrongState", `the move of pod ${podUID} was rolled back`);
+  mark(host, podUID, "released");
 }
 
-/** From now on `create` fails for good. Registers the pod if it wasn't, so that a late `create` finds the door shut. */
+/**
+ * From now on `create` fails for good. Registers the pod if it wasn't, so that a late `create` finds the door shut. Refuses for good when
+ * the copy was released.
+ */
 export function markAborted(host: Host, podUID: string): void {
+  if (isReleased(host, podUID)) throw new AgentError("AlreadyReleased", `the copy of pod ${podUID} has been released`);
+  mark(host, podUID, "aborted");
+}
+
+/** Durable when it returns. Nothing awaits between the check of the other mark and this one, and only one agent serves a node. */
+function mark(host: Host, podUID: string, name: "released" | "aborted"): void {
   const target = registrationOf(podUID);
-  mkdirSync(host.path(target.directory), { recursive: true, mode: 0o700 });
-  writeDurably(host.path(target.aborted), "");
-  syncFolder(host.path(target.directory));
+  const made = mkdirSync(host.path(target.directory), { recursive: true, mode: 0o700 });
+  writeDurably(host.path(target[name]), "");
+  if (made !== undefined) syncFolder(dirname(host.path(target.directory)));
 }
 
 export function isReleased(host: Host, podUID: string): boolean {
   return existsSync(host.path(registrationOf(podUID).released));
+}
+
+export function isAborted(host: Host, podUID: string): boolean {
+  return existsSync(host.path(registrationOf(podUID).aborted));
+}
+
+export function isRegistered(host: Host, podUID: string): boolean {
+  return existsSync(host.path(registrationOf(podUID).move));
+}
+
+/** The pod that is registered for a move, where no record tells it. */
+export function podOfMove(host: Host, moveUID: string): string | undefined {
+  return registeredPods(host).find((podUID) => readIfThere(host.path(registrationOf(podUID).move))?.trim() === moveUID);
 }
 
 export function unregister(host: Host, podUID: string): void {

@@ -16,7 +16,7 @@ import type { Host } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
 import { pageServerOf } from "./page-server.ts";
 import { descendantsOf, isStopped, runsWith } from "./processes.ts";
-import { markAborted, markReleased } from "./registration.ts";
+import { isAborted, isRegistered, isReleased, markReleased } from "./registration.ts";
 import { tellCreate, waitForCreate, waitingCreates } from "./waiting-create.ts";
 
 export interface RestoreLimits {
@@ -179,13 +179,39 @@ async function held(host: Host, container: Container, signal: AbortSignal): Prom
   if (pidsOf(host, container).length === 0) throw new AgentError("RestoreFailed", "the restored container has died");
 }
 
-/** SIGCONT to every stopped task. From here on a restart by the kubelet is an ordinary one. */
+/**
+ * Decides that the copy runs. The mark on the disk alone says that it may have run: so it is only made for a copy that is there, and
+ * without it a copy that has died is known never to have run.
+ */
+export function decideRelease(host: Host, { moveUID, podUID }: PodCommand): void {
+  if (isReleased(host, podUID)) return;
+  const alive = copyAlive(host, moveUID);
+  if (alive === undefined && wrapperLives(host, moveUID) === true) {
+    throw new AgentError("WrongState", "the copy is still being restored", { retryable: true });
+  }
+  if (alive !== true && !isAborted(host, podUID)) {
+    // A registration that is lost may have had the mark.
+    if (!isRegistered(host, podUID)) throw new AgentError("ReleaseFailed", "there is no copy, and it may have run");
+    throw new AgentError("CopyDead", "the held copy has died before it was released");
+  }
+  markReleased(host, podUID);
+}
+
+/** Undefined: no restore has ended. */
+export function copyAlive(host: Host, moveUID: string): boolean | undefined {
+  const code = readIfThere(host.path(targetMoveOf(moveUID).restoreExit));
+  if (code === undefined) return undefined;
+  if (Number(code) !== 0) return false;
+  const container = restoredContainer(host, moveUID);
+  return container !== undefined && pidsOf(host, container).length > 0;
+}
+
+/** SIGCONT to every stopped task of a copy whose release is decided. */
 export async function release(host: Host, command: PodCommand): Promise<Released> {
   const container = restoredContainer(host, command.moveUID);
-  markReleased(host, command.podUID);
   const pids = container ? pidsOf(host, container) : [];
   if (pids.length === 0)
-    throw new AgentError("ReleaseFailed", "the held container has died; the kubelet starts the pod anew");
+    throw new AgentError("ReleaseFailed", "the released copy has died; the kubelet starts the pod from the beginning");
   const releasedAtMs = Date.now();
   for (const pid of pids) continueProcess(pid);
   return { releasedAtMs };
@@ -195,9 +221,8 @@ function continueProcess(pid: number): void {
   if (isStopped(pid)) process.kill(pid, "SIGCONT");
 }
 
-/** Shuts the door on `create`, kills the restore or the held copy, and resolves when nothing of it is left. */
-export async function abort(host: Host, command: PodCommand): Promise<void> {
-  if (command.podUID) markAborted(host, command.podUID);
+/** Of a move that is marked as aborted: kills the restore or the held copy, and resolves when nothing of it is left. */
+export async function abort(host: Host, command: Command): Promise<void> {
   for (const container of waitingCreates(host, command.moveUID))
     tellCreate(host, command.moveUID, container, "rolled back");
   const wrapper = wrapperOf(host, command.moveUID);

@@ -128,30 +128,47 @@ export class SimulatedRuntime implements NodeRuntime {
     return { containerID: restored.id, pid: 1, timings: { restore: this.#node.clock.now() - startedMs } };
   }
 
-  async release({ moveUID, podUID }: Command & { podUID: string }): Promise<Released> {
-    const registration = this.#node.registrations.get(podUID);
-    const container = registration?.restored ?? this.#node.containerOf(podUID);
-    // From here on the kubelet's restarts are ordinary ones, whatever has become of the copy.
-    if (registration?.moveUID === moveUID) this.#node.registrations.delete(podUID);
-    if (!container || container.process.state === "dead") {
-      throw new AgentError("ReleaseFailed", "the held container has died; the kubelet starts the pod anew");
-    }
-    container.process.resume();
+  markReleased(command: Command & { podUID: string }): void {
+    const registration = this.#registered(command);
+    if (registration?.barred) throw new AgentError("WrongState", "the move of this pod was rolled back");
+    if (registration?.released) return;
+    if (!registration) throw new AgentError("ReleaseFailed", "there is no copy, and it may have run");
+    const { process } = registration.restored ?? {};
+    if (!process || process.state === "dead") throw new AgentError("CopyDead", "the held copy has died");
+    registration.released = true;
+  }
+
+  async release(command: Command & { podUID: string }): Promise<Released> {
+    const { process } = this.#registered(command)?.restored ?? {};
+    if (!process || process.state === "dead") throw new AgentError("ReleaseFailed", "the released copy has died");
+    process.resume();
     return { releasedAtMs: this.#node.clock.now() };
   }
 
-  async abort({ moveUID, podUID }: Command & { podUID: string }): Promise<void> {
-    const registration = this.#node.registrations.get(podUID) ?? { moveUID, barred: true };
-    this.#node.registrations.set(podUID, registration);
-    this.#node.bar(registration);
-    registration.restored?.process.kill();
+  markAborted(command: Command & { podUID: string }): void {
+    const registration = this.#registered(command);
+    if (registration?.released) throw new AgentError("AlreadyReleased", "the copy has been released");
+    if (registration) this.#node.bar(registration);
+    else if (command.podUID !== "")
+      this.#node.registrations.set(command.podUID, { moveUID: command.moveUID, barred: true });
   }
 
-  async cleanupTarget({ moveUID, podUID }: Command & { podUID: string }): Promise<Cleaned> {
-    this.#node.staging.delete(moveUID);
-    const registration = this.#node.registrations.get(podUID);
-    if (registration?.moveUID === moveUID) this.#node.bar(registration);
+  async abort(command: Command & { podUID: string }): Promise<void> {
+    this.#registered(command)?.restored?.process.kill();
+  }
+
+  async cleanupTarget(command: Command & { podUID: string; released: boolean }): Promise<Cleaned> {
+    this.#node.staging.delete(command.moveUID);
+    const registration = this.#registered(command);
+    if (!registration) return {};
+    if (registration.released) this.#node.forget(registration);
+    else this.#node.bar(registration);
     return {};
+  }
+
+  copyAlive(moveUID: string): boolean | undefined {
+    const { restored } = this.#registered({ moveUID, podUID: "" }) ?? {};
+    return restored && restored.process.state !== "dead";
   }
 
   sourceProcess(_moveUID: string, containerID: string): SourceProcess {
@@ -204,6 +221,12 @@ export class SimulatedRuntime implements NodeRuntime {
       throw new AgentError("WrongState", "the pod is not registered for this move");
     if (registration.barred) throw new AgentError("RestoreFailed", "the move was aborted");
     return registration;
+  }
+
+  /** By the pod, or by the move where the pod is not known. */
+  #registered({ moveUID, podUID }: { moveUID: string; podUID: string }): Registration | undefined {
+    const own = this.#node.registrations.get(podUID);
+    return own ?? [...this.#node.registrations.values()].find((one) => one.moveUID === moveUID);
   }
 
   #staging(moveUID: string): Staging {

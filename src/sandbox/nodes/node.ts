@@ -32,6 +32,8 @@ export interface Registration {
   moveUID: string;
   /** Set when no restore will come any more: `create` fails. */
   barred: boolean;
+  /** Set when the copy's release is decided: from then on the kubelet's restarts are ordinary ones. */
+  released?: boolean;
   /** The kubelet's `create` that waits for the restore. */
   waiting?: { pod: ApiObject; resolve: (container: Container) => void; reject: (error: Error) => void };
   /** Called when `create` begins to wait. */
@@ -80,7 +82,7 @@ export class SimulatedNode {
    */
   create(pod: ApiObject, containerName: string): Promise<Container> {
     const registration = this.registrations.get(pod.metadata.uid);
-    if (!registration) return Promise.resolve(this.#start(pod, containerName));
+    if (!registration || registration.released) return Promise.resolve(this.#start(pod, containerName));
     if (registration.barred || registration.restored) {
       return Promise.reject(new Error("the pod is the target of a move and is never started cold"));
     }
@@ -114,6 +116,11 @@ export class SimulatedNode {
     registration.barred = true;
     registration.waiting?.reject(new Error("the move was rolled back"));
     delete registration.waiting;
+  }
+
+  /** The pod of this registration is an ordinary one. */
+  forget(registration: Registration): void {
+    for (const [podUID, one] of this.registrations) if (one === registration) this.registrations.delete(podUID);
   }
 
   end(container: Container, code: number, reason: string): void {

@@ -53,7 +53,6 @@ describe("the wrapper's process", () => {
     await abort(host, command);
     expect(await ended).toEqual([null, "SIGKILL"]);
     expect(existsSync(host.path(startMarkOf("c1")))).toBe(false);
-    expect(existsSync(host.path(registrationOf(POD).aborted))).toBe(true);
   });
 
   test("is not killed when its number is another process's by now", async () => {

@@ -51,6 +51,22 @@ export class ScriptedRuntime implements NodeRuntime {
   restore(_command: unknown, signal: AbortSignal): Promise<Restored> {
     return this.#step("restore", { containerID: "c", pid: 7, timings: { restore: 1 } }, signal);
   }
+  markReleased(): void {
+    this.#mark("markReleased");
+  }
+  markAborted(): void {
+    this.#mark("markAborted");
+  }
+  /** What a mark is refused with. */
+  readonly refusals = new Map<string, Error>();
+  #mark(name: string): void {
+    const refusal = this.refusals.get(name);
+    if (refusal) throw refusal;
+    this.calls.push(name);
+  }
+  copyAlive(): boolean | undefined {
+    return true;
+  }
   release(_command: unknown, signal: AbortSignal): Promise<Released> {
     return this.#step("release", { releasedAtMs: 42 }, signal);
   }

@@ -22,6 +22,10 @@ interface SimulatedNode {
   records: MemoryMoveRecords;
   runner: StepRunner;
   registered: Set<string>;
+  /** What is on the node's disk beside its records, and outlives them: pods by their moves, and the marks by pods. */
+  pods: Map<string, string>;
+  released: Set<string>;
+  aborted: Set<string>;
   reachable: boolean;
 }
 
@@ -73,7 +77,13 @@ export class SimulatedNodes implements CheckpointDriver {
     this.#clock = clock;
     for (const name of names) {
       const records = new MemoryMoveRecords();
-      this.#nodes.set(name, { records, runner: new StepRunner(records), registered: new Set(), reachable: true });
+      const marks = {
+        pods: new Map(),
+        registered: new Set<string>(),
+        released: new Set<string>(),
+        aborted: new Set<string>(),
+      };
+      this.#nodes.set(name, { records, runner: new StepRunner(records), ...marks, reachable: true });
     }
   }
 
@@ -139,6 +149,7 @@ export class SimulatedNodes implements CheckpointDriver {
   async register(node: string, move: MoveId, target: { podUID: string }): Promise<void> {
     await this.#step(node, "target", "register", move, target.podUID, () => {
       this.#node(node).registered.add(target.podUID);
+      this.#node(node).pods.set(move.moveUID, target.podUID);
     });
   }
 
@@ -170,21 +181,32 @@ export class SimulatedNodes implements CheckpointDriver {
   }
 
   async release(node: string, move: MoveId, { podUID }: { podUID: string }) {
-    return this.#step(node, "target", "release", move, podUID, () => {
+    const run = () => {
       if (this.copy(podUID) === "running") return { releasedAtMs: this.#clock() };
       if (this.copy(podUID) !== "held") throw new AgentError("ReleaseFailed", "the copy is gone");
       this.#node(node).registered.delete(podUID);
       this.set(podUID, "running");
       return { releasedAtMs: this.#clock() };
+    };
+    return this.#step(node, "target", "release", move, podUID, run, () => {
+      const { released, aborted } = this.#node(node);
+      if (aborted.has(podUID)) throw new AgentError("WrongState", "the move was rolled back");
+      const held = this.copy(podUID) === "held" || released.has(podUID);
+      if (!held) throw new AgentError("CopyDead", "the held copy has died");
+      released.add(podUID);
     });
   }
 
   async abort(node: string, move: MoveId): Promise<void> {
     const podUID = this.#podOf(node, move);
-    await this.#step(node, "target", "abort", move, podUID, () => {
+    const run = () => {
       this.#staged = false;
       this.#node(node).registered.add(podUID);
       if (this.copy(podUID) !== undefined) this.set(podUID, "dead");
+    };
+    await this.#step(node, "target", "abort", move, podUID, run, () => {
+      if (this.#node(node).released.has(podUID)) throw new AgentError("AlreadyReleased", "the copy has been released");
+      this.#node(node).aborted.add(podUID);
     });
   }
 
@@ -220,7 +242,7 @@ export class SimulatedNodes implements CheckpointDriver {
   async moves(node: string): Promise<MoveRecord[]> {
     return this.#call(node, "moves", async () =>
       this.recordsOf(node).map((record) => {
-        if (record.role === "target") return record;
+        if (record.role === "target") return { ...record, ...this.#copyAlive(record) };
         const peerNode = this.#peers.get(record.moveUID);
         const copy = this.copy(record.podUID);
         const process = copy === "frozen" ? copy : copy === "running" ? copy : "ended";
@@ -229,7 +251,12 @@ export class SimulatedNodes implements CheckpointDriver {
     );
   }
 
-  /** The node's disk is made anew; what runs there runs on. */
+  #copyAlive({ podUID, state }: MoveRecord): Pick<MoveRecord, "copyAlive"> {
+    if (state !== "held" && state !== "released") return {};
+    return { copyAlive: this.copy(podUID) === "held" || this.copy(podUID) === "running" };
+  }
+
+  /** The node's records are lost; its marks, and what runs there, are not. */
   loseRecords(node: string): void {
     const found = this.#node(node);
     found.records = new MemoryMoveRecords();
@@ -246,7 +273,8 @@ export class SimulatedNodes implements CheckpointDriver {
   }
 
   #podOf(node: string, move: MoveId): string {
-    return this.#node(node).records.get(move.moveUID, "target")?.podUID ?? "unknown";
+    const { records, pods } = this.#node(node);
+    return records.get(move.moveUID, "target")?.podUID ?? pods.get(move.moveUID) ?? "unknown";
   }
 
   async #step<T>(
@@ -256,9 +284,10 @@ export class SimulatedNodes implements CheckpointDriver {
     move: MoveId,
     podUID: string,
     run: () => T,
+    mark: () => void = () => {},
   ): Promise<T> {
     const { moveUID, epoch } = move;
-    const request = { moveUID, epoch, role, step, podUID, run: async () => run() };
+    const request = { moveUID, epoch, role, step, podUID, mark, run: async () => run() };
     // StepRunner hands back what `run` returned, now or at an earlier call of the same step.
     return this.#call(node, step, async () => (await this.#node(node).runner.execute(request)) as T);
   }

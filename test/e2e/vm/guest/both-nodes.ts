@@ -69,9 +69,15 @@ export class Move {
   }
 
   restore = () => target.restore(this.#toTarget, never);
-  release = () => target.release(this.#toTarget);
-  abort = () => target.abort(this.#toTarget);
-  cleanUpTarget = () => target.cleanupTarget(this.#toTarget);
+  release = () => {
+    target.markReleased(this.#toTarget);
+    return target.release(this.#toTarget);
+  };
+  abort = () => {
+    target.markAborted(this.#toTarget);
+    return target.abort(this.#toTarget);
+  };
+  cleanUpTarget = () => target.cleanupTarget({ ...this.#toTarget, released: false });
   resume = () => source.resume({ ...this.#command, source: this.#source });
   kill = () => source.kill({ ...this.#command, source: this.#source });
   cleanUpSource = () => source.cleanupSource(this.#command);
