@@ -88,7 +88,7 @@ async function wasAborted(run: MoveRun): Promise<boolean> {
  * @param images at best; the target's agent may say otherwise.
  */
 async function withoutCopy(run: MoveRun, images: ImagesState, words: string): Promise<Outcome> {
-  const seen = await observe(run, false);
+  const seen = await observe(run, "dead");
   const there = images === "whole" && seen.images === "whole" ? "whole" : "gone";
   const { source } = seen;
   const { action, why, lost } = decide({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
+import { KubeError } from "../../../src/kube/client.ts";
 import { NODES, PODS, type Pod } from "../../../src/kube/resources.ts";
 import { Interlude, Lifetime } from "../../support/moving-world/mortal.ts";
 import { FACTS, GIB } from "../../support/moving-world/simulated-nodes.ts";
@@ -194,7 +195,7 @@ describe("before the commit, the source goes on when", () => {
     const world = await World.with();
     slowToWriteRestoring(world, () => world.nodes.set(world.target?.metadata.uid ?? "", "dead"));
     await world.toTheEnd();
-    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "RestoreFailed" });
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "CopyDead" });
     expectSourceGoesOn(world);
   });
 
@@ -440,6 +441,186 @@ describe("a source that cannot go on is saved by its copy when", () => {
   });
 });
 
+describe("a copy that dies before its release", () => {
+  const copyDies = (world: World) => world.nodes.set(world.target?.metadata.uid ?? "", "dead");
+  const sourceEnds = (world: World) => {
+    world.nodes.set(world.source?.metadata.uid ?? "", "dead");
+    world.kube.change(PODS, SOURCE, (pod) => Object.assign(pod.status ?? {}, { phase: "Failed" }));
+  };
+
+  it.each(["none", "ReplicaSet", "Job"] as const)(
+    "lets the source go on although it was committed; owner: %s",
+    async (owner) => {
+      const world = await World.with(owner);
+      once(world, "Committed", () => copyDies(world));
+      await world.toTheEnd();
+      expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "CopyDead" });
+      expect(world.move?.status?.phaseTransitions.map(({ phase }) => phase)).toContain("Committed");
+      expectSourceGoesOn(world);
+      expect(world.target).toBeUndefined();
+      expect(world.records).toEqual([]);
+      expect(world.controllers.replacements).toEqual([]);
+    },
+  );
+
+  it.each(["Restoring", "Committed"])("is restored again when the source has ended, too (in %s)", async (phase) => {
+    const world = await World.with();
+    const both = () => {
+      copyDies(world);
+      sourceEnds(world);
+    };
+    if (phase === "Committed") once(world, phase, both);
+    else atTheEndOfTheRestore(world, both);
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+    expect(world.copyOfTarget).toBe("running");
+  });
+
+  it("is given up when the source has ended and the target was restarted, and the move says what is lost", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => {
+      world.nodes.reboot("z2", world.target?.metadata.uid ?? "");
+      sourceEnds(world);
+    });
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "ReleaseFailed" });
+    expect(world.move?.status?.message).toMatch(/Lost: the memory/);
+  });
+});
+
+describe("a source whose container may have been started cold", () => {
+  it("has ended before its copy is released", async () => {
+    const world = await World.with();
+    const uid = () => world.source?.metadata.uid ?? "";
+    let cold = "";
+    atTheEndOfTheRestore(world, () => {
+      cold = uid();
+      world.nodes.withoutAgent.add("z1");
+      changeContainer(world, { containerID: "containerd://another" });
+    });
+    const release = world.nodes.release.bind(world.nodes);
+    let atRelease: unknown;
+    world.nodes.release = (...args) => {
+      atRelease ??= world.nodes.copy(cold);
+      return release(...args);
+    };
+    once(world, "Committed", () => world.nodes.withoutAgent.delete("z1"));
+    const end = world.toTheEnd();
+    for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.phase).toBe("Succeeded");
+    expect(atRelease).toBe("dead");
+  });
+});
+
+describe("with the API server away", () => {
+  /** Until then the pod is frozen; a liveness probe of 10 s × 3 fails after 21 s. */
+  const LIMIT_SECONDS = 12;
+
+  it.each(["refused", "silent"] as const)("a pod that is being dumped goes on soon (%s)", async (how) => {
+    const world = await World.with();
+    const dump = world.nodes.dump.bind(world.nodes);
+    world.nodes.dump = async (...args) => {
+      await dump(...args);
+      return new Promise(() => {});
+    };
+    once(world, "Frozen", () => {
+      world.apiAway = how;
+    });
+    const end = world.toTheEnd();
+    await world.pass(LIMIT_SECONDS);
+    expectSourceGoesOn(world);
+    await world.pass(60);
+    world.apiAway = undefined;
+    for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "StoodDown" });
+    expectSourceGoesOn(world);
+    expect(world.records).toEqual([]);
+  });
+
+  it.each(["refused", "silent"] as const)("a pod whose copy is held goes on soon (%s)", async (how) => {
+    const world = await World.with();
+    atTheEndOfTheRestore(world, () => {
+      world.apiAway = how;
+    });
+    const end = world.toTheEnd();
+    await world.pass(LIMIT_SECONDS);
+    expectSourceGoesOn(world);
+    world.apiAway = undefined;
+    for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.phase).toBe("RolledBack");
+    expectSourceGoesOn(world);
+  });
+
+  it("a commit whose answer was lost is taken back: the copy was ruled out meanwhile", async () => {
+    const world = await World.with();
+    once(world, "Committed", () => {
+      world.apiAway = "refused";
+      throw new KubeError("Timeout", "the answer is lost");
+    });
+    const end = world.toTheEnd();
+    await world.pass(LIMIT_SECONDS);
+    expectSourceGoesOn(world);
+    world.apiAway = undefined;
+    for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "CopyDead" });
+    expectSourceGoesOn(world);
+  });
+
+  it("a held copy is kept when the source has ended meanwhile, and is committed afterwards", async () => {
+    const world = await World.with();
+    atTheEndOfTheRestore(world, () => {
+      world.apiAway = "refused";
+      world.nodes.set(world.source?.metadata.uid ?? "", "dead");
+    });
+    const end = world.toTheEnd();
+    await world.pass(30);
+    expect(world.copyOfTarget).toBe("held");
+    world.apiAway = undefined;
+    for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.phase).toBe("Succeeded");
+    expect(world.copyOfTarget).toBe("running");
+  });
+
+  it("a pod whose target's agent is away as well stays frozen: nothing else would be safe", async () => {
+    const world = await World.with();
+    atTheEndOfTheRestore(world, () => {
+      world.apiAway = "refused";
+      world.nodes.cutOff("z2", true);
+    });
+    const end = world.toTheEnd();
+    await world.pass(30);
+    expect([world.copyOfSource, world.copyOfTarget]).toEqual(["frozen", "held"]);
+    world.nodes.cutOff("z2", false);
+    await world.pass(5);
+    expectSourceGoesOn(world);
+    world.apiAway = undefined;
+    for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.phase).toBe("RolledBack");
+  });
+
+  it("nothing is frozen on a lease that was not renewed of late", async () => {
+    const world = await World.with();
+    world.leaseAgeMs = 5_000;
+    let dumped = false;
+    const dump = world.nodes.dump.bind(world.nodes);
+    world.nodes.dump = (...args) => {
+      dumped = true;
+      return dump(...args);
+    };
+    for (let run = 0; run < 20; run++) await world.run(new Lifetime());
+    expect([world.phase, dumped]).toEqual(["Frozen", false]);
+    world.leaseAgeMs = 100;
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+  });
+});
+
 describe("after the commit the move goes through when", () => {
   it("the source's node is cut off right after the dump", async () => {
     const world = await World.with();
@@ -515,15 +696,6 @@ describe("after the commit the move goes through when", () => {
     await world.toTheEnd();
     expect(world.phase).toBe("Succeeded");
     expect(world.nodes.accidents).toEqual([]);
-  });
-
-  it("the copy dies before its release: it starts anew, and the move says that it failed", async () => {
-    const world = await World.with();
-    once(world, "Committed", () => world.nodes.set(world.target?.metadata.uid ?? "", "dead"));
-    await world.toTheEnd();
-    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "ReleaseFailed" });
-    expect(world.source).toBeUndefined();
-    expect(world.copyOfSource).toBe("dead");
   });
 
   it("the copy's memory does not all come: it is ended, and the move says so", async () => {

@@ -89,7 +89,7 @@ export class SimulatedKubelets {
   #restart(pod: Pod, node: string, uid: string): void {
     if (pod.spec.restartPolicy === "Never") {
       this.#kube.change(PODS, pod.metadata, (found) => Object.assign(found.status ?? {}, { phase: "Failed" }));
-    } else if (!this.#nodes.isRegistered(node, uid)) this.#nodes.coldStart(uid);
+    } else if (!this.#nodes.isRegistered(node, uid) && !this.#nodes.guards(node, uid)) this.#nodes.coldStart(uid);
   }
 
   /** A SIGKILL ends frozen tasks, too. */

@@ -119,6 +119,12 @@ export class SimulatedNodes implements CheckpointDriver {
     return this.#node(node).registered.has(podUID);
   }
 
+  /** Its agent ends what a kubelet starts in place of the frozen container of a move's source. */
+  guards(node: string, podUID: string): boolean {
+    const guarded = ["dumping", "dumped", "killed"];
+    return this.recordsOf(node).some((one) => one.podUID === podUID && guarded.includes(one.state));
+  }
+
   cutOff(node: string, cut: boolean): void {
     this.#node(node).reachable = !cut;
   }
@@ -169,11 +175,11 @@ export class SimulatedNodes implements CheckpointDriver {
     });
   }
 
-  async restore(node: string, move: MoveId, target: { podUID: string }) {
+  async restore(node: string, move: MoveId, target: { podUID: string; again?: boolean }) {
     return this.#step(node, "target", "restore", move, target.podUID, () => {
       if (!this.#staged) throw new AgentError("RestoreFailed", "nothing is staged");
       const copy = this.copy(target.podUID);
-      if (copy === "dead") throw new AgentError("RestoreFailed", "the copy died");
+      if (copy === "dead" && !target.again) throw new AgentError("CopyDead", "the copy died");
       if (copy === undefined) throw new AgentError("RestoreFailed", "no create waits", { retryable: true });
       this.set(target.podUID, "held");
       return { containerID: "restored", pid: 2, timings: { restore: 200 } };
@@ -242,7 +248,7 @@ export class SimulatedNodes implements CheckpointDriver {
   async moves(node: string): Promise<MoveRecord[]> {
     return this.#call(node, "moves", async () =>
       this.recordsOf(node).map((record) => {
-        if (record.role === "target") return { ...record, ...this.#copyAlive(record) };
+        if (record.role === "target") return { ...record, ...this.#copyAlive(record), ...this.#images(record) };
         const peerNode = this.#peers.get(record.moveUID);
         const copy = this.copy(record.podUID);
         const process = copy === "frozen" ? copy : copy === "running" ? copy : "ended";
@@ -254,6 +260,17 @@ export class SimulatedNodes implements CheckpointDriver {
   #copyAlive({ podUID, state }: MoveRecord): Pick<MoveRecord, "copyAlive"> {
     if (state !== "held" && state !== "released") return {};
     return { copyAlive: this.copy(podUID) === "held" || this.copy(podUID) === "running" };
+  }
+
+  #images({ state }: MoveRecord): Pick<MoveRecord, "images"> {
+    if (state === "registered" || state === "aborted") return {};
+    return { images: this.#staged ? "whole" : state === "receiving" ? "partial" : "gone" };
+  }
+
+  /** The node is restarted: its processes, and what is staged in memory, are gone. */
+  reboot(node: string, podUID: string): void {
+    this.#staged = false;
+    if (this.#node(node).pods.size > 0) this.set(podUID, "dead");
   }
 
   /** The node's records are lost; its marks, and what runs there, are not. */

@@ -10,7 +10,7 @@ import type { ChoosePlacement, MoveDependencies } from "../../../src/controllers
 import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
 import { sweepLeftovers } from "../../../src/controllers/pod-migration/leftovers.ts";
 import { reconcileMove } from "../../../src/controllers/pod-migration/reconciler.ts";
-import type { ObjectRef } from "../../../src/kube/client.ts";
+import { KubeError, type ObjectRef } from "../../../src/kube/client.ts";
 import { JOBS, NODES, PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
 import { silentLogger } from "../../../src/logging/logger.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -164,7 +164,7 @@ export class World {
 
   dependencies(fate: Fate): MoveDependencies {
     return {
-      client: mortal(this.kube, fate),
+      client: mortal(this.#reachable(), fate),
       driver: mortal(this.nodes, fate),
       clock: this.clock,
       events: { record: (_about, _type, reason, message) => void this.events.push(`${reason}: ${message}`) },
@@ -174,10 +174,38 @@ export class World {
     };
   }
 
+  /** How long ago the leader renewed its lease. */
+  leaseAgeMs = 0;
+  /** "refused", or "silent": a request hangs for ever. What was under way when it went away may still have been written. */
+  apiAway: "refused" | "silent" | undefined;
+
+  #reachable(): MemoryKube {
+    return new Proxy(this.kube, {
+      get: (kube, name) => {
+        const member: unknown = Reflect.get(kube, name);
+        if (typeof member !== "function") return member;
+        return (...given: unknown[]) => {
+          if (this.apiAway === "silent") return new Promise(() => {});
+          if (this.apiAway) return Promise.reject(new KubeError("Unavailable", `${String(name)}: connection refused`));
+          return member.apply(kube, given);
+        };
+      },
+    });
+  }
+
+  /** Lets time pass, half a second at a time, while something waits for it. */
+  async pass(seconds: number): Promise<void> {
+    for (let step = 0; step < seconds * 2; step++) {
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      this.clock.advance(500);
+    }
+  }
+
   /** One reconcile run, and the time and the other components' work until the next. False once the controller has died. */
   async run(fate: Fate): Promise<boolean> {
     const deps = this.dependencies(fate);
-    const term = { epoch: this.epoch, signal: new AbortController().signal };
+    const renewedAgoMs = () => this.leaseAgeMs;
+    const term = { epoch: this.epoch, signal: new AbortController().signal, renewedAgoMs };
     try {
       const { requeueAfterMs = 100 } = await reconcileMove(deps, MOVE, term);
       this.#pass(requeueAfterMs);
@@ -210,6 +238,7 @@ export class World {
     let fate = fates.shift() ?? new Lifetime();
     for (let run = 0; run < RUN_LIMIT; run++) {
       await this.beforeRun(run);
+      while (this.apiAway) await new Promise((resolve) => setImmediate(resolve)); // no run begins: its first read would fail
       if (!(await this.run(fate))) fate = fates.shift() ?? new Lifetime();
       if (!this.ended) continue;
       this.#pass(2_000);

@@ -26,20 +26,20 @@ type Word = MoveRecord | "nothing" | undefined;
 
 /**
  * Everything is asked side by side.
- * @param held the target's agent has just said that the copy is held.
+ * @param known what the target's agent has just said of the copy.
  */
-export async function observe(run: MoveRun, held: boolean): Promise<Seen> {
+export async function observe(run: MoveRun, known?: "held" | "dead"): Promise<Seen> {
   const [sourcePod, targetPod, sourceWord, targetWord] = await Promise.all([
     readSource(run),
     readTarget(run),
     wordOf(run, sourceOf(run.move).node, "source"),
-    held ? undefined : wordOf(run, targetOf(run.move).node, "target"),
+    known === "held" ? undefined : wordOf(run, targetOf(run.move).node, "target"),
   ]);
   const source = await sourceState(run, sourcePod, sourceWord);
-  const targetGone = whyGone(targetPod);
+  const targetGone = whyGone(targetPod) ?? whyRuledOut(targetWord);
   if (targetGone) return { sourcePod, source, targetGone, ...copyWithoutPod(targetWord) };
-  if (held) return { sourcePod, source, copy: "held", images: "whole" };
-  return { sourcePod, source, copy: copyState(targetWord), images: imagesState(targetWord) };
+  if (known === "held") return { sourcePod, source, copy: "held", images: "whole" };
+  return { sourcePod, source, copy: known ?? copyState(targetWord), images: imagesState(targetWord) };
 }
 
 /** Only the agents are asked. A dump that was called may be about to freeze the source: until it is known to be resumed it counts as frozen. */
@@ -107,6 +107,13 @@ function whyGone(target: Pod | undefined): Refusal | undefined {
   const { phase, message } = target.status ?? {};
   if (phase !== "Failed" && phase !== "Succeeded") return undefined;
   return { reason: "TargetPodFailed", message: `the target pod ended: ${message ?? phase}` };
+}
+
+/** Before the commit only a controller without the API server does that (./stand-down.ts). */
+function whyRuledOut(word: Word): Refusal | undefined {
+  if (typeof word !== "object" || word.state !== "aborted") return undefined;
+  const message = "the API server was away while the pod was frozen: the copy was given up, and the source goes on";
+  return { reason: "StoodDown", message };
 }
 
 /** No `create` will ever be there for what is staged. That a released copy has run is still so. */

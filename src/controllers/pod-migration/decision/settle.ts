@@ -10,8 +10,8 @@ import { observe, type Seen } from "./observe.ts";
 import type { Ending, Situation } from "./situation.ts";
 
 export interface Known {
-  /** The target's agent has just said that the copy is held. */
-  held?: boolean;
+  /** What the target's agent has just said of the copy. */
+  copy?: "held" | "dead";
   /** A step has failed for good. */
   failed?: Refusal;
   /** What the commit records besides. */
@@ -22,10 +22,11 @@ export interface Known {
 export type Settled = Outcome | { kind: "undecided"; decision: Decision };
 
 export async function settle(run: MoveRun, known: Known): Promise<Settled> {
-  const seen = await observe(run, known.held ?? false);
+  const seen = await observe(run, known.copy);
   const intact = canGoOn(seen);
-  const ends = known.failed ?? interruption(run.move, run.deps.clock.now(), intact);
-  const against = ends ?? (intact ? seen.targetGone : undefined);
+  const interrupted = interruption(run.move, run.deps.clock.now(), intact);
+  const failed = known.failed ?? (intact ? seen.targetGone : undefined);
+  const against = endingOf(interrupted) === "asked" ? interrupted : (failed ?? interrupted);
   const { source, copy, images } = seen;
   const situation: Situation = { api: "there", committed: false, ending: endingOf(against), source, copy, images };
   const decision = decide(situation);

@@ -27,12 +27,11 @@ export async function frozen(run: MoveRun): Promise<Outcome> {
   if (target.value?.images === "whole" || RESTORED.has(target.value?.state)) {
     return advance("Restoring", "Dumped", "the pages are on the target, taken up again");
   }
-  if (target.value?.state === "aborted") return rollBack("StoodDown", STOOD_DOWN);
+  if (target.value?.state === "aborted") return settled(run, {});
   return reopenAndDump(run);
 }
 
 const RESTORED: ReadonlySet<MoveRecord["state"] | undefined> = new Set(["restoring", "held"]);
-const STOOD_DOWN = "the API server was away while the pod was frozen: the copy was given up, and the source goes on";
 
 async function targetRecord(run: MoveRun): Promise<MoveRecord | undefined> {
   const { moveUID } = moveId(run);

@@ -18,12 +18,12 @@ export async function restoring(run: MoveRun): Promise<Outcome> {
   const restored = await watched(run, (givenUp) => attempt(heldCopy(run, givenUp)));
   if ("kind" in restored) return restored;
   if (restored.ok)
-    return settledOn(run, await settle(run, { held: true, changes: { timings: restored.value.timings } }));
+    return settledOn(run, await settle(run, { copy: "held", changes: { timings: restored.value.timings } }));
   const message = inWords(restored.failure);
   if (restored.failure.retryable) return wait(RETRY_MS, message);
   // A copy that has died may be restored again: the table says when.
-  const failed = restored.failure.reason === "CopyDead" ? {} : { failed: { reason: "RestoreFailed", message } };
-  return settledOn(run, await settle(run, failed));
+  const dead = restored.failure.reason === "CopyDead";
+  return settledOn(run, await settle(run, dead ? { copy: "dead" } : { failed: { reason: "RestoreFailed", message } }));
 }
 
 async function settledOn(run: MoveRun, settled: Settled): Promise<Outcome> {
