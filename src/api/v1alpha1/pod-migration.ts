@@ -162,7 +162,9 @@ export const podMigrationStatusSchema = z.object({
   freezeMilliseconds: z
     .number()
     .optional()
-    .describe("From the source's last instruction to the restored process's first."),
+    .describe(
+      "From the source's last instruction to the next one: the copy's, or after a roll-back its own. Absent: the pod was never frozen.",
+    ),
   timings: z.record(z.string(), z.number()).default({}).describe("Milliseconds that each step took, by its name."),
   cause: causeSchema.optional().describe("Why the move was made, and what else was considered."),
   conditions: z.array(conditionSchema).max(16).default([]).describe("The move's conditions."),

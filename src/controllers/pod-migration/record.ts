@@ -2,6 +2,7 @@
 import { FINAL_PHASES, POD_MIGRATIONS, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
 import { PODS } from "../../kube/resources.ts";
 import type { MoveDependencies } from "./dependencies.ts";
+import { frozenFor } from "./freeze.ts";
 import type { Outcome } from "./outcome.ts";
 import { isMove, type Move } from "./run.ts";
 import { statusAfter } from "./status.ts";
@@ -31,7 +32,7 @@ function announce(deps: MoveDependencies, move: PodMigration): void {
   const { phase, message, reason } = move.status ?? {};
   if (phase === undefined) return;
   const type = WARNING_PHASES.has(phase) ? "Warning" : "Normal";
-  const words = `${reason ?? phase}: ${message ?? ""}`;
+  const words = `${reason ?? phase}: ${message ?? ""}${FINAL_PHASES.has(phase) ? frozenFor(move.status ?? {}) : ""}`;
   const { namespace, name } = move.metadata;
   deps.logger.info("move", { move: `${namespace}/${name}`, phase, reason, message });
   deps.events.record(move, type, phase, words);

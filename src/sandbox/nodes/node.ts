@@ -55,6 +55,8 @@ export class SimulatedNode {
   readonly registrations = new Map<string, Registration>();
   /** By move UID. */
   readonly staging = new Map<string, Staging>();
+  /** By move UID: when its source was frozen, epoch milliseconds. */
+  readonly freezes = new Map<string, number>();
   readonly clock: Clock;
   readonly #options: NodeOptions;
 
