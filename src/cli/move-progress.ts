@@ -1,5 +1,11 @@
 /** Follows one PodMigration to its end and says each phase as it comes. */
-import { FINAL_PHASES, type Phase, POD_MIGRATIONS, type PodMigration } from "../api/v1alpha1/pod-migration.ts";
+import {
+  FINAL_PHASES,
+  type Phase,
+  POD_MIGRATIONS,
+  type PodMigration,
+  PROGRAM_FAILED,
+} from "../api/v1alpha1/pod-migration.ts";
 import { frozenFor } from "../controllers/pod-migration/freeze.ts";
 import type { KubeClient, ObjectRef } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
@@ -86,5 +92,6 @@ export function outcomeLine(move: PodMigration): string {
     const why = [status?.reason, status?.message].filter(Boolean).join(": ");
     return `${pod} not moved (${phaseOf(move)})${frozenFor(status ?? {})}${why ? `: ${why}` : ""}`;
   }
-  return `${pod} moved from ${status.sourceNode} to ${status.targetNode}: ${status.memory ?? "?"}${frozenFor(status)}`;
+  const failed = status.reason === PROGRAM_FAILED ? `; ${status.reason}: ${status.message}` : "";
+  return `${pod} moved from ${status.sourceNode} to ${status.targetNode}: ${status.memory ?? "?"}${frozenFor(status)}${failed}`;
 }

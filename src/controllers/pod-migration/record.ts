@@ -1,5 +1,5 @@
 /** Writes what a step came to: one status write, only if nothing else has changed the object since it was read. */
-import { FINAL_PHASES, POD_MIGRATIONS, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
+import { FINAL_PHASES, POD_MIGRATIONS, type PodMigration, PROGRAM_FAILED } from "../../api/v1alpha1/pod-migration.ts";
 import { PODS } from "../../kube/resources.ts";
 import type { MoveDependencies } from "./dependencies.ts";
 import { frozenFor } from "./freeze.ts";
@@ -31,7 +31,7 @@ const WARNING_PHASES = new Set(["RollingBack", "RolledBack", "Failed"]);
 function announce(deps: MoveDependencies, move: PodMigration): void {
   const { phase, message, reason } = move.status ?? {};
   if (phase === undefined) return;
-  const type = WARNING_PHASES.has(phase) ? "Warning" : "Normal";
+  const type = WARNING_PHASES.has(phase) || reason === PROGRAM_FAILED ? "Warning" : "Normal";
   const words = `${reason ?? phase}: ${message ?? ""}${FINAL_PHASES.has(phase) ? frozenFor(move.status ?? {}) : ""}`;
   const { namespace, name } = move.metadata;
   deps.logger.info("move", { move: `${namespace}/${name}`, phase, reason, message });
