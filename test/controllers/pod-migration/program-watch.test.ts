@@ -151,7 +151,9 @@ describe("a move whose program", () => {
     await world.toTheEnd();
     expect(verdict(world)).toEqual(["Succeeded", "ProgramFailed"]);
     expect(world.events.filter((event) => event.startsWith("Succeeded"))).toEqual([
-      expect.stringMatching(/^Succeeded: ProgramFailed: the pod was moved to node z2, but .* 20 s after its release, frozen/),
+      expect.stringMatching(
+        /^Succeeded: ProgramFailed: the pod was moved to node z2, but .* 20 s after its release, frozen/,
+      ),
     ]);
     expect(world.nodes.accidents).toEqual([]);
   });
