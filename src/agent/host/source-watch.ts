@@ -1,4 +1,5 @@
 /** Is a source still what was frozen? Its kubelet may have restarted it, or the out-of-memory killer ended it, meanwhile. */
+import { writeFileSync } from "node:fs";
 import { z } from "zod";
 import type { SourceProcess } from "../node-runtime.ts";
 import { isFrozen } from "./cgroups.ts";
@@ -43,6 +44,19 @@ export function frozenSince(host: Host, moveUID: string, container: Container | 
   if (note === undefined) return undefined;
   const done = wasStarted(host, move.program) || (container !== undefined && isFrozenNow(host, container));
   return done ? note.frozenAtMs : undefined;
+}
+
+/**
+ * Writes down, just before the pause, when the container is frozen. One that stands frozen already, by an agent that died before it could
+ * start CRIU, has been since that agent's note.
+ */
+export function noteFreeze(host: Host, moveUID: string, container: Container): number {
+  const move = sourceMoveOf(moveUID);
+  const before = noteIn(readIfThere(host.path(move.frozen)));
+  const stillFrozen = before?.pid === container.pid && isFrozenNow(host, container);
+  const note: Frozen = { frozenAtMs: before && stillFrozen ? before.frozenAtMs : Date.now(), pid: container.pid };
+  writeFileSync(host.path(move.frozen), JSON.stringify(note));
+  return note.frozenAtMs;
 }
 
 function noteIn(text: string | undefined): Frozen | undefined {
