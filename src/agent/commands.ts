@@ -190,8 +190,9 @@ export class AgentCommands {
       return { ...ids(command), run: () => runtime.cleanupSource(command) };
     }
     const command = parse(sourceCommandSchema, body);
-    const act = step === "resume" ? runtime.resume : runtime.kill;
-    return { ...ids(command), podUID: command.source.podUID, run: (signal) => act.call(runtime, command, signal) };
+    const run = (signal: AbortSignal) =>
+      step === "resume" ? runtime.resume(command, signal) : runtime.kill(command, signal);
+    return { ...ids(command), podUID: command.source.podUID, run };
   }
 
   #ofRole(role: Role): StoredRecord[] {

@@ -28,6 +28,7 @@ import type {
   NodeFeatures,
   Released,
   Restored,
+  Resumed,
   receiveSchema,
   registerSchema,
   restoreSchema,
@@ -106,7 +107,7 @@ export interface NodeRuntime {
    */
   sourceProcess(moveUID: string, containerID: string): SourceProcess | undefined;
   dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped>;
-  resume(command: SourceCommand, signal: AbortSignal): Promise<void>;
+  resume(command: SourceCommand, signal: AbortSignal): Promise<Resumed>;
   /** The frozen tasks die without running. */
   kill(command: SourceCommand, signal: AbortSignal): Promise<void>;
   cleanupSource(command: Command): Promise<void>;

@@ -135,6 +135,13 @@ export type Released = z.infer<typeof releasedSchema>;
  */
 export const abortedSchema = z.object({ neverReleased: z.literal(true), gone: z.literal(true) });
 
+/** Source, when it has gone on. Absent: it was never frozen. */
+export const resumedSchema = z.object({
+  /** Epoch milliseconds, source node's clock: just before the pause, and just after the thaw or when it was found to be gone. */
+  freeze: z.object({ frozenAtMs: z.number(), resumedAtMs: z.number() }).optional(),
+});
+export type Resumed = z.infer<typeof resumedSchema>;
+
 /**
  * Source, only after RollingBack (`resume`), or after the commit and the pod's deletion in the API (`kill`): all frozen tasks but the
  * container's init die without running. Init is left to its kubelet, which ends it when it has seen the deletion, and until then can't

@@ -53,7 +53,8 @@ const podMigration: ResourceDefinition = {
       name: "Freeze",
       type: "integer",
       jsonPath: ".status.freezeMilliseconds",
-      description: "Milliseconds from the source's last instruction to the restored process's first.",
+      description:
+        "Milliseconds from the source's last instruction to the next one: the copy's, or after a roll-back its own.",
     },
     { name: "Policy", type: "string", jsonPath: ".spec.policyName", priority: 1 },
     { name: "Message", type: "string", jsonPath: ".status.message", priority: 1 },

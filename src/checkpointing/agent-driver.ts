@@ -14,9 +14,11 @@ import {
   type Receiving,
   type Released,
   type Restored,
+  type Resumed,
   receivingSchema,
   releasedSchema,
   restoredSchema,
+  resumedSchema,
   type SourceFacts,
   sourceFactsSchema,
 } from "../agent/protocol.ts";
@@ -96,8 +98,8 @@ export class AgentDriver implements CheckpointDriver {
     await this.#step(node, move, "target/abort", {}, QUICK_MS * 2);
   }
 
-  async resume(node: string, move: MoveId, source: SourceContainer): Promise<void> {
-    await this.#step(node, move, "source/resume", { source }, QUICK_MS * 2);
+  async resume(node: string, move: MoveId, source: SourceContainer): Promise<Resumed> {
+    return resumedSchema.parse(await this.#step(node, move, "source/resume", { source }, QUICK_MS * 2));
   }
 
   async kill(node: string, move: MoveId, source: SourceContainer): Promise<void> {

@@ -11,6 +11,7 @@ import type {
   Receiving,
   Released,
   Restored,
+  Resumed,
   SourceFacts,
 } from "../agent/protocol.ts";
 
@@ -50,7 +51,7 @@ export interface CheckpointDriver {
   /** Only after RollingBack. Resolves when the copy is known never to have been released and to be gone. */
   abort(node: string, move: MoveId): Promise<void>;
   /** Only after RollingBack. */
-  resume(node: string, move: MoveId, source: SourceContainer): Promise<void>;
+  resume(node: string, move: MoveId, source: SourceContainer): Promise<Resumed>;
   /** Only after Committed: kills the frozen tasks without letting them run. */
   kill(node: string, move: MoveId, source: SourceContainer): Promise<void>;
   cleanup(node: string, role: "source" | "target", move: MoveId): Promise<Cleaned>;

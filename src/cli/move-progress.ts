@@ -1,5 +1,12 @@
 /** Follows one PodMigration to its end and says each phase as it comes. */
-import { FINAL_PHASES, type Phase, POD_MIGRATIONS, type PodMigration } from "../api/v1alpha1/pod-migration.ts";
+import {
+  FINAL_PHASES,
+  type Phase,
+  POD_MIGRATIONS,
+  type PodMigration,
+  PROGRAM_FAILED,
+} from "../api/v1alpha1/pod-migration.ts";
+import { frozenFor } from "../controllers/pod-migration/freeze.ts";
 import type { KubeClient, ObjectRef } from "../kube/client.ts";
 import type { Clock } from "../kube/clock.ts";
 import { MemoryStore } from "../kube/store.ts";
@@ -83,8 +90,8 @@ export function outcomeLine(move: PodMigration): string {
   const pod = `${metadata.namespace}/${spec.podName}`;
   if (status?.phase !== "Succeeded") {
     const why = [status?.reason, status?.message].filter(Boolean).join(": ");
-    return `${pod} not moved (${phaseOf(move)})${why ? `: ${why}` : ""}`;
+    return `${pod} not moved (${phaseOf(move)})${frozenFor(status ?? {})}${why ? `: ${why}` : ""}`;
   }
-  const freeze = status.freezeMilliseconds === undefined ? "" : `, frozen for ${status.freezeMilliseconds / 1000} s`;
-  return `${pod} moved from ${status.sourceNode} to ${status.targetNode}: ${status.memory ?? "?"}${freeze}`;
+  const failed = status.reason === PROGRAM_FAILED ? `; ${status.reason}: ${status.message}` : "";
+  return `${pod} moved from ${status.sourceNode} to ${status.targetNode}: ${status.memory ?? "?"}${frozenFor(status)}${failed}`;
 }

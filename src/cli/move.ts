@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { API_VERSION } from "../api/v1alpha1/group.ts";
-import { POD_MIGRATIONS, type PodMigration, podMigrationSpecSchema } from "../api/v1alpha1/pod-migration.ts";
+import { POD_MIGRATIONS, type PodMigration, podMigrationSpecSchema, wentWell } from "../api/v1alpha1/pod-migration.ts";
 import { systemClock } from "../kube/clock.ts";
 import { PODS, type Pod } from "../kube/resources.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
@@ -54,7 +54,7 @@ async function waitForEnd(cluster: Cluster, name: string): Promise<void> {
   const ref = { namespace: cluster.namespace, name };
   const signal = nobodyReads(process.stdout);
   const ended = await followMove({ ...cluster, clock: systemClock, ref, say: (line) => console.log(line), signal });
-  if (ended.status?.phase !== "Succeeded") throw new CommandFailure(outcomeLine(ended), EXIT.endedOtherwise);
+  if (!wentWell(ended.status)) throw new CommandFailure(outcomeLine(ended), EXIT.endedOtherwise);
   console.log(outcomeLine(ended));
 }
 

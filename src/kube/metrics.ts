@@ -108,5 +108,16 @@ export class OperatorMetrics {
         for (const [phase, count] of counts) this.set({ phase }, count);
       },
     });
+    new Gauge({
+      name: "headroom_pod_migrations_frozen_seconds",
+      help: "Seconds for which the pods of the PodMigrations on record were frozen, by phase.",
+      labelNames: ["phase"],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { status } of moves())
+          this.inc({ phase: status?.phase ?? "Pending" }, (status?.freezeMilliseconds ?? 0) / 1000);
+      },
+    });
   }
 }

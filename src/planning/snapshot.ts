@@ -101,6 +101,8 @@ export interface MoveSnapshot {
   finishedAtMs?: number;
   freezeMilliseconds?: number;
   transferredBytes?: number;
+  /** It succeeded, and its program failed within a minute of its release. */
+  programFailed?: boolean;
 }
 
 /** What one metrics source measured. A node or pod that is not in it has no figure there. */

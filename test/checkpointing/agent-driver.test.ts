@@ -46,6 +46,12 @@ function portOf(of: Server): number {
   return typeof address === "object" && address ? address.port : 0;
 }
 
+test("a source that is resumed tells how long it was frozen", async () => {
+  const freeze = { frozenAtMs: 1, resumedAtMs: 43 };
+  answer = () => ({ status: 200, body: { freeze } });
+  expect(await driver.resume("n1", MOVE, source)).toEqual({ freeze });
+});
+
 describe("a command that is not answered in time", () => {
   test("is sent again, the very same, until the agent has an answer", async () => {
     answer = (attempt) => (attempt < 3 ? undefined : { status: 200, body: {} });

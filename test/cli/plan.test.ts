@@ -103,6 +103,17 @@ describe("headroom plan, of case 3 as two files", () => {
   });
 });
 
+describe("headroom plan, of a snapshot with a move on record", () => {
+  it("leaves a pod alone whose program failed right after it, and says why", () => {
+    const past = "{namespace: default, pod: q, from: z1, to: z2, memory: 40Gi, phase: Succeeded, lineage: default/q";
+    const move = `moves:\n- ${past}, finishedAt: 2025-12-31T23:30:00Z, programFailed: true}\n`;
+    const snapshot = file("failed-after-move.yaml", `${readFileSync(SNAPSHOT, "utf8")}${move}`);
+    const { code, out } = plan(["--snapshot", snapshot, "--policy", POLICY]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^default\/q +any +FailedAfterMove +its program failed within a minute of its last move/m);
+  });
+});
+
 describe("headroom plan, of a policy that forecasts", () => {
   const samples = (now: number, perMinute: number) => ({
     start: "2025-12-31T23:30:00Z",

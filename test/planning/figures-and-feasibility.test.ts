@@ -110,6 +110,45 @@ describe("after moves that did not succeed", () => {
   });
 });
 
+describe("after moves that its program did not survive", () => {
+  const HOUR = 3_600;
+  const ended = (hoursAgo: number, more: object = { programFailed: true }) =>
+    move({
+      pod: "w-0",
+      from: "z9",
+      name: `m${hoursAgo}`,
+      podUID: `uid-${hoursAgo}`,
+      lineage: "uid-w",
+      phase: "Succeeded",
+      finishedAtMs: NOW_MS - hoursAgo * HOUR * 1000,
+      ...more,
+    });
+  const spec = { eligibility: { cooldown: "0s" } };
+  const decisionAfter = (moves: ReturnType<typeof ended>[]) => decide({ ...pressed({}), moves }, spec);
+
+  it.each([
+    ["one of them, until an hour has passed", [ended(0.99)], "NothingToDo"],
+    ["one of them, for an hour only", [ended(1)], "Moves"],
+    ["two of them, for two hours", [ended(3), ended(1.99)], "NothingToDo"],
+    ["many of them, for a day", Array.from({ length: 30 }, (_, index) => ended(23.9 + index)), "NothingToDo"],
+    ["many of them, for a day at most", Array.from({ length: 30 }, (_, index) => ended(24 + index)), "Moves"],
+    ["one of them, though a move has failed since", [ended(0.9), ended(0.5, { phase: "RolledBack" })], "NothingToDo"],
+    ["none since one that went well", [ended(0.9), ended(0.5, {})], "Moves"],
+  ])("a pod rests after %s", (_, moves, outcome) => {
+    expect(decisionAfter(moves).outcome).toBe(outcome);
+  });
+
+  it("the reason says so", () => {
+    expect(decisionAfter([ended(0.5)]).refusals).toContainEqual(
+      expect.objectContaining({
+        pod: "w",
+        reason: "FailedAfterMove",
+        message: "its program failed within a minute of its last move; not tried again for 1800s",
+      }),
+    );
+  });
+});
+
 describe("a node is no target when", () => {
   const taint = { key: "dedicated", value: "db", effect: "NoSchedule" } as const;
   it.each<[string, Partial<NodeSnapshot>, string]>([

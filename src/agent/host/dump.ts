@@ -21,7 +21,7 @@ import { connectPages, type PageConnection } from "./page-connection.ts";
 import { greetingOf } from "./page-greeting.ts";
 import { isStoppedBySignal } from "./processes.ts";
 import { connectionsOf, memoryOf } from "./source-facts.ts";
-import { type Frozen, frozenSchema } from "./source-watch.ts";
+import { frozenSchema, noteFreeze } from "./source-watch.ts";
 
 const PAGE_BYTES = 4096;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -96,9 +96,7 @@ async function freezeAndStart(
   const pages = await connect(command, peer);
   try {
     signal.throwIfAborted(); // whoever gave the step up may have thawed the container already
-    const frozenAtMs = Date.now();
-    const frozen: Frozen = { frozenAtMs, pid: container.pid };
-    writeFileSync(host.path(sourceMoveOf(command.moveUID).frozen), JSON.stringify(frozen));
+    const frozenAtMs = noteFreeze(host, command.moveUID, container);
     if (!isFrozen(host, container.freezer)) await freeze(host, container.freezer, signal);
     signal.throwIfAborted();
     timings.pause = Date.now() - frozenAtMs;

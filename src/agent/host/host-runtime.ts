@@ -18,7 +18,7 @@ import type {
   SourceCommand,
   SourceProcess,
 } from "../node-runtime.ts";
-import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../protocol.ts";
+import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, Resumed, SourceFacts } from "../protocol.ts";
 import { unpack } from "./archives.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
 import { emptyDirsOf, RUNC_ROOT } from "./containers.ts";
@@ -194,8 +194,8 @@ export class HostRuntime implements NodeRuntime {
     return await dump(this.#host, command, peer, signal, { dumpMs: this.#options.dumpMs });
   }
 
-  async resume(command: SourceCommand): Promise<void> {
-    await resumeSource(this.#host, command);
+  async resume(command: SourceCommand): Promise<Resumed> {
+    return await resumeSource(this.#host, command);
   }
 
   async kill(command: SourceCommand): Promise<void> {

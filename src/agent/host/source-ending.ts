@@ -2,23 +2,31 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../agent-error.ts";
 import type { SourceCommand } from "../node-runtime.ts";
-import { endMoveGroup, killProcess, thaw } from "./cgroups.ts";
+import type { Resumed } from "../protocol.ts";
+import { endMoveGroup, type Freezer, killProcess, thaw } from "./cgroups.ts";
 import { findContainer, pidsOf } from "./containers.ts";
 import { isAlive } from "./detached.ts";
 import { isMissing } from "./files.ts";
 import type { Host } from "./host.ts";
+import { frozenSince } from "./source-watch.ts";
 
 /** After this the caller is told, and asks again. */
 const KUBELET_WAIT_MS = 5_000;
 const POLL_MS = 20;
 
 /** Ends a dump that may still run, then thaws. A container that is gone needs no thawing. */
-export async function resumeSource(host: Host, command: SourceCommand): Promise<void> {
-  await endMoveGroup(host, command.moveUID);
-  const container = findContainer(host, command.source.containerID);
-  if (!container) return;
+export async function resumeSource(host: Host, command: SourceCommand): Promise<Resumed> {
+  const { moveUID, source } = command;
+  const frozenAtMs = frozenSince(host, moveUID, findContainer(host, source.containerID));
+  await endMoveGroup(host, moveUID);
+  const container = findContainer(host, source.containerID);
+  if (container) thawIfThere(host, container.freezer);
+  return frozenAtMs === undefined ? {} : { freeze: { frozenAtMs, resumedAtMs: Date.now() } };
+}
+
+function thawIfThere(host: Host, freezer: Freezer): void {
   try {
-    thaw(host, container.freezer);
+    thaw(host, freezer);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

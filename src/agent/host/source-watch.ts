@@ -1,8 +1,9 @@
 /** Is a source still what was frozen? Its kubelet may have restarted it, or the out-of-memory killer ended it, meanwhile. */
+import { writeFileSync } from "node:fs";
 import { z } from "zod";
 import type { SourceProcess } from "../node-runtime.ts";
 import { isFrozen } from "./cgroups.ts";
-import { findContainer } from "./containers.ts";
+import { type Container, findContainer } from "./containers.ts";
 import { isAlive, wasStarted } from "./detached.ts";
 import { isMissing, readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
@@ -20,10 +21,48 @@ export function sourceProcess(host: Host, moveUID: string, containerID: string):
   const text = readIfThere(host.path(move.frozen));
   const pid = text === undefined ? undefined : frozenSchema.parse(JSON.parse(text)).pid;
   if (pid !== undefined && pid !== container.pid) return "ended";
-  try {
-    if (isFrozen(host, container.freezer)) return "frozen";
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
+  if (isFrozenNow(host, container)) return "frozen";
   return wasStarted(host, move.program) ? "running" : undefined;
+}
+
+function isFrozenNow(host: Host, container: Container): boolean {
+  try {
+    return isFrozen(host, container.freezer);
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * When the move froze its source, epoch milliseconds; undefined: it never did. The note alone doesn't say so, for it is written before
+ * the pause. Never fails because of a damaged note: whoever asks is about to thaw the source.
+ */
+export function frozenSince(host: Host, moveUID: string, container: Container | undefined): number | undefined {
+  const move = sourceMoveOf(moveUID);
+  const note = noteIn(readIfThere(host.path(move.frozen)));
+  if (note === undefined) return undefined;
+  const done = wasStarted(host, move.program) || (container !== undefined && isFrozenNow(host, container));
+  return done ? note.frozenAtMs : undefined;
+}
+
+/**
+ * Writes down, just before the pause, when the container is frozen. One that stands frozen already, by an agent that died before it could
+ * start CRIU, has been since that agent's note.
+ */
+export function noteFreeze(host: Host, moveUID: string, container: Container): number {
+  const move = sourceMoveOf(moveUID);
+  const before = noteIn(readIfThere(host.path(move.frozen)));
+  const stillFrozen = before?.pid === container.pid && isFrozenNow(host, container);
+  const note: Frozen = { frozenAtMs: before && stillFrozen ? before.frozenAtMs : Date.now(), pid: container.pid };
+  writeFileSync(host.path(move.frozen), JSON.stringify(note));
+  return note.frozenAtMs;
+}
+
+function noteIn(text: string | undefined): Frozen | undefined {
+  try {
+    return text === undefined ? undefined : frozenSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
 }

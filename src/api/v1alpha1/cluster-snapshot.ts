@@ -195,6 +195,10 @@ const move = z.strictObject({
   finishedAt: time.optional(),
   freezeMilliseconds: z.number().min(0).optional(),
   transferredBytes: z.number().min(0).optional(),
+  programFailed: z
+    .boolean()
+    .optional()
+    .describe("It succeeded, and its program failed within a minute of its release. Absent: false."),
 });
 
 // What is damaged is as good as lost: bounds then start as their widest.

@@ -232,8 +232,16 @@ export const migrationPolicyStatusSchema = z.object({
       gated: z.int().describe("Nodes that this policy keeps new pods off."),
       pods: z.int().describe("Pods that the policy may move."),
       moving: z.int().describe("Moves of this policy under way."),
-      moved: z.int().describe("Moves of this policy that succeeded and are still on record."),
-      failed: z.int().describe("Moves of this policy that did not succeed and are still on record."),
+      moved: z
+        .int()
+        .describe(
+          "Moves of this policy that succeeded, and whose programs did not fail right afterwards; those still on record.",
+        ),
+      failed: z
+        .int()
+        .describe(
+          "Moves of this policy that did not succeed, or whose program failed within a minute of its release; those still on record.",
+        ),
     })
     .optional()
     .describe("The figures in short."),

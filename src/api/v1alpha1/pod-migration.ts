@@ -21,6 +21,9 @@ export const PHASES = [
 export const phaseSchema = z.enum(PHASES);
 export type Phase = z.infer<typeof phaseSchema>;
 
+/** Reason of a move that succeeded and whose program failed within a minute of its release. */
+export const PROGRAM_FAILED = "ProgramFailed";
+
 /** Phases that a move never leaves. */
 export const FINAL_PHASES: ReadonlySet<Phase> = new Set(["Succeeded", "RolledBack", "Failed", "Cancelled"]);
 
@@ -159,10 +162,13 @@ export const podMigrationStatusSchema = z.object({
     .describe("What was moved, by container."),
   memory: quantitySchema.optional().describe("The memory moved, for people."),
   frozenAt: timeSchema.optional().describe("When the source executed its last instruction, by its node's clock."),
+  releasedAt: timeSchema.optional().describe("When the copy executed its first instruction, by its node's clock."),
   freezeMilliseconds: z
     .number()
     .optional()
-    .describe("From the source's last instruction to the restored process's first."),
+    .describe(
+      "From the source's last instruction to the next one: the copy's, or after a roll-back its own. Absent: the pod was never frozen.",
+    ),
   timings: z.record(z.string(), z.number()).default({}).describe("Milliseconds that each step took, by its name."),
   cause: causeSchema.optional().describe("Why the move was made, and what else was considered."),
   conditions: z.array(conditionSchema).max(16).default([]).describe("The move's conditions."),
@@ -171,6 +177,11 @@ export const podMigrationStatusSchema = z.object({
 export type PodMigrationSpec = z.infer<typeof podMigrationSpecSchema>;
 export type PodMigrationStatus = z.infer<typeof podMigrationStatusSchema>;
 export type MoveCause = z.infer<typeof causeSchema>;
+
+/** The pod was moved, and its program has not failed since, as far as it was watched. */
+export function wentWell(status: PodMigrationStatus | undefined): boolean {
+  return status?.phase === "Succeeded" && status.reason !== PROGRAM_FAILED;
+}
 
 /** `status` is absent until the controller has seen the object. */
 export interface PodMigration extends KubeObject {

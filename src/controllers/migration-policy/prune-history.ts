@@ -1,11 +1,11 @@
 /** Which finished PodMigrations of a policy are more than it keeps. Pure. */
 import { POLICY_LABEL } from "../../api/v1alpha1/group.ts";
-import { FINAL_PHASES, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
-import { LONGEST_BACK_OFF_SECONDS } from "../../planning/eligibility/history.ts";
+import { FINAL_PHASES, type PodMigration, wentWell } from "../../api/v1alpha1/pod-migration.ts";
+import { FAILED_MOVE_REST, FAILED_PROGRAM_REST } from "../../planning/eligibility/history.ts";
 
 const finishedAtMs = ({ status }: PodMigration) => Date.parse(status?.completionTime ?? "");
 
-/** The oldest first. One that did not succeed stays as long as it may still hold its pod back. */
+/** The oldest first. One that did not go well stays as long as it may still hold its pod back. */
 export function surplusHistory(
   migrations: readonly PodMigration[],
   policyName: string,
@@ -18,6 +18,9 @@ export function surplusHistory(
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .sort((a, b) => finishedAtMs(a) - finishedAtMs(b));
   const holdsBack = (one: PodMigration) =>
-    one.status?.phase !== "Succeeded" && nowMs - finishedAtMs(one) < LONGEST_BACK_OFF_SECONDS * 1000;
+    !wentWell(one.status) && nowMs - finishedAtMs(one) < restAfter(one).longestSeconds * 1000;
   return finished.slice(0, Math.max(0, finished.length - keep)).filter((one) => !holdsBack(one));
 }
+
+const restAfter = ({ status }: PodMigration) =>
+  status?.phase === "Succeeded" ? FAILED_PROGRAM_REST : FAILED_MOVE_REST;

@@ -1,6 +1,6 @@
 /** PodMigrations as planning sees them. Pure. */
 import { LINEAGE_LABEL } from "../../api/v1alpha1/group.ts";
-import type { PodMigration } from "../../api/v1alpha1/pod-migration.ts";
+import { type PodMigration, PROGRAM_FAILED } from "../../api/v1alpha1/pod-migration.ts";
 import type { Pod } from "../../kube/resources.ts";
 import type { MoveSnapshot } from "../../planning/snapshot.ts";
 
@@ -23,6 +23,7 @@ export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): Mov
     freezeMilliseconds: status?.freezeMilliseconds,
     filesBytes: known(containers.map((container) => container.filesBytes)),
     transferredBytes: known(containers.map((container) => container.transferredBytes)),
+    programFailed: status?.reason === PROGRAM_FAILED ? true : undefined,
   };
   return {
     namespace: metadata.namespace ?? "",

@@ -1,7 +1,7 @@
 /** A policy's status out of what was found and done. Pure. */
 import type { Condition } from "../../api/v1alpha1/fields.ts";
 import type { MigrationPolicyStatus } from "../../api/v1alpha1/migration-policy.ts";
-import { FINAL_PHASES, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
+import { FINAL_PHASES, type PodMigration, wentWell } from "../../api/v1alpha1/pod-migration.ts";
 import type { MetricsUnavailable } from "../../metrics/source.ts";
 import type { Decision, NodeFinding, PolicyFinding } from "../../planning/decision.ts";
 import { cut, refusalEntry, timeText } from "./move-object.ts";
@@ -115,17 +115,15 @@ function overlapping(finding: PolicyFinding | undefined): NewCondition {
 }
 
 function counts(name: string, outcome: Outcome, finding: PolicyFinding | undefined, gated: number) {
-  const phases = outcome.migrations
-    .filter(({ spec }) => spec.policyName === name)
-    .map(({ status }) => status?.phase ?? "Pending");
-  const finished = phases.filter((phase) => FINAL_PHASES.has(phase));
-  const moved = finished.filter((phase) => phase === "Succeeded").length;
+  const own = outcome.migrations.filter(({ spec }) => spec.policyName === name);
+  const finished = own.filter(({ status }) => FINAL_PHASES.has(status?.phase ?? "Pending"));
+  const moved = finished.filter(({ status }) => wentWell(status)).length;
   return {
     nodes: finding?.nodes ?? 0,
     pressured: finding?.pressured ?? 0,
     gated,
     pods: finding?.pods ?? 0,
-    moving: phases.length - finished.length,
+    moving: own.length - finished.length,
     moved,
     failed: finished.length - moved,
   };

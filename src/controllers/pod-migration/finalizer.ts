@@ -4,7 +4,7 @@ import { POD_MIGRATIONS, type PodMigration } from "../../api/v1alpha1/pod-migrat
 import { KubeError } from "../../kube/client.ts";
 import { hasFinalizer, removeFinalizer } from "../../kube/finalizers.ts";
 import type { MoveDependencies } from "./dependencies.ts";
-import type { Move } from "./run.ts";
+import { isMove, type Move } from "./run.ts";
 
 export function isProtected(migration: PodMigration): boolean {
   return hasFinalizer(migration, FINALIZER);
@@ -18,11 +18,13 @@ export async function protect(deps: MoveDependencies, move: Move, lineage: strin
   await deps.client.patch(POD_MIGRATIONS, { namespace, name }, { metadata });
 }
 
-/** An ended move needs no more protection; one that is already gone has none. */
-export async function unprotect(deps: MoveDependencies, move: Move): Promise<void> {
+/** An ended move needs no more protection. The move without it; undefined: it is gone. */
+export async function unprotect(deps: MoveDependencies, move: Move): Promise<Move | undefined> {
   try {
-    await removeFinalizer(deps.client, POD_MIGRATIONS, move, FINALIZER);
+    const left = await removeFinalizer(deps.client, POD_MIGRATIONS, move, FINALIZER);
+    return isMove(left) && left.metadata.deletionTimestamp === undefined ? left : undefined;
   } catch (error) {
     if (!(error instanceof KubeError && error.reason === "NotFound")) throw error;
+    return undefined;
   }
 }

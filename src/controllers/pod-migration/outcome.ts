@@ -1,8 +1,8 @@
 /** What a phase's step came to. The reconciler records it in the status; phases never write the status themselves. */
 import type { Phase, PodMigrationStatus } from "../../api/v1alpha1/pod-migration.ts";
 
-/** Members that replace the recorded ones; `timings` are added to them. */
-export type StatusChanges = Partial<Omit<PodMigrationStatus, "phase" | "reason" | "message" | "phaseTransitions">>;
+/** Members that replace the recorded ones; `timings` are added to them. Entering a phase has a reason and a message of its own. */
+export type StatusChanges = Partial<Omit<PodMigrationStatus, "phase" | "phaseTransitions">>;
 
 export type Outcome =
   /** Go to another phase, and on from there in the same run. */

@@ -20,6 +20,7 @@ import { preflight } from "./phases/preflight.ts";
 import { preparing } from "./phases/preparing.ts";
 import { restoring } from "./phases/restoring.ts";
 import { rollingBack } from "./phases/rolling-back.ts";
+import { watchProgram } from "./program-watch.ts";
 import { record } from "./record.ts";
 import { isMove, type Move, type MoveRun, type Scratch } from "./run.ts";
 import { initialStatus } from "./status.ts";
@@ -80,8 +81,8 @@ async function runThrough(
   for (let step = 0; move !== undefined && step < STEP_LIMIT; step++) {
     if (term.signal.aborted) return {};
     if (FINAL_PHASES.has(move.status.phase)) {
-      await unprotect(deps, move);
-      return {};
+      const left = await unprotect(deps, move);
+      return left === undefined ? {} : watchProgram({ deps, term, move: left, scratch });
     }
     scratch.last = move;
     const frozen = FROZEN.has(move.status.phase);

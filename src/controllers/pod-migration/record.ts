@@ -1,7 +1,8 @@
 /** Writes what a step came to: one status write, only if nothing else has changed the object since it was read. */
-import { FINAL_PHASES, POD_MIGRATIONS, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
+import { FINAL_PHASES, POD_MIGRATIONS, type PodMigration, PROGRAM_FAILED } from "../../api/v1alpha1/pod-migration.ts";
 import { PODS } from "../../kube/resources.ts";
 import type { MoveDependencies } from "./dependencies.ts";
+import { frozenFor } from "./freeze.ts";
 import type { Outcome } from "./outcome.ts";
 import { isMove, type Move } from "./run.ts";
 import { statusAfter } from "./status.ts";
@@ -30,8 +31,8 @@ const WARNING_PHASES = new Set(["RollingBack", "RolledBack", "Failed"]);
 function announce(deps: MoveDependencies, move: PodMigration): void {
   const { phase, message, reason } = move.status ?? {};
   if (phase === undefined) return;
-  const type = WARNING_PHASES.has(phase) ? "Warning" : "Normal";
-  const words = `${reason ?? phase}: ${message ?? ""}`;
+  const type = WARNING_PHASES.has(phase) || reason === PROGRAM_FAILED ? "Warning" : "Normal";
+  const words = `${reason ?? phase}: ${message ?? ""}${FINAL_PHASES.has(phase) ? frozenFor(move.status ?? {}) : ""}`;
   const { namespace, name } = move.metadata;
   deps.logger.info("move", { move: `${namespace}/${name}`, phase, reason, message });
   deps.events.record(move, type, phase, words);

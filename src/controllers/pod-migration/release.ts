@@ -45,8 +45,10 @@ export async function release(run: MoveRun): Promise<Outcome> {
   const result = await attempt(run.deps.driver.release(node, moveId(run), { podUID }));
   const nowMs = run.deps.clock.now();
   if (result.ok) {
-    const freezeMilliseconds = freezeMs(run.move, result.value.releasedAtMs, nowMs);
-    return note({ ...known(run, "True", "Released", "the copy runs"), freezeMilliseconds });
+    const { releasedAtMs } = result.value;
+    const freezeMilliseconds = freezeMs(run.move, releasedAtMs, nowMs);
+    const released = known(run, "True", "Released", "the copy runs");
+    return note({ ...released, freezeMilliseconds, releasedAt: timeText(releasedAtMs) });
   }
   return unreleased(run, result.failure, nowMs - (enteredAtMs(run.move.status, "Committed") ?? nowMs));
 }

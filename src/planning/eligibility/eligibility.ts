@@ -97,10 +97,9 @@ const rested: Check = ({ pod, history, nowMs }) => {
   const wait = history.backOff(pod, nowMs);
   if (wait === undefined) return undefined;
   const times = wait.failures === 1 ? "its last move" : `its last ${wait.failures} moves`;
-  return {
-    reason: "BackOff",
-    message: `${times} did not succeed; not tried again for ${Math.ceil(wait.leftSeconds)}s`,
-  };
+  const again = `not tried again for ${Math.ceil(wait.leftSeconds)}s`;
+  if (wait.failed === "Move") return { reason: "BackOff", message: `${times} did not succeed; ${again}` };
+  return { reason: "FailedAfterMove", message: `its program failed within a minute of ${times}; ${again}` };
 };
 
 const cooledDown: Check = ({ pod, limits, history, nowMs }) => {

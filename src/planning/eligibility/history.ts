@@ -4,17 +4,32 @@ import { lazily } from "../lazily.ts";
 import { isUnderWay } from "../pacing/pacing.ts";
 import type { MoveSnapshot, PodSnapshot } from "../snapshot.ts";
 
-/** After the first failure; doubled with each further one. */
-export const FIRST_BACK_OFF_SECONDS = 60;
-/** Failed moves must stay on record at least this long, or the back-off would be forgotten. */
-export const LONGEST_BACK_OFF_SECONDS = 3600;
+/** How long a pod rests after a failure: doubled with each further one, up to the longest. */
+interface Rest {
+  firstSeconds: number;
+  /** Such moves must stay on record at least this long, or the rest would be forgotten. */
+  longestSeconds: number;
+}
+
+/** After a move that did not succeed: the pod went on, or was never touched. */
+export const FAILED_MOVE_REST: Rest = { firstSeconds: 60, longestSeconds: 3_600 };
+/** After a move that its program did not survive: the next one would most likely end in the same way. */
+export const FAILED_PROGRAM_REST: Rest = { firstSeconds: 3_600, longestSeconds: 86_400 };
 
 export interface MoveHistory {
   isMoving(pod: PodSnapshot): boolean;
-  /** Defined while the pod must rest: how often in a row its moves failed, and for how long still. */
-  backOff(pod: PodSnapshot, nowMs: number): { failures: number; leftSeconds: number } | undefined;
+  /** Defined while the pod must rest. */
+  backOff(pod: PodSnapshot, nowMs: number): BackOff | undefined;
   /** The nodes that its lineage was moved from. */
   departures(pod: PodSnapshot): readonly Departure[];
+}
+
+export interface BackOff {
+  /** Of the move, or of the program within a minute of its release. */
+  failed: "Move" | "Program";
+  /** In a row. */
+  failures: number;
+  leftSeconds: number;
 }
 
 export interface Departure {
@@ -23,26 +38,50 @@ export interface Departure {
   atMs: number | undefined;
 }
 
-/** A lineage's failures since its last success. */
+/** A lineage's failures of one kind since its last success. */
 interface Failures {
   count: number;
   lastMs: number;
 }
 
+type FailuresByKind = Partial<Record<BackOff["failed"], Failures>>;
+
 const podKey = (namespace: string, name: string) => `${namespace}/${name}`;
 const byEnd = (a: MoveSnapshot, b: MoveSnapshot) => (a.finishedAtMs ?? 0) - (b.finishedAtMs ?? 0);
 
-function countFailures(moves: readonly MoveSnapshot[]): Map<string, Failures> {
-  const failures = new Map<string, Failures>();
+function countFailures(moves: readonly MoveSnapshot[]): Map<string, FailuresByKind> {
+  const failures = new Map<string, FailuresByKind>();
   for (const move of moves.filter((one) => !isUnderWay(one)).sort(byEnd)) {
     for (const key of new Set([move.lineage, move.podUID])) {
       if (key === undefined) continue;
-      const { count } = failures.get(key) ?? { count: 0 };
-      if (move.phase === "Succeeded") failures.delete(key);
-      else failures.set(key, { count: count + 1, lastMs: move.finishedAtMs ?? 0 });
+      const known = failures.get(key) ?? {};
+      const failed = failureOf(move);
+      if (failed === undefined) failures.delete(key);
+      else
+        failures.set(key, {
+          ...known,
+          [failed]: { count: (known[failed]?.count ?? 0) + 1, lastMs: move.finishedAtMs ?? 0 },
+        });
     }
   }
   return failures;
+}
+
+function failureOf(move: MoveSnapshot): BackOff["failed"] | undefined {
+  if (move.phase !== "Succeeded") return "Move";
+  return move.programFailed === true ? "Program" : undefined;
+}
+
+function restAfter(
+  failed: BackOff["failed"],
+  failures: Failures | undefined,
+  { firstSeconds, longestSeconds }: Rest,
+  nowMs: number,
+): BackOff[] {
+  if (failures === undefined) return [];
+  const waitSeconds = Math.min(firstSeconds * 2 ** (failures.count - 1), longestSeconds);
+  const leftSeconds = waitSeconds - Math.max(0, nowMs - failures.lastMs) / 1000;
+  return leftSeconds > 0 ? [{ failed, failures: failures.count, leftSeconds }] : [];
 }
 
 function departuresByLineage(moves: readonly MoveSnapshot[]): Map<string, Departure[]> {
@@ -67,11 +106,10 @@ export function moveHistory(cluster: Cluster): MoveHistory {
     departures: (pod) => departures().get(pod.lineage) ?? [],
     isMoving: (pod) => movingUids.has(pod.uid) || movingNames.has(podKey(pod.namespace, pod.name)),
     backOff(pod, nowMs) {
-      const failed = failures().get(pod.uid) ?? failures().get(pod.lineage);
-      if (failed === undefined) return undefined;
-      const waitSeconds = Math.min(FIRST_BACK_OFF_SECONDS * 2 ** (failed.count - 1), LONGEST_BACK_OFF_SECONDS);
-      const leftSeconds = waitSeconds - Math.max(0, nowMs - failed.lastMs) / 1000;
-      return leftSeconds > 0 ? { failures: failed.count, leftSeconds } : undefined;
+      const { Move, Program } = failures().get(pod.uid) ?? failures().get(pod.lineage) ?? {};
+      const afterProgram = restAfter("Program", Program, FAILED_PROGRAM_REST, nowMs);
+      const rests = [...afterProgram, ...restAfter("Move", Move, FAILED_MOVE_REST, nowMs)];
+      return rests.sort((a, b) => b.leftSeconds - a.leftSeconds)[0];
     },
   };
 }

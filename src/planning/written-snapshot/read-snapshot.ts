@@ -134,7 +134,7 @@ const placeOf = ({ namespace, name }: { namespace: string; name: string }, node:
 
 /** A move belongs to the pod of its name on the node that it leaves; `uids` are by that place. */
 function readMove(written: WrittenMove, uids: ReadonlyMap<string, string>): MoveSnapshot {
-  const { namespace, pod, from, to, phase, policy, freezeMilliseconds, transferredBytes } = written;
+  const { namespace, pod, from, to, phase, policy, freezeMilliseconds, transferredBytes, programFailed } = written;
   return {
     namespace,
     name: written.name ?? `${pod}-${from}-${to ?? "anywhere"}`,
@@ -152,6 +152,7 @@ function readMove(written: WrittenMove, uids: ReadonlyMap<string, string>): Move
       filesBytes: written.files,
       freezeMilliseconds,
       transferredBytes,
+      programFailed,
     }),
   };
 }

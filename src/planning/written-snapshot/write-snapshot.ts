@@ -102,6 +102,7 @@ function writeMove(move: MoveSnapshot): Written {
     finishedAt: timeText(move.finishedAtMs),
     freezeMilliseconds: move.freezeMilliseconds,
     transferredBytes: move.transferredBytes,
+    programFailed: move.programFailed,
   });
 }
 

@@ -18,7 +18,16 @@ import type {
   SourceCommand,
   SourceProcess,
 } from "../../agent/node-runtime.ts";
-import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../agent/protocol.ts";
+import type {
+  Cleaned,
+  Command,
+  Dumped,
+  NodeFeatures,
+  Released,
+  Restored,
+  Resumed,
+  SourceFacts,
+} from "../../agent/protocol.ts";
 import type { Container, Registration, SimulatedNode, Staging } from "../nodes/node.ts";
 
 export interface RuntimeOptions {
@@ -180,6 +189,7 @@ export class SimulatedRuntime implements NodeRuntime {
     const { process } = this.#sourceOf(command.source);
     await peer.open();
     const frozenAtMs = this.#node.clock.now();
+    this.#node.freezes.set(command.moveUID, frozenAtMs);
     process.freeze();
     await this.#pass(PAUSE_MS, signal);
     const image = process.image();
@@ -191,15 +201,19 @@ export class SimulatedRuntime implements NodeRuntime {
     return { frozenAtMs, memoryBytes, transferredBytes: memoryBytes, timings: { pause: PAUSE_MS, dump: dumpMs } };
   }
 
-  async resume({ source }: SourceCommand): Promise<void> {
+  async resume({ moveUID, source }: SourceCommand): Promise<Resumed> {
     this.#container(source)?.process.resume();
+    const frozenAtMs = this.#node.freezes.get(moveUID);
+    return frozenAtMs === undefined ? {} : { freeze: { frozenAtMs, resumedAtMs: this.#node.clock.now() } };
   }
 
   async kill({ source }: SourceCommand): Promise<void> {
     this.#container(source)?.process.kill();
   }
 
-  async cleanupSource(): Promise<void> {}
+  async cleanupSource({ moveUID }: Command): Promise<void> {
+    this.#node.freezes.delete(moveUID);
+  }
 
   async recover(): Promise<void> {}
 

@@ -5,7 +5,7 @@ import { ApiError } from "../api-server/errors.ts";
 import { type ApiObject, arrayAt, jsonEquals, numberAt, stringAt, valueAt } from "../api-server/json.ts";
 import type { Registry } from "../api-server/registry.ts";
 import type { ResourceType } from "../api-server/resource-types.ts";
-import { type Container, containerNameOf, oomVictim, type SimulatedNode } from "./node.ts";
+import { type Container, type ContainerExit, containerNameOf, oomVictim, type SimulatedNode } from "./node.ts";
 import { type PodFacts, podStatus } from "./pod-status.ts";
 
 export interface KubeletTiming {
@@ -209,7 +209,7 @@ export class SimulatedKubelet {
     if (record.terminating) this.#stop(record, container);
   }
 
-  #exited(record: PodRecord, exit: { code: number; reason: string }): void {
+  #exited(record: PodRecord, exit: ContainerExit): void {
     if (record.terminating) {
       this.#finish(record);
       return;

@@ -23,8 +23,14 @@ export interface Container {
   pod: ApiObject;
   name: string;
   process: SimulatedProcess;
-  /** Why it ended; undefined while it runs. */
-  exit?: { code: number; reason: string };
+  /** Undefined while it runs. */
+  exit?: ContainerExit;
+}
+
+export interface ContainerExit {
+  code: number;
+  reason: string;
+  atMs: number;
 }
 
 /** A pod whose container is restored or fails, never started cold. */
@@ -55,6 +61,8 @@ export class SimulatedNode {
   readonly registrations = new Map<string, Registration>();
   /** By move UID. */
   readonly staging = new Map<string, Staging>();
+  /** By move UID: when its source was frozen, epoch milliseconds. */
+  readonly freezes = new Map<string, number>();
   readonly clock: Clock;
   readonly #options: NodeOptions;
 
@@ -125,7 +133,7 @@ export class SimulatedNode {
 
   end(container: Container, code: number, reason: string): void {
     if (container.exit) return;
-    container.exit = { code, reason };
+    container.exit = { code, reason, atMs: this.clock.now() };
     container.process.kill();
   }
 

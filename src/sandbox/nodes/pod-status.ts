@@ -1,13 +1,13 @@
 /** The status that a kubelet writes for a pod. Pure. */
 import { type ApiObject, arrayAt, type Json, type JsonObject, objectAt, stringAt } from "../api-server/json.ts";
-import type { Container } from "./node.ts";
+import type { Container, ContainerExit } from "./node.ts";
 
 export interface PodFacts {
   /** Undefined until the container was created. */
   container: Container | undefined;
   restarts: number;
   /** Of the container before this one. */
-  lastExit: { code: number; reason: string } | undefined;
+  lastExit: ContainerExit | undefined;
   ready: boolean;
   startTime: string;
   /** Of the container that runs. */
@@ -49,15 +49,21 @@ function containerStatus(container: Json, facts: PodFacts, running: boolean, rea
     started: running,
     restartCount: facts.restarts,
     state: containerState(facts, running),
-    lastState: lastExit ? { terminated: { exitCode: lastExit.code, reason: lastExit.reason } } : {},
+    lastState: lastExit ? terminated(lastExit) : {},
   };
 }
 
 function containerState(facts: PodFacts, running: boolean): JsonObject {
   if (running) return { running: { startedAt: facts.containerStartTime ?? facts.startTime } };
   const exit = facts.container?.exit;
-  if (exit && facts.ended) return { terminated: { exitCode: exit.code, reason: exit.reason } };
+  if (exit && facts.ended) return terminated(exit);
   return { waiting: { reason: facts.waitingReason } };
+}
+
+/** Times are whole seconds, as a kubelet writes them. */
+function terminated({ code, reason, atMs }: ContainerExit): JsonObject {
+  const finishedAt = `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+  return { terminated: { exitCode: code, reason, finishedAt } };
 }
 
 /** A digest for an image that only has a name: the same name, the same digest. */

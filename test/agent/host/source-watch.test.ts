@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runningContainer } from "../../../src/agent/host/containers.ts";
 import type { Host } from "../../../src/agent/host/host.ts";
 import { sourceMoveOf } from "../../../src/agent/host/layout.ts";
-import { sourceProcess } from "../../../src/agent/host/source-watch.ts";
+import { noteFreeze, sourceProcess } from "../../../src/agent/host/source-watch.ts";
 
 const MOVE = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 const GROUP = "/sys/fs/cgroup/freezer/pod/c1";
@@ -36,6 +37,25 @@ function frozen(pid: number): void {
   write(sourceMoveOf(MOVE).frozen, JSON.stringify({ frozenAtMs: 1, pid }));
   write(`${sourceMoveOf(MOVE).program}.pid`, "1");
 }
+
+describe("the note of a freeze", () => {
+  test.each<[string, "FROZEN" | "THAWED", number, boolean]>([
+    ["is kept when an agent before this one froze the container and died", "FROZEN", process.pid, true],
+    ["is a new one when that agent had not come so far", "THAWED", process.pid, false],
+    ["is a new one when the container is another one", "FROZEN", process.ppid, false],
+  ])("%s", (_what, freezer, pid, kept) => {
+    container(process.pid, freezer);
+    frozen(pid);
+    const beforeMs = Date.now();
+    const frozenAtMs = noteFreeze(host, MOVE, runningContainer(host, "c1"));
+    expect(frozenAtMs === 1).toBe(kept);
+    if (!kept) expect(frozenAtMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(JSON.parse(readFileSync(host.path(sourceMoveOf(MOVE).frozen), "utf8"))).toEqual({
+      frozenAtMs,
+      pid: process.pid,
+    });
+  });
+});
 
 describe("a frozen source", () => {
   test("is frozen while its init is the one that was frozen, and still is", () => {

@@ -230,6 +230,13 @@ describe("a PodMigration", () => {
   });
 });
 
+it.each([
+  ["ProgramFailed", true],
+  ["Moved", undefined],
+])("a move that succeeded with reason %s is planned with as such", (reason, programFailed) => {
+  expect(moveSnapshot(migration("m", { phase: "Succeeded", reason }), podWith()).programFailed).toBe(programFailed);
+});
+
 describe("history", () => {
   const nowMs = Date.parse("2026-01-02T00:00:00Z");
   const ended = (name: string, phase: "Succeeded" | "Failed", minutesAgo: number) =>
@@ -250,6 +257,14 @@ describe("history", () => {
 
   it("keeps failures for as long as they may hold their pod back", () => {
     expect(surplus([ended("a", "Failed", 59), ended("b", "Failed", 61)], 0)).toEqual(["b"]);
+  });
+
+  it("keeps moves whose program failed for the day that they may hold their pod back", () => {
+    const failed = (name: string, hoursAgo: number) => {
+      const move = ended(name, "Succeeded", hoursAgo * 60);
+      return { ...move, ...(move.status && { status: { ...move.status, reason: "ProgramFailed" } }) };
+    };
+    expect(surplus([failed("a", 23.9), failed("b", 24.1)], 0)).toEqual(["b"]);
   });
 
   it("of other policies is none of its business", () => {

@@ -52,6 +52,16 @@ describe("from finished moves", () => {
     expect(cluster.marginSeconds).toBeGreaterThan(200);
   });
 
+  it("one that its program did not survive teaches what any other does: the transfer went well", () => {
+    const failed = ordinary.map((move) => ({ ...move, programFailed: true }));
+    expect(learnMoveCosts(failed).cluster).toEqual(learnMoveCosts(ordinary).cluster);
+  });
+
+  it("those that were rolled back teach nothing, though their freeze is on record", () => {
+    const rolledBack = moved(0, 6 * GB, 500, { phase: "RolledBack", freezeMilliseconds: 400_000 });
+    expect(learnMoveCosts([...ordinary, rolledBack]).cluster).toEqual(learnMoveCosts(ordinary).cluster);
+  });
+
   it("one move changes little", () => {
     const { seconds } = learnMoveCosts([moved(0, 6 * GB, 500)]).expect(ask);
     expect(seconds).toBeCloseTo(6 * 3.3506, 6);

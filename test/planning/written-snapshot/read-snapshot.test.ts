@@ -224,7 +224,7 @@ describe("scheduling rules", () => {
 it("what a move and its files come to is the same when written and read again", () => {
   const snapshot = {
     ...read({}),
-    moves: [move({ pod: "p", from: "a", to: "b", lineage: "l", memoryBytes: 3, filesBytes: 2 })],
+    moves: [move({ pod: "p", from: "a", to: "b", lineage: "l", memoryBytes: 3, filesBytes: 2, programFailed: true })],
   };
   const again = clusterSnapshotSchema.parse(JSON.parse(JSON.stringify(writeSnapshot(snapshot))));
   expect(readSnapshot(again).moves).toEqual(snapshot.moves);
@@ -236,6 +236,7 @@ it("a snapshot that was measured, written and read again gives the same decision
     sampledAtMs: NOW_MS,
     series: { timesMs: Float64Array.of(NOW_MS), bytes: Float64Array.of(used * GI) },
   });
+  const succeeded = { from: "b", phase: "Succeeded", lineage: "uid-s", finishedAtMs: NOW_MS - 1_800_000 } as const;
   const memory = { capacityBytes: 100 * GI, allocatableBytes: 100 * GI, stagingFreeBytes: 75 * GI };
   const measured: ClusterSnapshot = {
     timeMs: NOW_MS,
@@ -244,8 +245,12 @@ it("a snapshot that was measured, written and read again gives the same decision
       pod("p", "a", undefined, { labels: { x: "y" }, lineage: "l" }),
       pod("q", "a", undefined, { obstacle: { reason: "HostPath", message: "it has one" } }),
       pod("r", "a", undefined),
+      pod("s", "a", undefined),
     ],
-    moves: [move({ pod: "p", from: "b", to: "a", lineage: "l", phase: "Failed", finishedAtMs: NOW_MS - 40_000 })],
+    moves: [
+      move({ pod: "p", from: "b", to: "a", lineage: "l", phase: "Failed", finishedAtMs: NOW_MS - 40_000 }),
+      move({ ...succeeded, pod: "s", programFailed: true }),
+    ],
     sources: {
       InfluxDB: {
         nodes: new Map([
@@ -257,6 +262,7 @@ it("a snapshot that was measured, written and read again gives the same decision
           ["uid-p", figure(20)],
           ["uid-q", figure(30)],
           ["uid-r", figure(40)],
+          ["uid-s", figure(50)],
         ]),
       },
     },
@@ -266,5 +272,6 @@ it("a snapshot that was measured, written and read again gives the same decision
   const policies = [policy({ schedulingGate: {} })];
   const again = evaluate(readSnapshot(clusterSnapshotSchema.parse(written)), policies);
   expect(again).toEqual(evaluate(measured, policies));
+  expect(again.decision.refusals.map(({ reason }) => reason)).toContain("FailedAfterMove");
   expect(again.decision.moves.map(({ pod: name, to }) => [name, to])).toEqual([["r", "b"]]);
 });

@@ -2,7 +2,15 @@
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { FilePart, NodeRuntime, SourceProcess } from "../../../src/agent/node-runtime.ts";
-import type { Cleaned, Dumped, NodeFeatures, Released, Restored, SourceFacts } from "../../../src/agent/protocol.ts";
+import type {
+  Cleaned,
+  Dumped,
+  NodeFeatures,
+  Released,
+  Restored,
+  Resumed,
+  SourceFacts,
+} from "../../../src/agent/protocol.ts";
 
 export class ScriptedRuntime implements NodeRuntime {
   readonly calls: string[] = [];
@@ -86,8 +94,8 @@ export class ScriptedRuntime implements NodeRuntime {
   dump(_command: unknown, _peer: unknown, signal: AbortSignal): Promise<Dumped> {
     return this.#step("dump", { frozenAtMs: 1, memoryBytes: 2, transferredBytes: 3, timings: {} }, signal);
   }
-  resume(_command: unknown, signal: AbortSignal): Promise<void> {
-    return this.#step("resume", undefined, signal);
+  resume(_command: unknown, signal: AbortSignal): Promise<Resumed> {
+    return this.#step("resume", { freeze: { frozenAtMs: 1, resumedAtMs: 43 } }, signal);
   }
   kill(_command: unknown, signal: AbortSignal): Promise<void> {
     return this.#step("kill", undefined, signal);

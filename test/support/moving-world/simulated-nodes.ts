@@ -4,7 +4,7 @@
  */
 import { AgentError } from "../../../src/agent/agent-error.ts";
 import { MemoryMoveRecords } from "../../../src/agent/move-records.ts";
-import type { Cleaned, MoveRecord, NodeFeatures, SourceFacts } from "../../../src/agent/protocol.ts";
+import type { Cleaned, MoveRecord, NodeFeatures, Resumed, SourceFacts } from "../../../src/agent/protocol.ts";
 import { StepRunner } from "../../../src/agent/step-runner.ts";
 import type { StepName } from "../../../src/agent/steps.ts";
 import {
@@ -70,6 +70,8 @@ export class SimulatedNodes implements CheckpointDriver {
   facts: SourceFacts = FACTS;
   /** Pages that a complete dump has brought to the target; lost when the target gives them up. */
   #staged = false;
+  /** By move: when its source was frozen. */
+  readonly #frozenAtMs = new Map<string, number>();
   /** By move: where its pages go. */
   readonly #peers = new Map<string, string>();
 
@@ -169,6 +171,7 @@ export class SimulatedNodes implements CheckpointDriver {
     return this.#step(node, "source", "dump", move, source.podUID, () => {
       if (this.copy(source.podUID) === "dead") throw new AgentError("SourceGone", "the container is gone");
       const frozenAtMs = this.#clock();
+      this.#frozenAtMs.set(move.moveUID, frozenAtMs);
       this.set(source.podUID, "frozen");
       this.#staged = true;
       return { frozenAtMs, memoryBytes: 1e8, transferredBytes: 1e8, timings: { dump: 400 } };
@@ -216,10 +219,12 @@ export class SimulatedNodes implements CheckpointDriver {
     });
   }
 
-  async resume(node: string, move: MoveId, source: SourceContainer): Promise<void> {
-    await this.#step(node, "source", "resume", move, source.podUID, () => {
+  async resume(node: string, move: MoveId, source: SourceContainer): Promise<Resumed> {
+    return this.#step(node, "source", "resume", move, source.podUID, () => {
       if (this.copy(source.podUID) === "dead") throw new AgentError("SourceGone", "the container is gone");
       this.set(source.podUID, "running");
+      const frozenAtMs = this.#frozenAtMs.get(move.moveUID);
+      return frozenAtMs === undefined ? {} : { freeze: { frozenAtMs, resumedAtMs: this.#clock() } };
     });
   }
 

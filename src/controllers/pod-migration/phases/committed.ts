@@ -9,8 +9,9 @@ import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-fa
 import { type Delay, handOver } from "../hand-over/hand-over.ts";
 import { readPods } from "../hand-over/observe.ts";
 import { removeSource } from "../hand-over/source-removal.ts";
-import { advance, type Outcome, wait } from "../outcome.ts";
+import { advance, note, type Outcome, wait } from "../outcome.ts";
 import { readSource } from "../pods.ts";
+import { findProgramFailure, movedButFailed, programFailureOf } from "../program-watch.ts";
 import { release, releasedForMs, releaseOf } from "../release.ts";
 import { type MoveRun, moveId, required, sourceOf, targetOf } from "../run.ts";
 
@@ -24,6 +25,8 @@ const FILLING_PATIENCE_MS = 1_800_000;
 export async function committed(run: MoveRun): Promise<Outcome> {
   if (releaseOf(run.move) === undefined) return release(run);
   const pods = await readPods(run);
+  const failure = findProgramFailure(run, pods.target);
+  if (failure !== undefined) return note(failure);
   const handedOver = await handOver(run, pods);
   if (handedOver !== undefined) return wait(handedOver.afterMs, handedOver.message);
   const removed = (await removeSource(run)) ?? (await forgotten(run));
@@ -74,7 +77,11 @@ function ended(run: MoveRun, leftover?: string, memoryLost?: string): Outcome {
   const after = leftover === undefined ? "" : `; what is left is removed when its node answers: ${leftover}`;
   if (outcome.status === "True" && memoryLost !== undefined)
     return advance("Failed", "MemoryLost", `${memoryLost}; the pod starts anew on node ${run.move.status.targetNode}`);
-  if (outcome.status === "True")
-    return advance("Succeeded", "Moved", `runs on node ${run.move.status.targetNode}${after}`);
+  if (outcome.status === "True") {
+    const failed = programFailureOf(run.move);
+    const moved = { reason: "Moved", message: `runs on node ${run.move.status.targetNode}` };
+    const { reason, message } = failed === undefined ? moved : movedButFailed(run.move, failed);
+    return advance("Succeeded", reason, `${message}${after}`);
+  }
   return advance("Failed", outcome.reason, `${outcome.message}; the pod starts anew${after}`);
 }

@@ -4,8 +4,9 @@
  * the copy has been ruled out (docs/moves.md).
  */
 import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-failure.ts";
+import { freezeOfSource } from "../freeze.ts";
 import { WITHDRAWN } from "../interruption.ts";
-import { advance, type Outcome, wait } from "../outcome.ts";
+import { advance, type Outcome, type StatusChanges, wait } from "../outcome.ts";
 import { deletePod, readSource, readTarget } from "../pods.ts";
 import { type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
 import { enteredAtMs } from "../status.ts";
@@ -19,18 +20,18 @@ type Pending = string | undefined;
 
 export async function rollingBack(run: MoveRun): Promise<Outcome> {
   const [source, target] = await Promise.all([resumeSource(run), removeTarget(run)]);
-  if (source !== undefined) return wait(RETRY_MS, source);
+  if (source.left !== undefined) return wait(RETRY_MS, source.left);
   const sinceMs = run.deps.clock.now() - (enteredAtMs(run.move.status, "RollingBack") ?? 0);
   if (target !== undefined && sinceMs < TARGET_PATIENCE_MS) return wait(RETRY_MS, target);
-  return ended(run, target);
+  return ended(run, target, source.freeze);
 }
 
 /** The reason of the roll-back stays the reason of its end. */
-function ended(run: MoveRun, leftover: Pending): Outcome {
+function ended(run: MoveRun, leftover: Pending, freeze: StatusChanges): Outcome {
   const { reason = "RolledBack" } = run.move.status;
   const phase = WITHDRAWN.has(reason) ? "Cancelled" : "RolledBack";
   const after = leftover === undefined ? "" : `; what is left on the target is removed when it answers: ${leftover}`;
-  return advance(phase, reason, `${whyOf(run)}${after}`);
+  return advance(phase, reason, `${whyOf(run)}${after}`, freeze);
 }
 
 /** The words written on entering RollingBack; a wait since may have replaced them in the message. */
@@ -39,12 +40,20 @@ function whyOf(run: MoveRun): string {
   return condition?.message ?? run.move.status.message ?? "rolled back";
 }
 
-async function resumeSource(run: MoveRun): Promise<Pending> {
-  if (enteredAtMs(run.move.status, "Frozen") === undefined) return undefined;
+/** `freeze`: how long it was frozen, as far as its agent tells. A repeated `resume` is answered as the first was. */
+interface SourceEnd {
+  left: Pending;
+  freeze: StatusChanges;
+}
+
+async function resumeSource(run: MoveRun): Promise<SourceEnd> {
+  if (enteredAtMs(run.move.status, "Frozen") === undefined) return { left: undefined, freeze: {} };
   const { node, container } = sourceOf(run.move);
   const resumed = await attempt(run.deps.driver.resume(node, moveId(run), container));
-  if (!resumed.ok && resumed.failure.reason !== "SourceGone") return silentAndGone(run, resumed.failure);
-  return leftToDo(await attempt(run.deps.driver.cleanup(node, "source", moveId(run))));
+  const freeze = resumed.ok ? freezeOfSource(run.move, resumed.value, run.deps.clock.now()) : {};
+  if (!resumed.ok && resumed.failure.reason !== "SourceGone")
+    return { left: await silentAndGone(run, resumed.failure), freeze };
+  return { left: leftToDo(await attempt(run.deps.driver.cleanup(node, "source", moveId(run)))), freeze };
 }
 
 /** A source that is deleted on a node that doesn't answer has nothing left to resume: its kubelet removes it on return. */
