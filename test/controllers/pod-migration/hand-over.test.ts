@@ -14,6 +14,7 @@ function pod(part: {
   annotations?: object;
   owner?: string;
   ready?: boolean;
+  released?: boolean;
   phase?: string;
   deleted?: boolean;
 }): Pod {
@@ -23,7 +24,10 @@ function pod(part: {
   if (part.deleted) Object.assign(made.metadata, { deletionTimestamp: "2026-01-01T00:00:00Z" });
   made.status = {
     phase: part.phase ?? "Running",
-    conditions: [{ type: "Ready", status: part.ready ? "True" : "False" }],
+    conditions: [
+      { type: "Ready", status: part.ready ? "True" : "False" },
+      ...(part.released ? [{ type: "headroom.dev/handed-over", status: "True" }] : []),
+    ],
   };
   return made;
 }
@@ -32,9 +36,20 @@ const UNADOPTED = { "headroom.dev/move-uid": "1" };
 const LOWERED = { [DELETION_COST]: LOWEST_COST };
 const source = (part: Parameters<typeof pod>[0] = {}) =>
   pod({ owner: "o", ready: true, annotations: LOWERED, ...part });
-const target = (part: Parameters<typeof pod>[0] = {}) => pod({ labels: UNADOPTED, ...part });
+const target = (part: Parameters<typeof pod>[0] = {}) => pod({ labels: UNADOPTED, released: true, ...part });
 
 type Case = [what: string, step: string, situation: Partial<HandOverSituation>];
+
+const UNOPENED: Case[] = [
+  ["of a bare pod", "open-readiness", { target: target({ released: false }), ownerUID: undefined }],
+  [
+    "of a ReplicaSet's pod",
+    "open-readiness",
+    { ownerKind: "ReplicaSet", source: source({ annotations: {} }), target: target({ released: false }) },
+  ],
+  ["of a Job's pod", "open-readiness", { ownerKind: "Job", source: source(), target: target({ released: false }) }],
+  ["that was adopted before", "open-readiness", { target: target({ labels: {}, released: false }) }],
+];
 
 const REPLICA_SET: Case[] = [
   [
@@ -93,6 +108,10 @@ const nothing: HandOverSituation = {
 };
 
 describe("the next step of a hand-over", () => {
+  it.each(UNOPENED)("lets the copy %s count as ready before anything else (%s)", (_, step, situation) => {
+    expect(nextStep({ ...nothing, ...situation }).do).toBe(step);
+  });
+
   it.each(REPLICA_SET)("to a ReplicaSet: %s (%s)", (_, step, situation) => {
     expect(nextStep({ ...nothing, ownerKind: "ReplicaSet", ...situation }).do).toBe(step);
   });
@@ -101,7 +120,7 @@ describe("the next step of a hand-over", () => {
     expect(nextStep({ ...nothing, ownerKind: "Job", ...situation }).do).toBe(step);
   });
 
-  it("of a bare pod: the copy takes the labels at once", () => {
+  it("of a bare pod: the copy loses the namespace as its owner", () => {
     const situation = { source: pod({}), target: target(), ownerUID: undefined };
     expect(nextStep({ ...nothing, ...situation }).do).toBe("adopt-target");
   });
@@ -117,12 +136,17 @@ describe("a surplus pod", () => {
   const old = named("old", "2026-01-01T00:00:00Z");
   // Made before the commit, when the frozen source was evicted.
   const replacement = named("new", "2026-01-01T00:00:31Z");
+  const frozenMs = Date.parse("2026-01-01T00:00:31.400Z");
   const surplus = (owned: Pod[], desired: number, leaving?: Pod) =>
-    surplusAmong(owned, desired, { keep, leaving }).map(({ metadata }) => metadata.uid);
+    surplusAmong(owned, desired, { keep, leaving, frozenMs }).map(({ metadata }) => metadata.uid);
 
   it("is the one made since the copy, beyond what its owner wants", () => {
     expect(surplus([keep, replacement], 1)).toEqual(["new"]);
     expect(surplus([keep, old, replacement], 2)).toEqual(["new"]);
+  });
+
+  it("is none that was made before the freeze, as by a scale-up", () => {
+    expect(surplus([keep, named("scaled", "2026-01-01T00:00:30Z")], 1)).toEqual([]);
   });
 
   it("is none while the owner wants as many", () => {

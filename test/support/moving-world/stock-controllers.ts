@@ -7,7 +7,16 @@ import { POD_MIGRATIONS } from "../../../src/api/v1alpha1/pod-migration.ts";
 import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
 import { DELETION_COST } from "../../../src/controllers/pod-migration/hand-over/plan.ts";
 import type { KubeObject } from "../../../src/kube/client.ts";
-import { JOBS, type Job, NAMESPACES, NODES, PODS, type Pod, REPLICA_SETS, type ReplicaSet } from "../../../src/kube/resources.ts";
+import {
+  JOBS,
+  type Job,
+  NAMESPACES,
+  NODES,
+  PODS,
+  type Pod,
+  REPLICA_SETS,
+  type ReplicaSet,
+} from "../../../src/kube/resources.ts";
 import type { MemoryKube } from "./memory-kube.ts";
 
 export class StockControllers {
@@ -48,11 +57,14 @@ export class StockControllers {
   /** A pod whose owners are all gone is deleted; of some that are gone, the references are taken off. */
   collectGarbage(): void {
     const kinds = [POD_MIGRATIONS, NAMESPACES, NODES, JOBS, REPLICA_SETS, PODS];
-    const there = new Set(kinds.flatMap((kind) => this.#kube.all<KubeObject>(kind)).map(({ metadata }) => metadata.uid));
+    const there = new Set(
+      kinds.flatMap((kind) => this.#kube.all<KubeObject>(kind)).map(({ metadata }) => metadata.uid),
+    );
     for (const pod of this.#kube.all(PODS)) {
       const owners = pod.metadata.ownerReferences ?? [];
       const solid = owners.filter(({ uid }) => there.has(uid));
-      if (owners.length > 0 && solid.length === 0) void this.#kube.delete(PODS, pod.metadata, { gracePeriodSeconds: 30 });
+      if (owners.length > 0 && solid.length === 0)
+        void this.#kube.delete(PODS, pod.metadata, { gracePeriodSeconds: 30 });
       else if (solid.length < owners.length) this.#setOwners(pod, solid);
     }
   }

@@ -91,7 +91,8 @@ export class World {
     for (const { metadata, status } of this.kube.all(PODS)) {
       const ready = status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True");
       const sent = ready && metadata.labels?.app === "counter";
-      if (sent && this.nodes.copy(metadata.uid ?? "") === "held") this.nodes.accidents.push("a Service sends to a held copy");
+      if (sent && this.nodes.copy(metadata.uid ?? "") === "held")
+        this.nodes.accidents.push("a Service sends to a held copy");
     }
   }
 
