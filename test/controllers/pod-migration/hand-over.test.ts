@@ -5,9 +5,13 @@ import {
   LOWEST_COST,
   nextStep,
 } from "../../../src/controllers/pod-migration/hand-over/plan.ts";
-import { surplusAmong } from "../../../src/controllers/pod-migration/hand-over/surplus.ts";
-import type { Pod } from "../../../src/kube/resources.ts";
+import { removeSurplus, surplusAmong } from "../../../src/controllers/pod-migration/hand-over/surplus.ts";
+import type { MoveRun } from "../../../src/controllers/pod-migration/run.ts";
+import type { DeleteOptions } from "../../../src/kube/client.ts";
+import { PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
+import { Lifetime } from "../../support/moving-world/mortal.ts";
 import { sourcePod } from "../../support/moving-world/source-pod.ts";
+import { World } from "../../support/moving-world/world.ts";
 
 function pod(part: {
   labels?: object;
@@ -163,5 +167,46 @@ describe("a surplus pod", () => {
     const ended = named("ended", "2026-01-01T00:01:01Z", { phase: "Failed" });
     expect(surplus([keep, leaving], 1, leaving)).toEqual([]);
     expect(surplus([keep, ended], 1)).toEqual([]);
+  });
+});
+
+describe("the removal of surplus pods", () => {
+  const at = (seconds: number) => new Date(Date.parse("2026-01-01T00:00:00Z") + seconds * 1000).toISOString();
+
+  /** A ReplicaSet of one with the copy and a younger pod, at a generation that it has acted on or not. */
+  async function removed(observedGeneration: number): Promise<{ deleted: DeleteOptions[] }> {
+    const world = await World.with("ReplicaSet");
+    world.kube.onChange = () => {};
+    const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "owner", uid: "" };
+    world.kube.change(REPLICA_SETS, { namespace: "default", name: "owner" }, (set) => {
+      Object.assign(set.metadata, { generation: 2 });
+      Object.assign(set, { status: { replicas: 2, observedGeneration } });
+      owner.uid = set.metadata.uid ?? "";
+    });
+    const [copy, serving] = [await make(world, "copy", owner), await make(world, "serving", owner)];
+    const deleted: DeleteOptions[] = [];
+    world.kube.delete = async (_kind, ref, options = {}) => {
+      if (ref.name === serving.metadata.name) deleted.push(options);
+    };
+    const status = { owner, phaseTransitions: [{ phase: "Frozen", time: at(-10), reason: "r" }] };
+    // The removal looks at nothing else of a run.
+    const run = { deps: world.dependencies(new Lifetime()), move: { ...world.move, status } } as unknown as MoveRun;
+    await removeSurplus(run, { source: undefined, target: copy });
+    return { deleted };
+  }
+
+  async function make(world: World, name: string, owner: { uid: string }): Promise<Pod> {
+    const made = pod({ owner: owner.uid, ready: true });
+    Object.assign(made.metadata, { name });
+    made.spec.terminationGracePeriodSeconds = 45;
+    return world.kube.create(PODS, made);
+  }
+
+  it("gives a pod its own time to end", async () => {
+    expect((await removed(2)).deleted).toMatchObject([{ gracePeriodSeconds: 45 }]);
+  });
+
+  it("is left to a ReplicaSet that has yet to act on its size", async () => {
+    expect((await removed(1)).deleted).toEqual([]);
   });
 });
