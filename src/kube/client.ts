@@ -44,8 +44,8 @@ export interface ListResult<T> {
 }
 
 export interface PatchOptions {
-  /** `merge` (RFC 7386, the default) or `json` (RFC 6902). */
-  type?: "merge" | "json";
+  /** `merge` (RFC 7386, the default), `json` (RFC 6902) or `strategic` (built-in kinds only: lists are merged by key). */
+  type?: "merge" | "json" | "strategic";
   /** `status` patches the status subresource alone. */
   subresource?: "status";
   dryRun?: boolean;

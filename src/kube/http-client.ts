@@ -25,7 +25,11 @@ export interface HttpKubeClientOptions {
 /** Who wrote what, in managedFields. */
 const FIELD_MANAGER = "headroom";
 
-const PATCH_TYPES = { merge: "application/merge-patch+json", json: "application/json-patch+json" };
+const PATCH_TYPES = {
+  merge: "application/merge-patch+json",
+  json: "application/json-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+};
 
 interface ListBody<T> {
   items: T[] | null;

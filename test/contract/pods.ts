@@ -98,6 +98,17 @@ export const podContract: Contract = {
     expect(valueAt(body, "metadata", "labels")).toEqual({ tier: "batch" });
     expect(valueAt(body, "metadata", "ownerReferences")).toMatchObject([{ name: "gone" }]);
   },
+  "a namespace may own a pod of its own as its controller, and the pod stays": async (scene) => {
+    const { path } = await created(scene);
+    const { body: namespace } = await scene.api.get(`/api/v1/namespaces/${scene.namespace}`);
+    const uid = stringAt(namespace, "metadata", "uid") ?? "";
+    const owner = { apiVersion: "v1", kind: "Namespace", name: scene.namespace, uid, controller: true };
+    const ownerReferences = [{ ...owner, blockOwnerDeletion: false }];
+    const { status, body } = await scene.api.patch(path, { metadata: { ownerReferences } });
+    expect([status, valueAt(body, "metadata", "ownerReferences")]).toEqual([200, ownerReferences]);
+    await new Promise((resolve) => setTimeout(resolve, 2_000)); // the garbage collector would have taken it by now
+    expect((await scene.api.get(path)).status).toBe(200);
+  },
   "a pod without a node goes at once": async (scene) => {
     const { path } = await created(scene);
     expect((await scene.api.delete(path)).status).toBe(200);
@@ -117,6 +128,29 @@ export const podContract: Contract = {
     const status = await scene.api.patch(`${path}/status`, { status: { message: "by the right way" } });
     expect(valueAt(status.body, "status", "message")).toBe("by the right way");
   },
+  "a strategic merge patch adds a condition to a pod's status, beside the others, and only for the pod of its uid":
+    async (scene) => {
+      const { path, body } = await created(scene);
+      const patch = (uid: unknown, type: string): JsonObject => ({
+        metadata: { uid: String(uid) },
+        status: { conditions: [{ type, status: "True" }] },
+      });
+      const uid = valueAt(body, "metadata", "uid");
+      await scene.api.patch(`${path}/status`, patch(uid, "example.test/first"), "strategic-merge");
+      const { body: after } = await scene.api.patch(
+        `${path}/status`,
+        patch(uid, "example.test/open"),
+        "strategic-merge",
+      );
+      expect(valueAt(after, "status", "conditions")).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ type: "example.test/first" }),
+          expect.objectContaining({ type: "example.test/open", status: "True" }),
+        ]),
+      );
+      const other = patch("11111111-2222-3333-4444-555555555555", "example.test/other");
+      expect(refusal(await scene.api.patch(`${path}/status`, other, "strategic-merge"))).toEqual([409, "Conflict"]);
+    },
   "a strategic merge patch merges containers by name": async (scene) => {
     const { path } = await created(scene);
     const patch = { spec: { containers: [{ name: "main", image: "registry.invalid/other" }] } };

@@ -99,6 +99,13 @@ describe.skipIf(!helmIsThere)("the controller", () => {
     expect(rules("kubeletSummary.enabled=true")).toHaveProperty("nodes/proxy", "get");
   });
 
+  it("may open the readiness gate of a target pod, and look up its namespace", () => {
+    expect(granted(find<Role>(render(), "ClusterRole", "headroom-controller"))).toMatchObject({
+      "pods/status": "patch",
+      namespaces: "get list watch",
+    });
+  });
+
   it("may read no Secret but its own", () => {
     expect(granted(find<Role>(render(), "ClusterRole", "headroom-controller"))).not.toHaveProperty("secrets");
     expect(granted(find<Role>(render(), "Role", "headroom-controller"))).toMatchObject({

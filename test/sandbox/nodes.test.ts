@@ -119,6 +119,24 @@ describe("the kubelet", () => {
     expect(valueAt(arrayAt(stored("w"), "status", "containerStatuses")[0], "ready")).toBe(true);
   });
 
+  it("finds a pod with a readiness gate ready only once the gate's condition is set, which it keeps", async () => {
+    const conditions = () => arrayAt(stored("w"), "status", "conditions");
+    const ready = () => conditions().find((condition) => stringAt(condition, "type") === "Ready");
+    const opened = { type: "example.test/open", status: "True" };
+    pod("w", {}, { readinessGates: [{ conditionType: opened.type }] });
+    await clock.pass(1_000);
+    expect(stringAt(ready(), "status")).toBe("False");
+    const type = server.types.find("", "v1", "pods");
+    const open = (object: JsonObject) => ({
+      ...object,
+      status: { ...objectAt(object, "status"), conditions: [...arrayAt(object, "status", "conditions"), opened] },
+    });
+    if (type) server.registry.patch({ type, namespace: "default", name: "w" }, open, { subresource: "status" });
+    await clock.pass(1_000);
+    expect(stringAt(ready(), "status")).toBe("True");
+    expect(conditions()).toContainEqual(opened);
+  });
+
   it("reports the memory of node and pods in its Summary API", async () => {
     pod("w", { [MEMORY_ANNOTATION]: "0s=1Gi" });
     await clock.pass(1_000);
@@ -201,6 +219,18 @@ describe("a ReplicaSet", () => {
     await clock.pass(5_000);
     expect(pods().map((p) => p.metadata.name)).toEqual(["copy"]);
     expect(stored("copy")?.metadata.ownerReferences).toMatchObject([{ kind: "ReplicaSet", controller: true }]);
+  });
+
+  it("leaves a pod of its labels to the controller that owns it", async () => {
+    replicaSet();
+    await clock.pass(1_000);
+    const namespace = server.store.get("namespaces", undefined, "default");
+    const owner = { apiVersion: "v1", kind: "Namespace", name: "default", uid: namespace?.metadata.uid ?? "" };
+    const ownerReferences = [{ ...owner, controller: true }];
+    server.apply({ ...unlabelled, metadata: { name: "copy", labels: { app: "w" }, ownerReferences } });
+    await clock.pass(5_000);
+    expect(pods().filter((p) => !p.metadata.deletionTimestamp)).toHaveLength(2);
+    expect(stored("copy")?.metadata.ownerReferences).toMatchObject([{ kind: "Namespace" }]);
   });
 
   it("is made by a Deployment, and goes with it", async () => {

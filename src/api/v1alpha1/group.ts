@@ -21,6 +21,8 @@ export const STARTED_AT_ANNOTATION = `${GROUP}/started-at`;
 export const MOVE_LABEL = `${GROUP}/move-uid`;
 /** Scheduling gate of a target pod until its agent has registered it. */
 export const REGISTERING_GATE = `${GROUP}/registering`;
+/** Readiness gate of a target pod: it is in no Service before its release. Its condition is set when the copy runs. */
+export const HANDED_OVER_GATE = `${GROUP}/handed-over`;
 /** Finalizer on PodMigrations (deletion is a cancel) and MigrationPolicies (its taints go first). */
 export const FINALIZER = `${GROUP}/finalizer`;
 /** NoSchedule taint of the scheduling gate; its value names the policy. */

@@ -1,6 +1,11 @@
 /** Pods of the API as planning sees them. Pure. */
 import { parseDuration, parseResourceQuantity } from "../../api/quantity.ts";
-import { EXPECTED_RUNTIME_ANNOTATION, LINEAGE_LABEL, STARTED_AT_ANNOTATION } from "../../api/v1alpha1/group.ts";
+import {
+  EXPECTED_RUNTIME_ANNOTATION,
+  LINEAGE_LABEL,
+  MOVE_LABEL,
+  STARTED_AT_ANNOTATION,
+} from "../../api/v1alpha1/group.ts";
 import type { Pod } from "../../kube/resources.ts";
 import { podObstacle } from "../../planning/eligibility/pod-obstacles.ts";
 import { readRules } from "../../planning/kubernetes-rules.ts";
@@ -21,7 +26,8 @@ export const lineageOf = (pod: Pod): string => pod.metadata.labels?.[LINEAGE_LAB
 
 /** Undefined: it runs on no node yet, or the API server has not given it a UID. */
 export function podSnapshot(pod: Pod, context: PodContext): PodSnapshot | undefined {
-  const { namespace, uid, name, labels = {}, annotations = {} } = pod.metadata;
+  const { namespace, uid, name, annotations = {} } = pod.metadata;
+  const labels = countedLabels(pod);
   const node = pod.spec.nodeName;
   if (node === undefined || uid === undefined || namespace === undefined) return undefined;
   const obstacle = podObstacle(pod, { ownNamespace: context.ownNamespace });
@@ -48,6 +54,12 @@ export function podSnapshot(pod: Pod, context: PodContext): PodSnapshot | undefi
     ...optional("expectedRuntimeSeconds", expectedRuntimeSeconds(pod)),
     ...optional("ownerKind", pod.metadata.ownerReferences?.find((owner) => owner.controller === true)?.kind),
   };
+}
+
+/** A copy has its source's labels before it takes its place: the move counts it already, so nothing selects it by them. */
+function countedLabels({ metadata: { labels = {} } }: Pod): Record<string, string> {
+  const { [MOVE_LABEL]: move, [LINEAGE_LABEL]: lineage = "" } = labels;
+  return move === undefined ? labels : { [MOVE_LABEL]: move, [LINEAGE_LABEL]: lineage };
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

@@ -1,9 +1,11 @@
-/** The two pods of a move in the API: reads them by name and pinned UID, creates, ungates and deletes the target. */
+/** The two pods of a move in the API: reads them by name and pinned UID, plans, creates, ungates and deletes the target. */
 import { MOVE_LABEL, REGISTERING_GATE } from "../../api/v1alpha1/group.ts";
 import { type KubeClient, KubeError } from "../../kube/client.ts";
-import { PODS, type Pod } from "../../kube/resources.ts";
+import { NAMESPACES, PODS, type Pod } from "../../kube/resources.ts";
+import type { Refusal } from "./dependencies.ts";
 import { type MoveRun, required } from "./run.ts";
-import { targetPod } from "./target-pod.ts";
+import { targetChange } from "./target-changes.ts";
+import { targetPod, targetPodName } from "./target-pod.ts";
 
 /** The source pod; undefined when it is gone, a successor of its name included. */
 export async function readSource(run: MoveRun): Promise<Pod | undefined> {
@@ -24,17 +26,31 @@ export async function readTarget(run: MoveRun): Promise<Pod | undefined> {
   return own ? pod : undefined;
 }
 
+/** The target pod as it is sent to the API server. */
+export async function plannedTarget(run: MoveRun, source: Pod, node: string): Promise<Pod> {
+  const { uid: moveUID, namespace } = run.move.metadata;
+  const found = await run.deps.client.get(NAMESPACES, { name: namespace });
+  return targetPod(source, {
+    name: run.move.status.targetPodName ?? targetPodName(source, moveUID),
+    moveUID,
+    lineage: required(run.move, "lineage", run.move.status.lineage),
+    node,
+    nowMs: run.deps.clock.now(),
+    namespaceUID: required(run.move, `namespace ${namespace}`, found?.metadata.uid),
+  });
+}
+
+/** What admission changed on a target that no kubelet has seen yet; afterwards others may change it. */
+export async function changeByAdmission(run: MoveRun, source: Pod, target: Pod): Promise<Refusal | undefined> {
+  if (!isGated(target)) return undefined;
+  const { targetNode } = run.move.status;
+  return targetChange(await plannedTarget(run, source, required(run.move, "targetNode", targetNode)), target);
+}
+
 /** Creates the target pod, or finds it when an earlier try has created it. */
 export async function ensureTargetPod(run: MoveRun, source: Pod): Promise<{ ok: true; uid: string } | { ok: false }> {
-  const { status, metadata } = run.move;
-  const copy = targetPod(source, {
-    name: required(run.move, "targetPodName", status.targetPodName),
-    moveUID: metadata.uid,
-    lineage: required(run.move, "lineage", status.lineage),
-    node: required(run.move, "targetNode", status.targetNode),
-    nowMs: run.deps.clock.now(),
-  });
-  const pod = await createOrFind(run, copy);
+  const node = required(run.move, "targetNode", run.move.status.targetNode);
+  const pod = await createOrFind(run, await plannedTarget(run, source, node));
   return pod?.metadata.uid === undefined ? { ok: false } : { ok: true, uid: pod.metadata.uid };
 }
 
@@ -49,19 +65,22 @@ async function createOrFind(run: MoveRun, copy: Pod): Promise<Pod | undefined> {
 
 /** Lets the scheduler have the target pod. Only after its agent has registered it. */
 export async function removeGate(run: MoveRun, target: Pod): Promise<void> {
-  const gates = target.spec.schedulingGates ?? [];
-  if (!gates.some((gate) => gate.name === REGISTERING_GATE)) return;
+  if (!isGated(target)) return;
   const { namespace, name, resourceVersion } = target.metadata;
-  const schedulingGates = gates.filter((gate) => gate.name !== REGISTERING_GATE);
+  const schedulingGates = target.spec.schedulingGates?.filter((gate) => gate.name !== REGISTERING_GATE);
   await run.deps.client.patch(PODS, { namespace, name }, { metadata: { resourceVersion }, spec: { schedulingGates } });
 }
 
-/** Deletes this very pod. The grace is short: its process is dead, held or frozen and can't use it. */
-export async function deletePod(client: KubeClient, pod: Pod): Promise<void> {
+function isGated({ spec }: Pod): boolean {
+  return spec.schedulingGates?.some((gate) => gate.name === REGISTERING_GATE) ?? false;
+}
+
+/** Deletes this very pod. The grace is short, unless given: its process is dead, held or frozen and can't use it. */
+export async function deletePod(client: KubeClient, pod: Pod, gracePeriodSeconds = 1): Promise<void> {
   if (pod.metadata.deletionTimestamp !== undefined) return;
   const { namespace, name, uid } = pod.metadata;
   try {
-    await client.delete(PODS, { namespace, name }, { ...(uid === undefined ? {} : { uid }), gracePeriodSeconds: 1 });
+    await client.delete(PODS, { namespace, name }, { ...(uid === undefined ? {} : { uid }), gracePeriodSeconds });
   } catch (error) {
     if (!(error instanceof KubeError && error.reason === "Conflict")) throw error;
   }

@@ -1,7 +1,8 @@
-/** The pod that a move creates on the target: the source's copy, without its owner and labels. Pure. */
+/** The pod that a move creates on the target: the source's copy, without its owner, and without its labels until it is bound. Pure. */
 import { createHash } from "node:crypto";
 import type { V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
 import {
+  HANDED_OVER_GATE,
   LINEAGE_LABEL,
   MOVE_LABEL,
   REGISTERING_GATE,
@@ -22,6 +23,8 @@ export interface TargetPodOptions {
   lineage: string;
   node: string;
   nowMs: number;
+  /** Of the pod's namespace. */
+  namespaceUID: string;
 }
 
 /** Longest name that is also a host name. */
@@ -42,17 +45,27 @@ export function targetSuffix(moveUID: string): string {
 }
 
 export function targetPod(source: Pod, options: TargetPodOptions): Pod {
+  const { namespace = "default" } = source.metadata;
   return {
     apiVersion: "v1",
     kind: "Pod",
     metadata: {
       name: options.name,
-      ...(source.metadata.namespace === undefined ? {} : { namespace: source.metadata.namespace }),
+      namespace,
       labels: { [MOVE_LABEL]: options.moveUID, [LINEAGE_LABEL]: options.lineage },
+      ownerReferences: [controllerReference(namespace, options.namespaceUID)],
       annotations: { ...carriedAnnotations(source.metadata.annotations ?? {}), ...firstStart(source) },
     },
     spec: targetSpec(source, options),
   };
+}
+
+/**
+ * With a controller no ReplicaSet or Job adopts the pod, whatever its labels. It is the namespace, which the pod cannot outlive: the garbage
+ * collector deletes a pod whose owners are gone, and a PodMigration can be torn out by force while its copy is the only one (docs/adr/0018).
+ */
+function controllerReference(name: string, uid: string) {
+  return { apiVersion: "v1", kind: "Namespace", name, uid, controller: true, blockOwnerDeletion: false };
 }
 
 /**
@@ -80,10 +93,15 @@ function targetSpec(source: Pod, options: TargetPodOptions): PodSpec {
     ...(deadline === undefined ? {} : { activeDeadlineSeconds: deadline }),
     runtimeClassName: RUNTIME_CLASS,
     schedulingGates: [{ name: REGISTERING_GATE }],
+    readinessGates: [...foreignGates(kept.readinessGates), { conditionType: HANDED_OVER_GATE }],
     affinity: pinnedTo(options.node, withoutItself(source, kept.affinity)),
     containers: kept.containers.map((container) => ({ ...container, ...runningImage(source, container.name) })),
   };
 }
+
+/** Without the gate of an earlier move. The copy's own condition is not set yet, whatever the source's says. */
+const foreignGates = (gates: PodSpec["readinessGates"] = []) =>
+  gates.filter(({ conditionType }) => conditionType !== HANDED_OVER_GATE);
 
 /** The very image that runs: a tag may have moved on since. A digest never changes, so it need not be pulled again. */
 function runningImage(source: Pod, container: string): { image?: string; imagePullPolicy?: string } {
@@ -129,7 +147,8 @@ function withoutNodeName(term: NodeSelectorTerm): NodeSelectorTerm {
 
 /**
  * The copy is scheduled while the source still runs, and must not be kept away from it: a required anti-affinity that selects the source
- * itself is left out where it reaches beyond one node. Its siblings still keep away from the copy, by their own.
+ * itself is left out where it reaches beyond one node. Its siblings still keep away from the copy, by their own. The source's
+ * own term is no obstacle: while the copy is being scheduled, it doesn't have the labels yet that the term selects.
  */
 function withoutItself({ metadata }: Pod, affinity: PodSpec["affinity"]): PodSpec["affinity"] {
   const required = affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution;

@@ -151,6 +151,7 @@ export class SimulatedKubelet {
     if (record.container) record.container.pod = pod;
     if (pod.metadata.deletionTimestamp) this.#terminate(record);
     else if (!present && !record.ended) this.#startContainer(record, this.#options.timing.startMs);
+    else if (record.container) this.#report(record); // a readiness gate may have opened
   }
 
   #newRecord(pod: ApiObject): PodRecord {

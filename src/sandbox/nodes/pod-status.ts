@@ -1,5 +1,13 @@
 /** The status that a kubelet writes for a pod. Pure. */
-import { type ApiObject, arrayAt, type Json, type JsonObject, objectAt, stringAt } from "../api-server/json.ts";
+import {
+  type ApiObject,
+  arrayAt,
+  isObject,
+  type Json,
+  type JsonObject,
+  objectAt,
+  stringAt,
+} from "../api-server/json.ts";
 import type { Container, ContainerExit } from "./node.ts";
 
 export interface PodFacts {
@@ -85,6 +93,17 @@ function conditions(pod: ApiObject, ready: boolean, time: string): JsonObject[] 
     condition("PodScheduled", true),
     condition("Initialized", true),
     condition("ContainersReady", ready),
-    condition("Ready", ready),
+    condition("Ready", ready && gatesOpen(pod, present)),
+    ...present.filter(isObject).filter((one) => !OWN.has(stringAt(one, "type") ?? "")),
   ];
 }
+
+const OWN = new Set(["PodScheduled", "Initialized", "ContainersReady", "Ready"]);
+
+/** The controller that asked for a readiness gate sets its condition. */
+const gatesOpen = (pod: ApiObject, present: Json[]): boolean =>
+  arrayAt(pod, "spec", "readinessGates").every((gate) =>
+    present.some(
+      (one) => stringAt(one, "type") === stringAt(gate, "conditionType") && stringAt(one, "status") === "True",
+    ),
+  );

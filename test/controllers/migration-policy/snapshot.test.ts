@@ -45,6 +45,12 @@ describe("a pod of the API", () => {
     expect(podSnapshot(moved, context)?.lineage).toBe("u0");
   });
 
+  it("that is the copy of a move under way has none of its source's labels: it would be counted twice", () => {
+    const own = { "headroom.dev/move-uid": "m", "headroom.dev/lineage": "u0" };
+    expect(podSnapshot(podWith({}, { labels: { app: "w", ...own } }), context)?.labels).toEqual(own);
+    expect(podSnapshot(podWith({}, { labels: { app: "w" } }), context)?.labels).toEqual({ app: "w" });
+  });
+
   it.each<[string, Partial<Pod["spec"]>, number]>([
     ["the sum of its containers", { containers: [asking("100Mi"), asking("50Mi")] }, 150],
     [

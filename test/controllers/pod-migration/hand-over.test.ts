@@ -5,15 +5,20 @@ import {
   LOWEST_COST,
   nextStep,
 } from "../../../src/controllers/pod-migration/hand-over/plan.ts";
-import { surplusAmong } from "../../../src/controllers/pod-migration/hand-over/surplus.ts";
-import type { Pod } from "../../../src/kube/resources.ts";
+import { removeSurplus, surplusAmong } from "../../../src/controllers/pod-migration/hand-over/surplus.ts";
+import type { MoveRun } from "../../../src/controllers/pod-migration/run.ts";
+import type { DeleteOptions } from "../../../src/kube/client.ts";
+import { PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
+import { Lifetime } from "../../support/moving-world/mortal.ts";
 import { sourcePod } from "../../support/moving-world/source-pod.ts";
+import { World } from "../../support/moving-world/world.ts";
 
 function pod(part: {
   labels?: object;
   annotations?: object;
   owner?: string;
   ready?: boolean;
+  released?: boolean;
   phase?: string;
   deleted?: boolean;
 }): Pod {
@@ -23,7 +28,10 @@ function pod(part: {
   if (part.deleted) Object.assign(made.metadata, { deletionTimestamp: "2026-01-01T00:00:00Z" });
   made.status = {
     phase: part.phase ?? "Running",
-    conditions: [{ type: "Ready", status: part.ready ? "True" : "False" }],
+    conditions: [
+      { type: "Ready", status: part.ready ? "True" : "False" },
+      ...(part.released ? [{ type: "headroom.dev/handed-over", status: "True" }] : []),
+    ],
   };
   return made;
 }
@@ -32,9 +40,20 @@ const UNADOPTED = { "headroom.dev/move-uid": "1" };
 const LOWERED = { [DELETION_COST]: LOWEST_COST };
 const source = (part: Parameters<typeof pod>[0] = {}) =>
   pod({ owner: "o", ready: true, annotations: LOWERED, ...part });
-const target = (part: Parameters<typeof pod>[0] = {}) => pod({ labels: UNADOPTED, ...part });
+const target = (part: Parameters<typeof pod>[0] = {}) => pod({ labels: UNADOPTED, released: true, ...part });
 
 type Case = [what: string, step: string, situation: Partial<HandOverSituation>];
+
+const UNOPENED: Case[] = [
+  ["of a bare pod", "open-readiness", { target: target({ released: false }), ownerUID: undefined }],
+  [
+    "of a ReplicaSet's pod",
+    "open-readiness",
+    { ownerKind: "ReplicaSet", source: source({ annotations: {} }), target: target({ released: false }) },
+  ],
+  ["of a Job's pod", "open-readiness", { ownerKind: "Job", source: source(), target: target({ released: false }) }],
+  ["that was adopted before", "open-readiness", { target: target({ labels: {}, released: false }) }],
+];
 
 const REPLICA_SET: Case[] = [
   [
@@ -93,6 +112,10 @@ const nothing: HandOverSituation = {
 };
 
 describe("the next step of a hand-over", () => {
+  it.each(UNOPENED)("lets the copy %s count as ready before anything else (%s)", (_, step, situation) => {
+    expect(nextStep({ ...nothing, ...situation }).do).toBe(step);
+  });
+
   it.each(REPLICA_SET)("to a ReplicaSet: %s (%s)", (_, step, situation) => {
     expect(nextStep({ ...nothing, ownerKind: "ReplicaSet", ...situation }).do).toBe(step);
   });
@@ -101,7 +124,7 @@ describe("the next step of a hand-over", () => {
     expect(nextStep({ ...nothing, ownerKind: "Job", ...situation }).do).toBe(step);
   });
 
-  it("of a bare pod: the copy takes the labels at once", () => {
+  it("of a bare pod: the copy loses the namespace as its owner", () => {
     const situation = { source: pod({}), target: target(), ownerUID: undefined };
     expect(nextStep({ ...nothing, ...situation }).do).toBe("adopt-target");
   });
@@ -117,12 +140,17 @@ describe("a surplus pod", () => {
   const old = named("old", "2026-01-01T00:00:00Z");
   // Made before the commit, when the frozen source was evicted.
   const replacement = named("new", "2026-01-01T00:00:31Z");
+  const frozenMs = Date.parse("2026-01-01T00:00:31.400Z");
   const surplus = (owned: Pod[], desired: number, leaving?: Pod) =>
-    surplusAmong(owned, desired, { keep, leaving }).map(({ metadata }) => metadata.uid);
+    surplusAmong(owned, desired, { keep, leaving, frozenMs }).map(({ metadata }) => metadata.uid);
 
   it("is the one made since the copy, beyond what its owner wants", () => {
     expect(surplus([keep, replacement], 1)).toEqual(["new"]);
     expect(surplus([keep, old, replacement], 2)).toEqual(["new"]);
+  });
+
+  it("is none that was made before the freeze, as by a scale-up", () => {
+    expect(surplus([keep, named("scaled", "2026-01-01T00:00:30Z")], 1)).toEqual([]);
   });
 
   it("is none while the owner wants as many", () => {
@@ -139,5 +167,46 @@ describe("a surplus pod", () => {
     const ended = named("ended", "2026-01-01T00:01:01Z", { phase: "Failed" });
     expect(surplus([keep, leaving], 1, leaving)).toEqual([]);
     expect(surplus([keep, ended], 1)).toEqual([]);
+  });
+});
+
+describe("the removal of surplus pods", () => {
+  const at = (seconds: number) => new Date(Date.parse("2026-01-01T00:00:00Z") + seconds * 1000).toISOString();
+
+  /** A ReplicaSet of one with the copy and a younger pod, at a generation that it has acted on or not. */
+  async function removed(observedGeneration: number): Promise<{ deleted: DeleteOptions[] }> {
+    const world = await World.with("ReplicaSet");
+    world.kube.onChange = () => {};
+    const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "owner", uid: "" };
+    world.kube.change(REPLICA_SETS, { namespace: "default", name: "owner" }, (set) => {
+      Object.assign(set.metadata, { generation: 2 });
+      Object.assign(set, { status: { replicas: 2, observedGeneration } });
+      owner.uid = set.metadata.uid ?? "";
+    });
+    const [copy, serving] = [await make(world, "copy", owner), await make(world, "serving", owner)];
+    const deleted: DeleteOptions[] = [];
+    world.kube.delete = async (_kind, ref, options = {}) => {
+      if (ref.name === serving.metadata.name) deleted.push(options);
+    };
+    const status = { owner, phaseTransitions: [{ phase: "Frozen", time: at(-10), reason: "r" }] };
+    // The removal looks at nothing else of a run.
+    const run = { deps: world.dependencies(new Lifetime()), move: { ...world.move, status } } as unknown as MoveRun;
+    await removeSurplus(run, { source: undefined, target: copy });
+    return { deleted };
+  }
+
+  async function make(world: World, name: string, owner: { uid: string }): Promise<Pod> {
+    const made = pod({ owner: owner.uid, ready: true });
+    Object.assign(made.metadata, { name });
+    made.spec.terminationGracePeriodSeconds = 45;
+    return world.kube.create(PODS, made);
+  }
+
+  it("gives a pod its own time to end", async () => {
+    expect((await removed(2)).deleted).toMatchObject([{ gracePeriodSeconds: 45 }]);
+  });
+
+  it("is left to a ReplicaSet that has yet to act on its size", async () => {
+    expect((await removed(1)).deleted).toEqual([]);
   });
 });

@@ -9,6 +9,7 @@ const OPTIONS = {
   lineage: "first",
   node: "z2",
   nowMs: Date.parse("2026-01-01T00:01:00Z"),
+  namespaceUID: "ns-1",
 };
 
 function copyOf(edit: (pod: Pod) => void = () => {}): Pod {
@@ -30,9 +31,30 @@ describe("the target pod", () => {
       pod.metadata.finalizers = ["batch.kubernetes.io/job-tracking"];
     });
     expect(copy.metadata.labels).toEqual({ "headroom.dev/move-uid": "move-1", "headroom.dev/lineage": "first" });
-    expect(copy.metadata.ownerReferences).toBeUndefined();
     expect(copy.metadata.finalizers).toBeUndefined();
     expect(copy.status).toBeUndefined();
+  });
+
+  it("is owned by its namespace: no controller adopts it, and the garbage collector never finds its owner gone", () => {
+    expect(copyOf().metadata.ownerReferences).toEqual([
+      {
+        apiVersion: "v1",
+        kind: "Namespace",
+        name: "default",
+        uid: "ns-1",
+        controller: true,
+        blockOwnerDeletion: false,
+      },
+    ]);
+  });
+
+  it("is not ready before it is released, however often its pod is moved", () => {
+    const gate = { conditionType: "headroom.dev/handed-over" };
+    const own = { conditionType: "example.test/warm" };
+    expect(copyOf().spec.readinessGates).toEqual([gate]);
+    const moved = copyOf((pod) => Object.assign(pod.spec, { readinessGates: [own, gate] }));
+    expect(moved.spec.readinessGates).toEqual([own, gate]);
+    expect(moved.status).toBeUndefined();
   });
 
   it("waits behind the gate, for the node's own scheduler, under the runtime class", () => {

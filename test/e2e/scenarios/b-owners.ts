@@ -19,7 +19,8 @@ async function assertSuccession(context: Context, name: string, source: V1Pod, m
   const target = await targetPod(context.api, move);
   const owner = (pod: V1Pod): string | undefined => pod.metadata?.ownerReferences?.[0]?.uid;
   assertEqual(owner(target), owner(source), "the copy's owner");
-  assertEqual(target.metadata?.labels?.app, name, "the copy's label app");
+  for (const [key, value] of Object.entries(source.metadata?.labels ?? {}))
+    assertEqual(target.metadata?.labels?.[key], value, `the copy's label ${key}`);
   const left = await waitFor("one pod to be left", 30, async () => {
     const pods = await podsOf(context, name);
     return pods.length === 1 && pods;

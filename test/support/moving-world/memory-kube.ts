@@ -96,9 +96,11 @@ export class MemoryKube implements KubeClient {
   ): Promise<T> {
     if (options.type === "json") throw new Error("not simulated");
     const object = this.#found(kind, ref);
-    const change = structuredClone(body) as Json; // merge patches are objects
-    this.#checkPreconditions(object, (change.metadata ?? {}) as Json);
-    this.change(kind, ref, (found) => Object.assign(found, merged(found as unknown as Json, change)));
+    const { status, ...main } = structuredClone(body) as Json; // merge patches are objects
+    this.#checkPreconditions(object, (main.metadata ?? {}) as Json);
+    const change = options.subresource === "status" ? { status } : main;
+    const merge = options.type === "strategic" ? mergedByType : merged;
+    this.change(kind, ref, (found) => replaceMembers(found, merge(found as unknown as Json, change)));
     return structuredClone(object) as T;
   }
 
@@ -163,6 +165,22 @@ function wholeSeconds(milliseconds: number): string {
 
 function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** In place: others hold the object. A member that the patch has removed goes. */
+function replaceMembers(object: KubeObject, members: Json): void {
+  for (const key of Object.keys(object)) if (!(key in members)) Reflect.deleteProperty(object, key);
+  Object.assign(object, members);
+}
+
+/** A strategic merge patch, as far as one is sent: conditions are merged by their type. */
+function mergedByType(target: Json, patch: Json): Json {
+  const { status } = patch;
+  const old = isJson(target.status) && Array.isArray(target.status.conditions) ? target.status.conditions : [];
+  if (!isJson(status) || !Array.isArray(status.conditions)) return merged(target, patch);
+  const fresh: { type: string }[] = status.conditions;
+  const kept = old.filter((one: { type: string }) => fresh.every(({ type }) => type !== one.type));
+  return merged(target, { status: { ...status, conditions: [...kept, ...fresh] } });
 }
 
 /** RFC 7386. */

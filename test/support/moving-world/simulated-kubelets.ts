@@ -103,9 +103,12 @@ export class SimulatedKubelets {
   #report(pod: Pod, uid: string, state: "up" | "frozen"): void {
     const sinceMs = this.#runningSinceMs.get(uid) ?? (isReady(pod) ? 0 : this.#nowMs());
     this.#runningSinceMs.set(uid, sinceMs);
-    const ready = state === "frozen" ? isReady(pod) : this.#nowMs() - sinceMs >= this.options.readyDelayMs;
+    const containersReady = state === "frozen" ? isReady(pod) : this.#nowMs() - sinceMs >= this.options.readyDelayMs;
+    const gates = pod.spec.readinessGates ?? [];
+    const ready = containersReady && gates.every(({ conditionType }) => isTrue(pod, conditionType));
     this.#kube.change(PODS, pod.metadata, (found) => {
       found.status = { ...found.status, phase: "Running" };
+      this.#condition(found, "ContainersReady", containersReady ? "True" : "False");
       this.#condition(found, "Ready", ready ? "True" : "False");
     });
   }
@@ -119,6 +122,8 @@ export class SimulatedKubelets {
   }
 }
 
-function isReady(pod: Pod): boolean {
-  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+const isReady = (pod: Pod): boolean => isTrue(pod, "Ready");
+
+function isTrue(pod: Pod, condition: string): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === condition && status === "True") ?? false;
 }

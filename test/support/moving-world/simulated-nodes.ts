@@ -68,6 +68,8 @@ export class SimulatedNodes implements CheckpointDriver {
   readonly failures = new Map<string, PlannedFailure>();
   readonly overrides = new Map<string, Partial<NodeFeatures>>();
   facts: SourceFacts = FACTS;
+  /** Called right before a copy's first instruction. */
+  onRelease: (podUID: string) => void = () => {};
   /** Pages that a complete dump has brought to the target; lost when the target gives them up. */
   #staged = false;
   /** By move: when its source was frozen. */
@@ -194,6 +196,7 @@ export class SimulatedNodes implements CheckpointDriver {
       if (this.copy(podUID) === "running") return { releasedAtMs: this.#clock() };
       if (this.copy(podUID) !== "held") throw new AgentError("ReleaseFailed", "the copy is gone");
       this.#node(node).registered.delete(podUID);
+      this.onRelease(podUID);
       this.set(podUID, "running");
       return { releasedAtMs: this.#clock() };
     };

@@ -11,7 +11,7 @@ import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/b
 import { sweepLeftovers } from "../../../src/controllers/pod-migration/leftovers.ts";
 import { reconcileMove } from "../../../src/controllers/pod-migration/reconciler.ts";
 import { KubeError, type ObjectRef } from "../../../src/kube/client.ts";
-import { JOBS, NODES, PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
+import { JOBS, NAMESPACES, NODES, PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
 import { silentLogger } from "../../../src/logging/logger.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryKube } from "./memory-kube.ts";
@@ -37,6 +37,7 @@ export class World {
   placement: ChoosePlacement = async ({ targetNode }) => ({ ok: true, node: targetNode ?? "z2" });
   epoch = 1;
   #sourceUID = "";
+  #sourceLabels: Record<string, string> = {};
   #targetUID: string | undefined;
   /** Then only a sweep brings it to an end. */
   #tornOut = false;
@@ -54,6 +55,7 @@ export class World {
   }
 
   async #populate(owner: OwnerKind, edit: (pod: Pod) => void, spec: Partial<PodMigrationSpec>): Promise<void> {
+    await this.kube.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
     for (const name of ["z1", "z2", "z3"])
       await this.kube.create(NODES, { apiVersion: "v1", kind: "Node", metadata: { name } });
     const pod = sourcePod();
@@ -62,7 +64,12 @@ export class World {
     const made = await this.kube.create(PODS, pod);
     this.#sourceUID = made.metadata.uid ?? "";
     this.nodes.set(this.#sourceUID, "running");
-    this.kube.onChange = () => this.controllers.syncReplicaSets();
+    this.#sourceLabels = { ...made.metadata.labels };
+    this.kube.onChange = () => {
+      this.#lookAtServices();
+      this.controllers.syncReplicaSets();
+    };
+    this.nodes.onRelease = (podUID) => this.#lookAtNetworkPolicies(podUID);
     const migration: PodMigration = {
       apiVersion: API_VERSION,
       kind: "PodMigration",
@@ -72,9 +79,29 @@ export class World {
     await this.kube.create(POD_MIGRATIONS, migration);
   }
 
+  /** A NetworkPolicy selects by any label: a copy without one of them runs unprotected. */
+  #lookAtNetworkPolicies(podUID: string): void {
+    const labels = this.kube.all(PODS).find(({ metadata }) => metadata.uid === podUID)?.metadata.labels ?? {};
+    const missing = Object.entries(this.#sourceLabels).filter(([key, value]) => labels[key] !== value);
+    for (const [key] of missing) this.nodes.accidents.push(`a copy runs without label ${key}`);
+  }
+
+  /** A Service sends to every pod that is ready and has its labels. */
+  #lookAtServices(): void {
+    for (const { metadata, status } of this.kube.all(PODS)) {
+      const ready = status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True");
+      const sent = ready && metadata.labels?.app === "counter";
+      if (sent && this.nodes.copy(metadata.uid ?? "") === "held")
+        this.nodes.accidents.push("a Service sends to a held copy");
+    }
+  }
+
   async #own(pod: Pod, owner: "ReplicaSet" | "Job"): Promise<void> {
     const metadata = { name: "owner", namespace: "default" };
-    const spec = { replicas: 1, parallelism: 1, selector: {}, template: {} };
+    // Without a Deployment: no label but the workload's own keeps the copy apart.
+    const matchLabels = owner === "Job" ? { "batch.kubernetes.io/controller-uid": "job" } : { app: "counter" };
+    pod.metadata.labels = { ...pod.metadata.labels, ...matchLabels };
+    const spec = { replicas: 1, parallelism: 1, selector: { matchLabels }, template: {} };
     const made =
       owner === "Job"
         ? await this.kube.create(JOBS, { apiVersion: "batch/v1", kind: "Job", metadata, spec })
@@ -223,6 +250,7 @@ export class World {
     this.clock.advance(milliseconds);
     this.kubelets.tick();
     this.controllers.syncJobs();
+    this.controllers.collectGarbage();
     this.kubelets.tick();
   }
 

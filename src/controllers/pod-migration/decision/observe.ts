@@ -14,6 +14,7 @@ const SILENT_MS = 250;
 
 export interface Seen {
   sourcePod: Pod | undefined;
+  targetPod: Pod | undefined;
   source: SourceState;
   copy: CopyState;
   images: ImagesState;
@@ -36,10 +37,11 @@ export async function observe(run: MoveRun, known?: "held" | "dead"): Promise<Se
     known === "held" ? undefined : wordOf(run, targetOf(run.move).node, "target"),
   ]);
   const source = await sourceState(run, sourcePod, sourceWord);
+  const pods = { sourcePod, targetPod };
   const targetGone = whyGone(targetPod) ?? whyRuledOut(targetWord);
-  if (targetGone) return { sourcePod, source, targetGone, ...copyWithoutPod(targetWord) };
-  if (known === "held") return { sourcePod, source, copy: "held", images: "whole" };
-  return { sourcePod, source, copy: known ?? copyState(targetWord), images: imagesState(targetWord) };
+  if (targetGone) return { ...pods, source, targetGone, ...copyWithoutPod(targetWord) };
+  if (known === "held") return { ...pods, source, copy: "held", images: "whole" };
+  return { ...pods, source, copy: known ?? copyState(targetWord), images: imagesState(targetWord) };
 }
 
 /** Only the agents are asked. A dump that was called may be about to freeze the source: until it is known to be resumed it counts as frozen. */

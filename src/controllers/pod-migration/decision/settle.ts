@@ -5,6 +5,7 @@ import { handOverOf } from "../hand-over/belongings.ts";
 import { interruption, WITHDRAWN } from "../interruption.ts";
 import { advance, type Outcome, rollBack, type StatusChanges } from "../outcome.ts";
 import { type MoveRun, required } from "../run.ts";
+import { labelTarget } from "../target-labels.ts";
 import { canGoOn, type Decision, decide } from "./decide.ts";
 import { observe, type Seen } from "./observe.ts";
 import type { Ending, Situation } from "./situation.ts";
@@ -25,7 +26,7 @@ export async function settle(run: MoveRun, known: Known): Promise<Settled> {
   const seen = await observe(run, known.copy);
   const intact = canGoOn(seen);
   const interrupted = interruption(run.move, run.deps.clock.now(), intact);
-  const failed = known.failed ?? (intact ? seen.targetGone : undefined);
+  const failed = known.failed ?? (await unlabelled(run, seen)) ?? (intact ? seen.targetGone : undefined);
   const against = endingOf(interrupted) === "asked" ? interrupted : (failed ?? interrupted);
   const { source, copy, images } = seen;
   const situation: Situation = { api: "there", committed: false, ending: endingOf(against), source, copy, images };
@@ -38,6 +39,11 @@ export async function settle(run: MoveRun, known: Known): Promise<Settled> {
     default:
       return { kind: "undecided", decision };
   }
+}
+
+/** Makes no call unless the target's gate was removed so late that it was bound after the last look: no copy runs without its labels. */
+async function unlabelled(run: MoveRun, { copy, targetPod }: Seen): Promise<Refusal | undefined> {
+  return copy === "held" && targetPod !== undefined ? labelTarget(run, targetPod) : undefined;
 }
 
 function endingOf(against: Refusal | undefined): Ending {

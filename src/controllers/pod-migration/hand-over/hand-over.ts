@@ -1,11 +1,11 @@
 /** Carries the hand-over out, step by step as ./plan.ts says. */
-import { LINEAGE_LABEL, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
+import { HANDED_OVER_GATE, LINEAGE_LABEL, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
 import { isPinned } from "../preflight/pod-facts.ts";
 import { livenessForgivesMs } from "../preflight/probes.ts";
 import { releasedForMs } from "../release.ts";
 import { type MoveRun, sourceOf } from "../run.ts";
-import { enteredAtMs } from "../status.ts";
+import { enteredAtMs, timeText } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
 import { DELETION_COST, type HandOverStep, LOWEST_COST, nextStep } from "./plan.ts";
@@ -21,7 +21,7 @@ const POLL_MS = 250;
 const LIVENESS_MARGIN_MS = 3_000;
 /** A copy that is not ready by then is handed over as it is: its frozen source is no better. */
 const READY_PATIENCE_MS = 900_000;
-/** Cost, orphan, adopt: no hand-over has more steps. */
+/** Readiness, cost, orphan, adopt, and a look that finds nothing left: no hand-over has more steps. */
 const STEP_LIMIT = 5;
 
 /** Undefined when the target has everything. */
@@ -58,6 +58,8 @@ type Act = Exclude<HandOverStep, { do: "wait" | "nothing" }>;
 
 async function take(run: MoveRun, pods: MovePods, step: Act): Promise<MovePods> {
   switch (step.do) {
+    case "open-readiness":
+      return { ...pods, target: await openReadiness(run, step.target) };
     case "lower-cost":
       return { ...pods, source: await patch(run, step.source, { annotations: { [DELETION_COST]: LOWEST_COST } }) };
     case "orphan-source":
@@ -65,6 +67,19 @@ async function take(run: MoveRun, pods: MovePods, step: Act): Promise<MovePods> 
     case "adopt-target":
       return { ...pods, target: await patch(run, step.target, adopted(run, step.target)) };
   }
+}
+
+/** A strategic merge: the kubelet writes the other conditions at the same time. */
+function openReadiness(run: MoveRun, { metadata: { namespace, name, uid } }: Pod): Promise<Pod> {
+  const condition = {
+    type: HANDED_OVER_GATE,
+    status: "True",
+    reason: "Released",
+    message: "the copy runs",
+    lastTransitionTime: timeText(run.deps.clock.now()),
+  };
+  const body = { metadata: { uid }, status: { conditions: [condition] } };
+  return run.deps.client.patch(PODS, { namespace, name }, body, { type: "strategic", subresource: "status" });
 }
 
 /** The UID makes it this very pod; no resourceVersion: its kubelet writes its status all the time. */

@@ -1,8 +1,8 @@
 /**
- * The next step of handing a pod's labels and owner over to its copy. Pure, and decided anew from what is there each time: a
+ * The next step of handing a pod's owner and its place in Services over to its copy. Pure, and decided from what is there each time: a
  * hand-over that was cut short anywhere is completed, not begun again.
  */
-import { MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
+import { HANDED_OVER_GATE, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
 import type { Pod } from "../../../kube/resources.ts";
 import type { MovePods } from "./observe.ts";
 
@@ -11,11 +11,13 @@ export const LOWEST_COST = "-2147483648";
 
 export type HandOverStep =
   | { do: "nothing" }
+  /** The copy runs: from now on it is ready when its own probes say so, and its Services send to it. */
+  | { do: "open-readiness"; target: Pod }
   /** Should the ReplicaSet find one pod too many, this is the one to go. */
   | { do: "lower-cost"; source: Pod }
   /** Labels, owner and the Job's finalizer off the source. */
   | { do: "orphan-source"; source: Pod }
-  /** All of them onto the target. */
+  /** The owner and the Job's finalizer onto the target, which has the labels already. */
   | { do: "adopt-target"; target: Pod }
   | { do: "wait"; message: string };
 
@@ -29,7 +31,9 @@ export interface HandOverSituation extends MovePods {
 
 export function nextStep(situation: HandOverSituation): HandOverStep {
   const { target, source, ownerKind } = situation;
-  if (target === undefined || isAdopted(target)) return { do: "nothing" };
+  if (target === undefined) return { do: "nothing" };
+  if (!hasCondition(target, HANDED_OVER_GATE)) return { do: "open-readiness", target };
+  if (isAdopted(target)) return { do: "nothing" };
   const owned = source !== undefined && source.metadata.deletionTimestamp === undefined && isOwned(source, situation);
   if (!owned) return { do: "adopt-target", target };
   return ownerKind === "Job" ? { do: "orphan-source", source } : replicaSetStep(source, target, situation.pressed);
@@ -47,7 +51,7 @@ function replicaSetStep(source: Pod, target: Pod, pressed: boolean): HandOverSte
   return { do: "wait", message: "the copy runs; it is handed to its ReplicaSet as soon as it is ready" };
 }
 
-/** The adoption takes the move's label off the target, in the same write that puts the owner on. */
+/** The adoption takes the move's label off the target, in the same write that puts the owner in the namespace's place. */
 export function isAdopted(target: Pod): boolean {
   return target.metadata.labels?.[MOVE_LABEL] === undefined;
 }
@@ -56,6 +60,8 @@ function isOwned(source: Pod, { ownerUID }: HandOverSituation): boolean {
   return (source.metadata.ownerReferences ?? []).some((owner) => owner.uid === ownerUID);
 }
 
-export function isReady(pod: Pod): boolean {
-  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+const isReady = (pod: Pod): boolean => hasCondition(pod, "Ready");
+
+function hasCondition({ status }: Pod, condition: string): boolean {
+  return status?.conditions?.some((one) => one.type === condition && one.status === "True") ?? false;
 }

@@ -6,30 +6,37 @@ import { GROUP } from "../../../api/v1alpha1/group.ts";
 import { JOBS, PODS, type Pod, REPLICA_SETS } from "../../../kube/resources.ts";
 import { deletePod } from "../pods.ts";
 import type { MoveRun } from "../run.ts";
+import { enteredAtMs } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
 
 /** On a pod that was taken from its owner to be deleted: the move's UID. A successor of a controller that died in between finds it by this. */
 const SURPLUS_LABEL = `${GROUP}/surplus-of-move`;
 
+/** The owner is read before its pods: what it deletes to reach its present size is being deleted in the list. */
 export async function removeSurplus(run: MoveRun, pods: MovePods): Promise<void> {
   const { owner } = run.move.status;
   if (owner === undefined || pods.target === undefined) return;
   const { namespace } = run.move.metadata;
-  const [desired, { items }] = await Promise.all([desiredPods(run), run.deps.client.list(PODS, { namespace })]);
-  for (const pod of items.filter((item) => isTaken(run, item))) await deletePod(run.deps.client, pod);
+  const desired = await desiredPods(run);
+  const { items } = await run.deps.client.list(PODS, { namespace });
+  for (const pod of items.filter((item) => isTaken(run, item))) await deletePod(run.deps.client, pod, graceOf(pod));
   if (desired === undefined) return;
   const owned = items.filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid));
-  const surplus = surplusAmong(owned, desired, { keep: pods.target, leaving: pods.source });
+  const frozenMs = enteredAtMs(run.move.status, "Frozen") ?? Number.POSITIVE_INFINITY;
+  const surplus = surplusAmong(owned, desired, { keep: pods.target, leaving: pods.source, frozenMs });
   for (const pod of surplus) {
     const words = `pod ${pod.metadata.name} was made by its ${owner.kind} while ${pods.target.metadata.name} was being handed over, and is removed`;
     run.deps.events.record(run.move, "Warning", "ReplacementRemoved", words);
     run.deps.events.record(pod, "Warning", "ReplacementRemoved", words);
     // Said first: should the controller die now, its successor finds the pod, but could not find out that there had been one.
     await takeFromOwner(run, pod, owner.uid);
-    await deletePod(run.deps.client, pod);
+    await deletePod(run.deps.client, pod, graceOf(pod));
   }
 }
+
+/** It may serve already. The default is Kubernetes' own. */
+const graceOf = ({ spec }: Pod): number => spec.terminationGracePeriodSeconds ?? 30;
 
 function isTaken(run: MoveRun, { metadata }: Pod): boolean {
   return metadata.labels?.[SURPLUS_LABEL] === run.move.metadata.uid && metadata.deletionTimestamp === undefined;
@@ -48,7 +55,7 @@ async function takeFromOwner(run: MoveRun, { metadata }: Pod, ownerUID: string):
   });
 }
 
-/** How many pods the owner wants to have at once; undefined when it is gone. */
+/** How many pods the owner wants to run; undefined when it is gone, or has yet to act on its new size: then it removes pods itself. */
 async function desiredPods(run: MoveRun): Promise<number | undefined> {
   const { owner } = run.move.status;
   const ref = { namespace: run.move.metadata.namespace, name: owner?.name ?? "" };
@@ -59,22 +66,26 @@ async function desiredPods(run: MoveRun): Promise<number | undefined> {
     return job === undefined ? undefined : Math.min(parallelism, left);
   }
   const replicaSet = await run.deps.client.get(REPLICA_SETS, ref);
-  return replicaSet === undefined ? undefined : (replicaSet.spec?.replicas ?? 1);
+  if (replicaSet === undefined || replicaSet.status?.observedGeneration !== replicaSet.metadata.generation)
+    return undefined;
+  return replicaSet.spec?.replicas ?? 1;
 }
 
 /**
- * The youngest pods beyond what is wanted that are not older than the copy: a source that is evicted while it is frozen is replaced
- * before the commit. Both times are the API server's. Never the target. Pure.
+ * The youngest pods beyond what is wanted that were made since the freeze: until then the source was its owner's, and nothing replaced
+ * it. A source that is evicted while it is frozen is replaced before the commit. Never the target. Pure.
  */
 export function surplusAmong(
   owned: Pod[],
   desired: number,
-  { keep, leaving }: { keep: Pod; leaving: Pod | undefined },
+  { keep, leaving, frozenMs }: { keep: Pod; leaving: Pod | undefined; frozenMs: number },
 ): Pod[] {
   const active = owned.filter((pod) => isActive(pod) && pod.metadata.uid !== leaving?.metadata.uid);
   const excess = Math.max(0, active.length - desired);
+  // Pods are dated in whole seconds.
+  const sinceMs = Math.max(createdMs(keep), Math.floor(frozenMs / 1000) * 1000);
   return active
-    .filter((pod) => pod.metadata.uid !== keep.metadata.uid && createdMs(pod) >= createdMs(keep))
+    .filter((pod) => pod.metadata.uid !== keep.metadata.uid && createdMs(pod) >= sinceMs)
     .sort((a, b) => createdMs(b) - createdMs(a))
     .slice(0, excess);
 }

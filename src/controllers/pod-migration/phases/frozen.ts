@@ -4,6 +4,7 @@
  */
 import type { Dumped, MoveRecord } from "../../../agent/protocol.ts";
 import { type Known, settle } from "../decision/settle.ts";
+import type { Refusal } from "../dependencies.ts";
 import { attempt, type DriverFailure, inWords } from "../driver-failure.ts";
 import { advance, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
 import { gateDelayMs, heldBackUntilDump } from "../pace.ts";
@@ -12,6 +13,7 @@ import { restoreTarget } from "../restore-target.ts";
 import { type MoveRun, moveId, type Sending, sourceOf, targetOf } from "../run.ts";
 import { openForSource } from "../sending.ts";
 import { timeText } from "../status.ts";
+import { isBound, labelTarget } from "../target-labels.ts";
 import { imageTrouble } from "../target-readiness.ts";
 import { watched } from "../watched.ts";
 
@@ -66,15 +68,19 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
 /** Its gate is removed in time for the end of the dump. A target that can't be started keeps the source frozen for nothing. */
 async function lookAtTarget(run: MoveRun, startedMs: number): Promise<Outcome | undefined> {
   const due = run.deps.clock.now() - startedMs >= gateDelayMs(run.move);
-  if (heldBackUntilDump(run.move) && due) await letGo(run);
+  const denied = heldBackUntilDump(run.move) && due ? await letGo(run) : undefined;
+  if (denied) return rollBack(denied.reason, denied.message);
   const target = await readTarget(run);
   const trouble = target && imageTrouble(target);
   return trouble && rollBack(trouble.reason, trouble.message);
 }
 
-async function letGo(run: MoveRun): Promise<void> {
+/** It gets its labels as soon as it is bound. What denies them ends the move. */
+async function letGo(run: MoveRun): Promise<Refusal | undefined> {
   const target = await readTarget(run);
-  if (target) await removeGate(run, target);
+  if (target === undefined) return undefined;
+  await removeGate(run, target);
+  return isBound(target) ? labelTarget(run, target) : undefined;
 }
 
 /** The restore is called at once; the phase is written while it runs. */

@@ -9,12 +9,14 @@ import type { Refusal } from "../dependencies.ts";
 import { inWords } from "../driver-failure.ts";
 import { handOverOf } from "../hand-over/belongings.ts";
 import { advance, type Outcome, type StatusChanges, wait } from "../outcome.ts";
+import { plannedTarget } from "../pods.ts";
 import { askSource, askTarget, type SourceAnswers } from "../preflight/gather.ts";
 import { runningContainer } from "../preflight/pod-facts.ts";
 import { sourceRefusal } from "../preflight/source-checks.ts";
 import { targetRefusal } from "../preflight/target-checks.ts";
 import { type MoveRun, required } from "../run.ts";
-import { targetPod, targetPodName } from "../target-pod.ts";
+import { targetChange } from "../target-changes.ts";
+import { targetPodName } from "../target-pod.ts";
 
 /** An agent that doesn't answer is asked again until the phase's time is up. */
 const RETRY_MS = 2_000;
@@ -67,15 +69,11 @@ async function chooseTarget(
   return refusal ? refused(refusal) : accepted(run, pod, container, facts, placed.node);
 }
 
-/** Quota and admission, as the API server would judge the target pod. */
+/** Quota and admission, as the API server would judge the target pod, and what it would make of it. */
 async function dryRun(run: MoveRun, pod: Pod, node: string): Promise<Refusal | undefined> {
-  const { uid: moveUID } = run.move.metadata;
-  const name = targetPodName(pod, moveUID);
-  const lineage = run.move.status.lineage ?? "";
-  const copy = targetPod(pod, { name, moveUID, lineage, node, nowMs: run.deps.clock.now() });
+  const copy = await plannedTarget(run, pod, node);
   try {
-    await run.deps.client.create(PODS, copy, { dryRun: true });
-    return undefined;
+    return targetChange(copy, await run.deps.client.create(PODS, copy, { dryRun: true }));
   } catch (error) {
     if (!(error instanceof KubeError) || error.transient) throw error;
     return { reason: "TargetPodRefused", message: `the API server would not admit the target pod: ${error.message}` };

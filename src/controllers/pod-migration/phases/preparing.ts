@@ -1,15 +1,16 @@
 /**
- * Preparing: creates the target pod, registers it with its node's agent, lets it be scheduled and waits until its container's
- * `create` is held there. The source goes on running all the while.
+ * Preparing: creates the target pod, registers it with its node's agent, lets it be scheduled, gives it its labels and waits until its
+ * container's `create` is held there. The source goes on running all the while.
  */
 import type { Pod } from "../../../kube/resources.ts";
 import { attempt, inWords } from "../driver-failure.ts";
 import { advance, note, type Outcome, rollBack, wait } from "../outcome.ts";
 import { heldBackUntilDump } from "../pace.ts";
-import { ensureTargetPod, readSource, readTarget, removeGate } from "../pods.ts";
+import { changeByAdmission, ensureTargetPod, readSource, readTarget, removeGate } from "../pods.ts";
 import { runningContainer } from "../preflight/pod-facts.ts";
 import { type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
 import { openForSource } from "../sending.ts";
+import { isBound, labelTarget } from "../target-labels.ts";
 import { type Readiness, targetReadiness } from "../target-readiness.ts";
 
 /** Between two looks at a target that is starting. */
@@ -24,7 +25,8 @@ export async function preparing(run: MoveRun): Promise<Outcome> {
   if (run.move.status.targetPodUID === undefined) return createTarget(run, source);
   const target = await readTarget(run);
   if (target === undefined) return rollBack("TargetPodGone", "the target pod was deleted");
-  return prepareTarget(run, source, target);
+  const changed = await changeByAdmission(run, source, target);
+  return changed ? rollBack(changed.reason, changed.message) : prepareTarget(run, source, target);
 }
 
 /** A source that is being deleted, or whose container is another one by now, is not moved any more. */
@@ -54,6 +56,9 @@ async function prepareTarget(run: MoveRun, source: Pod, target: Pod): Promise<Ou
   if (refused) return refused;
   if (heldBackUntilDump(run.move)) return open(run, source);
   await removeGate(run, target);
+  if (!isBound(target)) return notReady(targetReadiness(target, run.deps.clock.now()));
+  const denied = await labelTarget(run, target);
+  if (denied) return rollBack(denied.reason, denied.message);
   if (record?.createWaiting) return open(run, source);
   return notReady(targetReadiness(target, run.deps.clock.now()));
 }
