@@ -98,3 +98,17 @@ describe("the freeze of a move that was rolled back", () => {
     expect(world.move?.status).not.toHaveProperty("freezeMilliseconds");
   });
 });
+
+it("the freeze of a move that succeeded lasts from the pause to the release, however late the controller hears of it", async () => {
+  const world = await World.with();
+  passIn(world, "Restoring");
+  const release = world.nodes.release.bind(world.nodes);
+  world.nodes.release = async (...args) => {
+    const answer = await release(...args);
+    world.clock.advance(5_000);
+    return answer;
+  };
+  await world.toTheEnd();
+  expect(world.phase).toBe("Succeeded");
+  expect(world.move?.status?.freezeMilliseconds).toBe(STILL_MS);
+});
