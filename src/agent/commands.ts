@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { z } from "zod";
 import { AgentError } from "./agent-error.ts";
 import type { AgentIdentity, Client } from "./identity.ts";
+import { PROBE_PART, takeProbe } from "./link.ts";
 import type { MoveRecords, Role, StoredRecord } from "./move-records.ts";
 import type { FilePart, NodeRuntime, Peer, SourceProcess } from "./node-runtime.ts";
 import {
@@ -22,7 +23,7 @@ import {
 } from "./protocol.ts";
 import { type StepRequest, StepRunner } from "./step-runner.ts";
 import type { StepName } from "./steps.ts";
-import { Uploads } from "./uploads.ts";
+import { type Expected, Uploads } from "./uploads.ts";
 
 const certificateSchema = z.object({ certificate: z.string() });
 
@@ -114,13 +115,17 @@ export class AgentCommands {
     }
     if (record.state !== "receiving")
       throw new AgentError("WrongState", `the target is ${record.state}, not receiving`);
+    if (route.part === PROBE_PART) return await this.#probe(route.moveUID, record, body);
     const part = partOf(route);
     const key = part.part === "empty-dir" ? `${part.part} ${part.name}` : part.part;
-    const expected = record.expected ?? { stagingBytes: 0, filesBytes: 0 };
-    await this.#uploads.take(route.moveUID, key, body, expected, (counted, signal) =>
+    await this.#uploads.take(route.moveUID, key, body, expectedOf(record), (counted, signal) =>
       this.#parts.runtime.acceptFiles(route.moveUID, part, counted, signal),
     );
     return {};
+  }
+
+  async #probe(moveUID: string, record: StoredRecord, body: Readable): Promise<object> {
+    return await this.#uploads.take(moveUID, PROBE_PART, body, expectedOf(record), takeProbe);
   }
 
   #targetWork(step: StepName, body: unknown): Work {
@@ -198,6 +203,10 @@ export class AgentCommands {
   #ofRole(role: Role): StoredRecord[] {
     return this.#parts.records.list().filter((record) => record.role === role);
   }
+}
+
+function expectedOf({ expected }: StoredRecord): Expected {
+  return expected ?? { stagingBytes: 0, filesBytes: 0 };
 }
 
 function ids(command: { moveUID: string; epoch: number }) {

@@ -19,6 +19,7 @@
  */
 import type { Readable } from "node:stream";
 import type { z } from "zod";
+import type { LinkRate } from "./link.ts";
 import type {
   Cleaned,
   Command,
@@ -61,6 +62,8 @@ export interface Peer {
   open(): Promise<void>;
   /** Resolves when the peer has stored the part. Parts may be sent side by side. */
   put(part: FilePart, body: Readable | Uint8Array, signal: AbortSignal): Promise<void>;
+  /** What the way carries now, measured for half a second (see ./link.ts). */
+  measure(signal: AbortSignal): Promise<LinkRate>;
   close(): Promise<void>;
 }
 

@@ -92,11 +92,22 @@ export type Receiving = z.infer<typeof receivingSchema>;
 /** Source: pause, dump the pages to the peer's page server, send the other images and the files to the peer's agent. */
 export const dumpTargetSchema = receivingSchema.extend({ node: z.string(), token: z.string() });
 export type DumpTarget = z.infer<typeof dumpTargetSchema>;
+/** What the controller expects of a freeze and what it allows, milliseconds from the pause on. */
+export const freezeLimitsSchema = z.object({
+  expectedMs: z.number().nonnegative(),
+  /** Until the pod's liveness probe or the move's time limit must end the freeze. */
+  allowedMs: z.number(),
+  /** Writable layer and emptyDirs, as they were at preflight. */
+  filesBytes: z.number().nonnegative(),
+});
+export type FreezeLimits = z.infer<typeof freezeLimitsSchema>;
 export const dumpSchema = commandSchema.extend({
   source: sourceSchema,
   emptyDirs: z.array(z.string()),
   peer: dumpTargetSchema,
   tcp: z.enum(["Refuse", "Close"]),
+  /** The link is measured before a freeze that may take longer than is allowed, and the dump refused (`LinkTooSlow`) if it will. */
+  limits: freezeLimitsSchema,
 });
 export const dumpedSchema = z.object({
   /** Epoch milliseconds, source node's clock: just before the pause. */
@@ -105,6 +116,8 @@ export const dumpedSchema = z.object({
   transferredBytes: z.number(),
   /** Milliseconds by step: pause, dump, files, send. */
   timings: z.record(z.string(), z.number()),
+  /** What the link carried at the least when it was measured before the freeze; absent: it was not. */
+  linkBytesPerSecond: z.number().optional(),
 });
 export type Dumped = z.infer<typeof dumpedSchema>;
 
@@ -208,6 +221,8 @@ export const agentErrorSchema = z.object({
     "CopyDead",
     "AlreadyReleased",
     "SourceGone",
+    // Source, before the freeze: what the link carries would make the freeze longer than is allowed.
+    "LinkTooSlow",
     "Internal",
   ]),
   message: z.string(),
@@ -225,6 +240,8 @@ export type AgentErrorBody = z.infer<typeof agentErrorSchema>;
  *   POST /v1/moves/:uid/source/{dump,resume,kill,cleanup}
  *   PUT  /v1/moves/:uid/target/files?part=images|layer-manifest|layer|empty-dir[&name=…]
  *                                          from the source's agent, with the move's token as bearer
+ *   PUT  /v1/moves/:uid/target/files?part=probe
+ *                                          the same; counted and thrown away, to measure the link
  *   GET  /v1/enrolment, POST /v1/certificate   first contact, see the ADR
  */
 export const ROUTES = "/v1";

@@ -146,6 +146,7 @@ const STATUS: Record<AgentErrorBody["reason"], number> = {
   CopyDead: 422,
   AlreadyReleased: 409,
   SourceGone: 410,
+  LinkTooSlow: 422,
   Internal: 500,
 };
 

@@ -4,6 +4,7 @@
  */
 import { finished, type Readable, Transform } from "node:stream";
 import { AgentError } from "./agent-error.ts";
+import { PROBE_LIMIT_BYTES, PROBE_PART } from "./link.ts";
 import { settledOrLate } from "./settled-or-late.ts";
 
 /** A deleted file's name is about all that a manifest has: this is one of a million files. */
@@ -23,10 +24,10 @@ export interface Expected {
 interface Upload {
   part: string;
   abort: AbortController;
-  outcome: Promise<void>;
+  outcome: Promise<unknown>;
 }
 
-export type Accept = (body: Readable, signal: AbortSignal) => Promise<void>;
+export type Accept<T = void> = (body: Readable, signal: AbortSignal) => Promise<T>;
 
 export class Uploads {
   readonly #running = new Map<string, Set<Upload>>();
@@ -34,11 +35,11 @@ export class Uploads {
   readonly #brought = new Map<string, number>();
 
   /**
-   * Takes a part in. An upload of the same part that still runs is ended first: its sender has begun anew. Rejects with `NoRoom` when
+   * Takes a part in, and resolves with what became of it. An upload of the same part that still runs is ended first: its sender has begun anew. Rejects with `NoRoom` when
    * the part is larger than what was announced.
    * @param part what it is, and the name of the volume if it is one.
    */
-  async take(moveUID: string, part: string, body: Readable, expected: Expected, accept: Accept): Promise<void> {
+  async take<T>(moveUID: string, part: string, body: Readable, expected: Expected, accept: Accept<T>): Promise<T> {
     const others = this.#running.get(moveUID) ?? new Set();
     this.#running.set(moveUID, others);
     const former = [...others].filter((upload) => upload.part === part);
@@ -46,11 +47,11 @@ export class Uploads {
     const outcome = endAll(former, "its sender has begun anew").then(async () => {
       abort.signal.throwIfAborted();
       const whole = this.#counted(moveUID, part, body, expected, abort.signal);
-      await accept(whole, abort.signal).finally(() => whole.destroy());
+      return await accept(whole, abort.signal).finally(() => whole.destroy());
     });
     const upload = { part, abort, outcome };
     others.add(upload);
-    await outcome.finally(() => others.delete(upload));
+    return await outcome.finally(() => others.delete(upload));
   }
 
   /** Resolves when nothing of the move comes in any more, after a few seconds at the latest. */
@@ -67,6 +68,7 @@ export class Uploads {
   #counted(moveUID: string, part: string, body: Readable, expected: Expected, signal: AbortSignal): Readable {
     if (part === "images") return counted(body, signal, limitOf(part, expected.stagingBytes));
     if (part === "layer-manifest") return counted(body, signal, limitOf(part, MANIFEST_BYTES));
+    if (part === PROBE_PART) return counted(body, signal, limitOf(part, PROBE_LIMIT_BYTES));
     const limitBytes = expected.filesBytes * FILES_GROWTH + FILES_SLACK_BYTES;
     return counted(body, signal, (bytes) => {
       const total = (this.#brought.get(moveUID) ?? 0) + bytes;

@@ -79,3 +79,8 @@ export function formatBytes(bytes: number): string {
   const unit = BINARY_UNITS.find((one) => size >= one.bytes) ?? SMALLEST_UNIT;
   return `${Math.round((bytes / unit.bytes) * 100) / 100}${unit.name}`;
 }
+
+/** Milliseconds for people: "16.0 s". */
+export function formatSeconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}

@@ -22,7 +22,7 @@ import {
   type SourceFacts,
   sourceFactsSchema,
 } from "../agent/protocol.ts";
-import { type CheckpointDriver, DriverError, type MoveId, type SourceContainer } from "./driver.ts";
+import { type CheckpointDriver, DriverError, type DumpOptions, type MoveId, type SourceContainer } from "./driver.ts";
 
 export interface AgentDriverOptions {
   /** The node's agent, as it is now. */
@@ -75,12 +75,7 @@ export class AgentDriver implements CheckpointDriver {
     return { ...receivingSchema.parse(answer), token };
   }
 
-  async dump(
-    node: string,
-    move: MoveId,
-    source: SourceContainer,
-    options: { peer: Receiving & { node: string; token: string }; emptyDirs: string[]; tcp: "Refuse" | "Close" },
-  ): Promise<Dumped> {
+  async dump(node: string, move: MoveId, source: SourceContainer, options: DumpOptions): Promise<Dumped> {
     // The next two commands fall into the freeze: their connections are opened before it.
     await this.#warm(options.peer.node);
     return dumpedSchema.parse(await this.#step(node, move, "source/dump", { source, ...options }, LONG_MS));

@@ -6,6 +6,7 @@ import type {
   AgentErrorBody,
   Cleaned,
   Dumped,
+  FreezeLimits,
   MoveRecord,
   NodeFeatures,
   Receiving,
@@ -29,6 +30,14 @@ export interface SourceContainer {
   containerName: string;
 }
 
+export interface DumpOptions {
+  peer: Receiving & { node: string; token: string };
+  emptyDirs: string[];
+  tcp: "Refuse" | "Close";
+  /** A link on which the freeze would take longer is refused before it (`LinkTooSlow`). */
+  limits: FreezeLimits;
+}
+
 export interface CheckpointDriver {
   features(node: string): Promise<NodeFeatures>;
   inspect(node: string, source: SourceContainer): Promise<SourceFacts>;
@@ -39,12 +48,7 @@ export interface CheckpointDriver {
     move: MoveId,
     options: { sourceNode: string; stagingBytes: number; filesBytes: number; emptyDirs: string[] },
   ): Promise<Receiving & { token: string }>;
-  dump(
-    node: string,
-    move: MoveId,
-    source: SourceContainer,
-    options: { peer: Receiving & { node: string; token: string }; emptyDirs: string[]; tcp: "Refuse" | "Close" },
-  ): Promise<Dumped>;
+  dump(node: string, move: MoveId, source: SourceContainer, options: DumpOptions): Promise<Dumped>;
   restore(node: string, move: MoveId, target: { podUID: string; again?: boolean }): Promise<Restored>;
   /** Only after Committed. */
   release(node: string, move: MoveId, target: { podUID: string }): Promise<Released>;

@@ -12,6 +12,7 @@ import { ScriptedRuntime } from "../support/agent/scripted-runtime.ts";
 const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 const podUID = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
 const source = { podUID, containerID: "c1", containerName: "app" };
+const limits = { expectedMs: 500, allowedMs: 60_000, filesBytes: 0 };
 const receiving = { sourceNode: "n1", stagingBytes: 100, filesBytes: 10, emptyDirs: [] };
 
 let trust: TestTrust;
@@ -105,6 +106,22 @@ describe("who may ask for what", () => {
       ),
     ).toBe(expected);
     expect(runtime.files.map(({ text }) => text)).toEqual(expected === "ok" ? ["a tar"] : []);
+  });
+
+  test("what measures the link is counted and thrown away, from the source's agent alone, while the move is receiving", async () => {
+    const target = { node: "n2", address: "127.0.0.1", pagePort: 1, agentPort: server.port, token: "t".repeat(40) };
+    const measure = async (node: string) => {
+      const peer = connectPeer(new FixedIdentity(await trust.agent(node)))(moveUID, target);
+      return await peer.measure(new AbortController().signal).finally(() => peer.close());
+    };
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    await expect(measure("n1")).rejects.toMatchObject({ reason: "Forbidden" });
+    await driver.receive("n2", at(1), receiving);
+    await expect(measure("n3")).rejects.toMatchObject({ reason: "Forbidden" });
+    expect((await measure("n1")).bytesPerSecond).toBeGreaterThan(1e6);
+    expect(runtime.files).toEqual([]);
+    await driver.restore("n2", at(1), { podUID });
+    await expect(measure("n1")).rejects.toMatchObject({ reason: "WrongState" });
   });
 
   test("files for a move that isn't receiving are refused, and the controller may not bring any", async () => {
@@ -202,7 +219,7 @@ describe("commands", () => {
 
   test("a source that was killed is not resumed, and one that was resumed is not killed", async () => {
     const peer = { address: "127.0.0.1", pagePort: 1, agentPort: server.port, node: "n2", token: "t".repeat(40) };
-    await driver.dump("n2", at(1), source, { peer, emptyDirs: [], tcp: "Refuse" });
+    await driver.dump("n2", at(1), source, { peer, emptyDirs: [], tcp: "Refuse", limits });
     await driver.kill("n2", at(1), source);
     await expect(driver.resume("n2", at(1), source)).rejects.toMatchObject({ reason: "WrongState" });
     expect(runtime.calls).not.toContain("resume");
@@ -210,7 +227,7 @@ describe("commands", () => {
 
   test("a source's record tells where its dump went, and whether it is still as it was frozen", async () => {
     const peer = { address: "127.0.0.1", pagePort: 1, agentPort: server.port, node: "n2", token: "t".repeat(40) };
-    await driver.dump("n2", at(1), source, { peer, emptyDirs: [], tcp: "Refuse" });
+    await driver.dump("n2", at(1), source, { peer, emptyDirs: [], tcp: "Refuse", limits });
     const told = async () => (await driver.moves("n2")).map(({ peerNode, process }) => ({ peerNode, process }));
     expect(await told()).toEqual([{ peerNode: "n2", process: undefined }]);
     runtime.process.set("c1", "frozen");

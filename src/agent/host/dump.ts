@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
+import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
 import { freeze, isFrozen, makeMoveGroup } from "./cgroups.ts";
@@ -29,7 +30,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const JOIN_MS = 2_000;
 
 export interface DumpLimits {
-  /** Longest time that CRIU may take, milliseconds. */
+  /** Longest time that CRIU may take, milliseconds, unless the controller allows more. */
   dumpMs: number;
 }
 
@@ -49,9 +50,10 @@ export async function dump(
   const frozenAtMs = wasStarted(host, programOf(command))
     ? frozenBefore(host, command)
     : await freezeAndStart(host, command, container, peer, timings, signal);
-  const { result, close } = frozenAtMs;
+  const { result, close, linkBytesPerSecond } = frozenAtMs;
   try {
-    const finished = finish(host, command, container, peer, signal, limits, { frozenAtMs: result, timings, files });
+    const so = { frozenAtMs: result, linkBytesPerSecond, timings, files };
+    const finished = finish(host, command, container, peer, signal, limits, so);
     return await Promise.race([finished, givenUp(signal)]);
   } catch (error) {
     // Whoever has given it up ends the move's group next, and must find the checkpoint in there.
@@ -79,7 +81,8 @@ function programOf(command: DumpCommand): string {
 /** An agent before this one froze the container and started CRIU, which holds the connection itself. */
 function frozenBefore(host: Host, command: DumpCommand) {
   const text = readFileSync(host.path(sourceMoveOf(command.moveUID).frozen), "utf8");
-  return { result: frozenSchema.parse(JSON.parse(text)).frozenAtMs, close: () => undefined };
+  const { frozenAtMs } = frozenSchema.parse(JSON.parse(text));
+  return { result: frozenAtMs, linkBytesPerSecond: undefined, close: () => undefined };
 }
 
 async function freezeAndStart(
@@ -89,23 +92,42 @@ async function freezeAndStart(
   peer: Peer,
   timings: Record<string, number>,
   signal: AbortSignal,
-): Promise<{ result: number; close: () => void }> {
+): Promise<{ result: number; linkBytesPerSecond: number | undefined; close: () => void }> {
   refuseConnections(command, container);
   refuseStopped(pidsOf(host, container));
   const groups = prepareFolder(host, command);
   const pages = await connect(command, peer);
   try {
+    const linkBytesPerSecond = await measured(host, command, container, peer, signal);
     signal.throwIfAborted(); // whoever gave the step up may have thawed the container already
     const frozenAtMs = noteFreeze(host, command.moveUID, container);
     if (!isFrozen(host, container.freezer)) await freeze(host, container.freezer, signal);
     signal.throwIfAborted();
     timings.pause = Date.now() - frozenAtMs;
     await startCheckpoint(host, command, container, groups, pages);
-    return { result: frozenAtMs, close: pages.close };
+    return { result: frozenAtMs, linkBytesPerSecond, close: pages.close };
   } catch (error) {
     pages.close();
     throw error;
   }
+}
+
+/** The link's rate where it matters; rejects with `LinkTooSlow`. A container that is frozen already has nothing to lose. */
+async function measured(
+  host: Host,
+  { limits }: DumpCommand,
+  container: Container,
+  peer: Peer,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const bytes = memoryOf(host, container) + limits.filesBytes;
+  if (isFrozen(host, container.freezer) || !isWorthMeasuring(limits, bytes)) return undefined;
+  const link = await peer.measure(signal).catch((cause: unknown) => {
+    throw sendFailed(`the link to the target could not be measured: ${String(cause)}`, cause);
+  });
+  const refusal = linkRefusal(limits, bytes, link);
+  if (refusal) throw refusal;
+  return Math.round(link.bytesPerSecond);
 }
 
 function refuseConnections(command: DumpCommand, container: Container): void {
@@ -178,9 +200,14 @@ async function finish(
   peer: Peer,
   signal: AbortSignal,
   limits: DumpLimits,
-  so: { frozenAtMs: number; timings: Record<string, number>; files: ContainerFiles },
+  so: {
+    frozenAtMs: number;
+    linkBytesPerSecond: number | undefined;
+    timings: Record<string, number>;
+    files: ContainerFiles;
+  },
 ): Promise<Dumped> {
-  const { frozenAtMs, timings, files } = so;
+  const { frozenAtMs, linkBytesPerSecond, timings, files } = so;
   const startedAt = Date.now();
   const since = (name: string) => () => {
     timings[name] = Date.now() - startedAt;
@@ -199,6 +226,7 @@ async function finish(
     memoryBytes: pageBytes,
     transferredBytes: pageBytes + fileBytes + images.length,
     timings,
+    ...(linkBytesPerSecond === undefined ? {} : { linkBytesPerSecond }),
   };
   writeFileSync(host.path(sourceMoveOf(command.moveUID).dumped), JSON.stringify(dumped));
   return dumped;
@@ -210,7 +238,10 @@ async function checkpointEnded(
   signal: AbortSignal,
   limits: DumpLimits,
 ): Promise<void> {
-  const code = await waitForExit(host, programOf(command), { signal, ms: limits.dumpMs });
+  const code = await waitForExit(host, programOf(command), {
+    signal,
+    ms: Math.max(limits.dumpMs, command.limits.allowedMs), // the controller ends what is too long or stands still
+  });
   if (code === 0) return;
   const log = readIfThere(host.path(join(sourceMoveOf(command.moveUID).work, "dump.log")));
   const why = errorsIn(log) || outputOf(host, programOf(command)) || `exit code ${code}`;

@@ -6,6 +6,7 @@
 import type { Readable } from "node:stream";
 import { z } from "zod";
 import { AgentError } from "../../agent/agent-error.ts";
+import { isWorthMeasuring, linkRefusal } from "../../agent/link.ts";
 import type {
   DumpCommand,
   FilePart,
@@ -22,6 +23,7 @@ import type {
   Cleaned,
   Command,
   Dumped,
+  FreezeLimits,
   NodeFeatures,
   Released,
   Restored,
@@ -188,6 +190,7 @@ export class SimulatedRuntime implements NodeRuntime {
   async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {
     const { process } = this.#sourceOf(command.source);
     await peer.open();
+    if (process.state === "running") this.#refuseSlowLink(command.limits, process.memoryBytes);
     const frozenAtMs = this.#node.clock.now();
     this.#node.freezes.set(command.moveUID, frozenAtMs);
     process.freeze();
@@ -216,6 +219,12 @@ export class SimulatedRuntime implements NodeRuntime {
   }
 
   async recover(): Promise<void> {}
+
+  #refuseSlowLink(limits: FreezeLimits, bytes: number): void {
+    if (!isWorthMeasuring(limits, bytes)) return;
+    const refusal = linkRefusal(limits, bytes, { bytesPerSecond: this.#options.bandwidth, atLeast: false });
+    if (refusal) throw refusal;
+  }
 
   #container(source: Source): Container | undefined {
     return this.#node.containers.get(source.containerID);

@@ -82,7 +82,8 @@ class Node {
     const runtime = this.#mortal<NodeRuntime>(own);
     const records = this.#mortal<MoveRecords>(this.#records());
     const identity = new FixedIdentity({ key: "", certificate: "", authority: "" });
-    const connectPeer = () => ({ open: async () => {}, put: async () => {}, close: async () => {} });
+    const peer = { open: async () => {}, put: async () => {}, close: async () => {} };
+    const connectPeer = () => ({ ...peer, measure: async () => ({ bytesPerSecond: 1e9, atLeast: true }) });
     this.#agent = new AgentCommands({ runtime, records, identity, connectPeer }, () => 1);
   }
 

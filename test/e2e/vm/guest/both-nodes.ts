@@ -64,7 +64,8 @@ export class Move {
 
   dump() {
     const peer = { address: ADDRESS, pagePort: this.#pagePort, agentPort: 1, node: "here", token: "t".repeat(32) };
-    const command = { ...this.#command, source: this.#source, emptyDirs: [], peer, tcp: "Refuse" as const };
+    const limits = { expectedMs: 500, allowedMs: 60_000, filesBytes: 0 };
+    const command = { ...this.#command, source: this.#source, emptyDirs: [], peer, tcp: "Refuse" as const, limits };
     return source.dump(command, this.#peer(), never);
   }
 
@@ -95,6 +96,7 @@ export class Move {
   #peer(): Peer {
     return {
       open: async () => undefined,
+      measure: async () => ({ bytesPerSecond: 1e9, atLeast: true }),
       put: (part, body) =>
         target.acceptFiles(this.uid, part, body instanceof Readable ? body : Readable.from([Buffer.from(body)]), never),
       close: async () => undefined,
