@@ -4,6 +4,7 @@ import { agentConnections } from "../controllers/agent-enrolment/controller.ts";
 import { placementNow } from "../controllers/migration-policy/choose-placement.ts";
 import { figureCollector } from "../controllers/migration-policy/collect-figures.ts";
 import { migrationPolicyController } from "../controllers/migration-policy/controller.ts";
+import { freezeNow } from "../controllers/migration-policy/expect-freeze.ts";
 import { podMigrationController } from "../controllers/pod-migration/controller.ts";
 import { leftoversController } from "../controllers/pod-migration/leftovers.ts";
 import type { HeadroomOperator } from "../kube/operator.ts";
@@ -17,8 +18,9 @@ export function registerControllers(operator: HeadroomOperator, config: Controll
   const collect = figureCollector(sources, stores, () => clock.now());
   const { driver, enrolment, whenOpen } = agentConnections(context);
   const choosePlacement = placementNow(context, collect);
+  const outside = { driver, choosePlacement, expectFreeze: freezeNow(stores) };
   operator.register(enrolment);
-  operator.register(whenOpen(podMigrationController(context, { driver, choosePlacement })));
+  operator.register(whenOpen(podMigrationController(context, outside)));
   operator.register(whenOpen(leftoversController(context, driver)));
   operator.register(migrationPolicyController(context, collect));
   return driver;

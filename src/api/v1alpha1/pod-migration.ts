@@ -101,6 +101,23 @@ export const causeSchema = z.object({
   considered: z.array(refusalSchema).max(20).default([]).describe("What else was considered, and why not."),
 });
 
+export const freezeSchema = z.object({
+  expectedMilliseconds: z
+    .number()
+    .describe("How long the freeze is expected to take; raised while the transfer turns out to be slower."),
+  bytesPerSecond: z.number().describe("The rate that this rests on: memory and files, shared with other moves."),
+  basis: z
+    .enum(["Prior", "Cluster", "NodePair", "Progress"])
+    .describe(
+      "Where the rate is known from: nothing measured yet, this cluster's moves, moves between these two nodes, or this transfer itself.",
+    ),
+  forgivenMilliseconds: z
+    .number()
+    .optional()
+    .describe("The longest freeze that the pod's liveness probe forgives; absent: it has none."),
+  linkBytesPerSecond: z.number().optional().describe("What the link carried at the least, measured before the freeze."),
+});
+
 export const podMigrationStatusSchema = z.object({
   observedGeneration: z.int().optional().describe("The metadata.generation that this status was made for."),
   phase: phaseSchema
@@ -163,6 +180,7 @@ export const podMigrationStatusSchema = z.object({
   memory: quantitySchema.optional().describe("The memory moved, for people."),
   frozenAt: timeSchema.optional().describe("When the source executed its last instruction, by its node's clock."),
   releasedAt: timeSchema.optional().describe("When the copy executed its first instruction, by its node's clock."),
+  freeze: freezeSchema.optional().describe("How long the pod is expected to be frozen, and why."),
   freezeMilliseconds: z
     .number()
     .optional()
@@ -176,6 +194,8 @@ export const podMigrationStatusSchema = z.object({
 
 export type PodMigrationSpec = z.infer<typeof podMigrationSpecSchema>;
 export type PodMigrationStatus = z.infer<typeof podMigrationStatusSchema>;
+/** What a move's freeze is expected to be. */
+export type FreezeStatus = z.infer<typeof freezeSchema>;
 export type MoveCause = z.infer<typeof causeSchema>;
 
 /** The pod was moved, and its program has not failed since, as far as it was watched. */

@@ -1,7 +1,6 @@
 /** The PodMigration controller: which objects it is about, and what else makes it look at them again. */
 import { LINEAGE_LABEL, MOVE_LABEL } from "../../api/v1alpha1/group.ts";
 import { POD_MIGRATIONS } from "../../api/v1alpha1/pod-migration.ts";
-import type { CheckpointDriver } from "../../checkpointing/driver.ts";
 import {
   BY_POD_UID,
   type Controller,
@@ -11,7 +10,7 @@ import {
   watchRule,
 } from "../../kube/controller.ts";
 import { PODS, type Pod } from "../../kube/resources.ts";
-import type { ChoosePlacement } from "./dependencies.ts";
+import type { MoveDependencies } from "./dependencies.ts";
 import { reconcileMove } from "./reconciler.ts";
 
 /** Moves side by side; pacing decides how many there are. */
@@ -19,7 +18,7 @@ const CONCURRENCY = 16;
 
 export function podMigrationController(
   context: ControllerContext,
-  outside: { driver: CheckpointDriver; choosePlacement: ChoosePlacement },
+  outside: Pick<MoveDependencies, "driver" | "choosePlacement" | "expectFreeze">,
 ): Controller {
   const { client, clock, events, logger, namespace, stores } = context;
   const deps = { client, clock, events, logger, namespace, ...outside };

@@ -5,6 +5,7 @@ import type { Clock } from "../../kube/clock.ts";
 import type { EventRecorder } from "../../kube/events.ts";
 import type { Pod } from "../../kube/resources.ts";
 import type { Logger } from "../../logging/logger.ts";
+import type { FreezeCosts } from "../../planning/cost/freeze-costs.ts";
 import type { MoveSize } from "../../planning/staging.ts";
 
 /** A refusal with a stable CamelCase reason. */
@@ -26,6 +27,9 @@ export type PlacementAnswer = { ok: true; node: string } | ({ ok: false } & Refu
 /** Planning's feasibility filter and placement, over the cluster as it is now, moves in flight included. */
 export type ChoosePlacement = (request: PlacementRequest) => Promise<PlacementAnswer>;
 
+/** How long a move freezes its pod, by this cluster's finished moves and those that are under way now. */
+export type ExpectFreeze = FreezeCosts["expect"];
+
 export interface MoveDependencies {
   client: KubeClient;
   driver: CheckpointDriver;
@@ -33,6 +37,7 @@ export interface MoveDependencies {
   events: EventRecorder;
   logger: Logger;
   choosePlacement: ChoosePlacement;
+  expectFreeze: ExpectFreeze;
   /** Headroom's own namespace: nothing in it is ever moved. */
   namespace: string;
 }

@@ -3,14 +3,13 @@
 import { admitted, parseDuration } from "../../api/quantity.ts";
 import type { Phase } from "../../api/v1alpha1/pod-migration.ts";
 import type { Refusal } from "./dependencies.ts";
-import { predictedFreezeMs } from "./preflight/cost.ts";
-import { type Move, sizeOf } from "./run.ts";
+import type { Move } from "./run.ts";
 import { enteredAtMs } from "./status.ts";
 
 /** Reasons that end in Cancelled; all others end in Failed or RolledBack. */
 export const WITHDRAWN: ReadonlySet<string> = new Set(["Cancelled", "Deleted"]);
 
-/** Milliseconds that a phase may take. Frozen and Restoring get three times the prediction in addition. */
+/** Milliseconds that a phase may take. Frozen and Restoring get three times the expected freeze in addition. */
 const PHASE_LIMIT_MS: Partial<Record<Phase, number>> = {
   Pending: 60_000,
   Preflight: 60_000,
@@ -50,7 +49,7 @@ function phaseLimitMs(move: Move): number | undefined {
   const base = PHASE_LIMIT_MS[move.status.phase];
   if (base === undefined) return undefined;
   const frozen = move.status.phase === "Frozen" || move.status.phase === "Restoring";
-  return frozen ? base + 3 * Math.ceil(predictedFreezeMs(sizeOf(move))) : base;
+  return frozen ? base + 3 * (move.status.freeze?.expectedMilliseconds ?? 0) : base;
 }
 
 function lastWords(move: Move): string {

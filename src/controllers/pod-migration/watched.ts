@@ -2,7 +2,7 @@
 import { POD_MIGRATIONS } from "../../api/v1alpha1/pod-migration.ts";
 import { KubeError } from "../../kube/client.ts";
 import { sleep } from "../../kube/clock.ts";
-import { settle } from "./decision/settle.ts";
+import { decided, settle } from "./decision/settle.ts";
 import { isAwayForLong } from "./decision/stand-down.ts";
 import type { Attempt } from "./driver-failure.ts";
 import { interruption } from "./interruption.ts";
@@ -48,8 +48,7 @@ async function look(run: MoveRun, meanwhile: () => Promise<Outcome | undefined>)
     const inVain = await meanwhile();
     if (inVain) return inVain;
     if (!latest || !isMove(latest) || interruption(latest, run.deps.clock.now()) === undefined) return undefined;
-    const settled = await settle({ ...run, move: latest }, {});
-    return settled.kind === "undecided" ? undefined : settled;
+    return decided(await settle({ ...run, move: latest }, {}));
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
     run.scratch.away ??= { sinceMs: run.deps.clock.now() };

@@ -41,8 +41,16 @@ const REFUSED: [what: string, reason: string, prepare: (world: World) => void, p
   [
     "a freeze that the liveness probe does not forgive",
     "LivenessProbe",
-    ({ nodes }) => Object.assign(nodes, { facts: { ...FACTS, memoryBytes: 7 * GIB } }),
+    ({ nodes }) => Object.assign(nodes, { facts: { ...FACTS, memoryBytes: 40 * GIB } }),
     withProbes({ livenessProbe: probe({}) }),
+  ],
+  [
+    "a freeze that spec.timeout would cut off",
+    "TimeoutTooShort",
+    (world) => {
+      world.editMove(({ spec }) => Object.assign(spec, { timeout: "1m" }));
+      world.nodes.facts = { ...FACTS, memoryBytes: 70 * GIB };
+    },
   ],
   ["other CPU features", "CpuFeatures", ({ nodes }) => void nodes.overrides.set("z2", { cpuFlags: ["sse2"] })],
   ["another cgroup version", "CgroupVersion", ({ nodes }) => void nodes.overrides.set("z2", { cgroupVersion: 1 })],

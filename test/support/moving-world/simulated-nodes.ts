@@ -10,9 +10,12 @@ import type { StepName } from "../../../src/agent/steps.ts";
 import {
   type CheckpointDriver,
   DriverError,
+  type DumpOptions,
   type MoveId,
   type SourceContainer,
 } from "../../../src/checkpointing/driver.ts";
+
+import type { SimulatedLink } from "./simulated-link.ts";
 
 /** Where the workload's memory lives. `dead`: it ran and is gone; `waiting`: create is held, nothing there yet. `other`:
  * a pod that an owner made in place of the moved one, with a memory of its own. */
@@ -70,6 +73,8 @@ export class SimulatedNodes implements CheckpointDriver {
   facts: SourceFacts = FACTS;
   /** Called right before a copy's first instruction. */
   onRelease: (podUID: string) => void = () => {};
+  /** Between all nodes; absent: a dump takes no time. */
+  link: SimulatedLink | undefined;
   /** Pages that a complete dump has brought to the target; lost when the target gives them up. */
   #staged = false;
   /** By move: when its source was frozen. */
@@ -168,13 +173,15 @@ export class SimulatedNodes implements CheckpointDriver {
     return { address: "10.0.0.2", pagePort: 20_000, agentPort: 9808, token: "t".repeat(32) };
   }
 
-  async dump(node: string, move: MoveId, source: SourceContainer, options: { peer: { node: string } }) {
-    this.#peers.set(move.moveUID, options.peer.node);
-    return this.#step(node, "source", "dump", move, source.podUID, () => {
+  async dump(node: string, move: MoveId, source: SourceContainer, { peer, limits }: DumpOptions) {
+    this.#peers.set(move.moveUID, peer.node);
+    return this.#step(node, "source", "dump", move, source.podUID, async (givenUp) => {
       if (this.copy(source.podUID) === "dead") throw new AgentError("SourceGone", "the container is gone");
+      this.link?.admit(limits, this.facts.memoryBytes + limits.filesBytes);
       const frozenAtMs = this.#clock();
       this.#frozenAtMs.set(move.moveUID, frozenAtMs);
       this.set(source.podUID, "frozen");
+      await this.link?.send(this.facts.memoryBytes + limits.filesBytes, givenUp);
       this.#staged = true;
       return { frozenAtMs, memoryBytes: 1e8, transferredBytes: 1e8, timings: { dump: 400 } };
     });
@@ -256,7 +263,7 @@ export class SimulatedNodes implements CheckpointDriver {
   async moves(node: string): Promise<MoveRecord[]> {
     return this.#call(node, "moves", async () =>
       this.recordsOf(node).map((record) => {
-        if (record.role === "target") return { ...record, ...this.#copyAlive(record), ...this.#images(record) };
+        if (record.role === "target") return { ...record, ...this.#copyAlive(record), ...this.#arrived(record) };
         const peerNode = this.#peers.get(record.moveUID);
         const copy = this.copy(record.podUID);
         const process = copy === "frozen" ? copy : copy === "running" ? copy : "ended";
@@ -270,9 +277,13 @@ export class SimulatedNodes implements CheckpointDriver {
     return { copyAlive: this.copy(podUID) === "held" || this.copy(podUID) === "running" };
   }
 
-  #images({ state }: MoveRecord): Pick<MoveRecord, "images"> {
+  #arrived({ state }: MoveRecord): Pick<MoveRecord, "images" | "progress"> {
     if (state === "registered" || state === "aborted") return {};
-    return { images: this.#staged ? "whole" : state === "receiving" ? "partial" : "gone" };
+    const progress = state === "receiving" ? this.link?.progress : undefined;
+    return {
+      images: this.#staged ? "whole" : state === "receiving" ? "partial" : "gone",
+      ...(progress && { progress }),
+    };
   }
 
   /** The node is restarted: its processes, and what is staged in memory, are gone. */
@@ -308,11 +319,11 @@ export class SimulatedNodes implements CheckpointDriver {
     step: StepName,
     move: MoveId,
     podUID: string,
-    run: () => T,
+    run: (givenUp: AbortSignal) => T | Promise<T>,
     mark: () => void = () => {},
   ): Promise<T> {
     const { moveUID, epoch } = move;
-    const request = { moveUID, epoch, role, step, podUID, mark, run: async () => run() };
+    const request = { moveUID, epoch, role, step, podUID, mark, run: async (givenUp: AbortSignal) => run(givenUp) };
     // StepRunner hands back what `run` returned, now or at an earlier call of the same step.
     return this.#call(node, step, async () => (await this.#node(node).runner.execute(request)) as T);
   }

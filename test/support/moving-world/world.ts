@@ -6,13 +6,18 @@ import {
   type PodMigration,
   type PodMigrationSpec,
 } from "../../../src/api/v1alpha1/pod-migration.ts";
-import type { ChoosePlacement, MoveDependencies } from "../../../src/controllers/pod-migration/dependencies.ts";
+import type {
+  ChoosePlacement,
+  ExpectFreeze,
+  MoveDependencies,
+} from "../../../src/controllers/pod-migration/dependencies.ts";
 import { JOB_TRACKING } from "../../../src/controllers/pod-migration/hand-over/belongings.ts";
 import { sweepLeftovers } from "../../../src/controllers/pod-migration/leftovers.ts";
 import { reconcileMove } from "../../../src/controllers/pod-migration/reconciler.ts";
 import { KubeError, type ObjectRef } from "../../../src/kube/client.ts";
 import { JOBS, NAMESPACES, NODES, PODS, type Pod, REPLICA_SETS } from "../../../src/kube/resources.ts";
 import { silentLogger } from "../../../src/logging/logger.ts";
+import { learnFreezeCosts } from "../../../src/planning/cost/freeze-costs.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryKube } from "./memory-kube.ts";
 import { Crash, type Fate, Lifetime, mortal } from "./mortal.ts";
@@ -34,6 +39,7 @@ export class World {
   readonly kubelets = new SimulatedKubelets(this.kube, this.nodes, () => this.clock.now());
   readonly controllers = new StockControllers(this.kube);
   readonly events: string[] = [];
+  expectFreeze: ExpectFreeze = learnFreezeCosts([]).expect;
   placement: ChoosePlacement = async ({ targetNode }) => ({ ok: true, node: targetNode ?? "z2" });
   epoch = 1;
   #sourceUID = "";
@@ -197,6 +203,7 @@ export class World {
       events: { record: (_about, _type, reason, message) => void this.events.push(`${reason}: ${message}`) },
       logger: silentLogger,
       choosePlacement: this.placement,
+      expectFreeze: this.expectFreeze,
       namespace: "headroom-system",
     };
   }

@@ -57,7 +57,8 @@ export async function observeWithoutApi(
   return { source: state, copy: copyState(target), images: imagesState(target) };
 }
 
-async function wordOf(run: MoveRun, node: string, role: MoveRecord["role"]): Promise<Word> {
+/** What the agent on `node` says of this move; it is not waited for. */
+export async function wordOf(run: MoveRun, node: string, role: MoveRecord["role"]): Promise<Word> {
   const ended = new AbortController();
   const asked = attempt(run.deps.driver.moves(node)).finally(() => ended.abort());
   asked.catch(() => {}); // awaited below unless the agent is silent

@@ -15,6 +15,8 @@ export interface Known {
   copy?: "held" | "dead";
   /** A step has failed for good. */
   failed?: Refusal;
+  /** Speaks against the move as long as no copy is held. */
+  unlessHeld?: Refusal;
   /** What the commit records besides. */
   changes?: StatusChanges;
 }
@@ -26,7 +28,8 @@ export async function settle(run: MoveRun, known: Known): Promise<Settled> {
   const seen = await observe(run, known.copy);
   const intact = canGoOn(seen);
   const interrupted = interruption(run.move, run.deps.clock.now(), intact);
-  const failed = known.failed ?? (await unlabelled(run, seen)) ?? (intact ? seen.targetGone : undefined);
+  const pressing = seen.copy === "held" ? undefined : known.unlessHeld;
+  const failed = known.failed ?? pressing ?? (await unlabelled(run, seen)) ?? (intact ? seen.targetGone : undefined);
   const against = endingOf(interrupted) === "asked" ? interrupted : (failed ?? interrupted);
   const { source, copy, images } = seen;
   const situation: Situation = { api: "there", committed: false, ending: endingOf(against), source, copy, images };
@@ -44,6 +47,11 @@ export async function settle(run: MoveRun, known: Known): Promise<Settled> {
 /** Makes no call unless the target's gate was removed so late that it was bound after the last look: no copy runs without its labels. */
 async function unlabelled(run: MoveRun, { copy, targetPod }: Seen): Promise<Refusal | undefined> {
   return copy === "held" && targetPod !== undefined ? labelTarget(run, targetPod) : undefined;
+}
+
+/** Undefined: what is under way goes on. */
+export function decided(settled: Settled): Outcome | undefined {
+  return settled.kind === "undecided" ? undefined : settled;
 }
 
 function endingOf(against: Refusal | undefined): Ending {

@@ -3,11 +3,14 @@
  * taken up again after a crash, the restore may already have been called: the target's agent says so.
  */
 import type { Dumped, MoveRecord } from "../../../agent/protocol.ts";
-import { type Known, settle } from "../decision/settle.ts";
+import { wordOf } from "../decision/observe.ts";
+import { decided, type Known, settle } from "../decision/settle.ts";
 import type { Refusal } from "../dependencies.ts";
 import { attempt, type DriverFailure, inWords } from "../driver-failure.ts";
-import { advance, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
-import { gateDelayMs, heldBackUntilDump } from "../pace.ts";
+import { allowanceOf, type FreezeVerdict, freezeLimits, frozenSinceMs, judgeFreeze } from "../freeze-watch.ts";
+import { livenessGuard } from "../liveness-guard.ts";
+import { advance, note, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
+import { heldBackUntilDump } from "../pace.ts";
 import { readSource, readTarget, removeGate } from "../pods.ts";
 import { restoreTarget } from "../restore-target.ts";
 import { type MoveRun, moveId, type Sending, sourceOf, targetOf } from "../run.ts";
@@ -21,7 +24,13 @@ const RETRY_MS = 500;
 /** A leader renews its lease every other second: with an older one the API server may be going away. */
 const OLD_LEASE_MS = 4_000;
 
+/** While this phase waits, for an agent that is silent say, the source may be frozen. */
 export async function frozen(run: MoveRun): Promise<Outcome> {
+  const outcome = await step(run);
+  return outcome.kind === "wait" ? ((await livenessGuard(run)) ?? outcome) : outcome;
+}
+
+async function step(run: MoveRun): Promise<Outcome> {
   const { sending } = run.scratch;
   if (sending !== undefined) return dump(run, sending);
   const target = await attempt(targetRecord(run));
@@ -53,23 +62,54 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
   const leaseMs = run.term.renewedAgoMs?.() ?? 0;
   if (leaseMs > OLD_LEASE_MS) return wait(RETRY_MS, `nothing is frozen on a lease that was renewed ${leaseMs} ms ago`);
   const { node, container } = sourceOf(run.move);
-  const options = { ...sending, tcp: run.move.spec.tcp };
-  const startedMs = run.deps.clock.now();
+  const limits = freezeLimits(run.move, run.deps.clock.now());
+  const options = { ...sending, tcp: run.move.spec.tcp, limits };
   const send = (givenUp: AbortSignal) => attempt(run.deps.driver.dump(node, moveId(run, givenUp), container, options));
-  const result = await watched(run, send, () => lookAtTarget(run, startedMs));
+  const verdict = freezeVerdicts(run);
+  const result = await watched(run, send, async () => act(run, await verdict()));
   // The way that was opened is used up: whoever tries again opens one anew.
   delete run.scratch.sending;
   if ("kind" in result) return result;
-  if (!result.ok) return failed(run, "DumpFailed", result.failure);
+  if (!result.ok) return dumpFailed(run, result.failure);
   if (heldBackUntilDump(run.move)) await letGo(run);
   return dumped(run, result.value);
 }
 
-/** Its gate is removed in time for the end of the dump. A target that can't be started keeps the source frozen for nothing. */
-async function lookAtTarget(run: MoveRun, startedMs: number): Promise<Outcome | undefined> {
-  const due = run.deps.clock.now() - startedMs >= gateDelayMs(run.move);
-  const denied = heldBackUntilDump(run.move) && due ? await letGo(run) : undefined;
-  if (denied) return rollBack(denied.reason, denied.message);
+/** One verdict on the freeze for each look. */
+function freezeVerdicts(run: MoveRun): () => Promise<FreezeVerdict> {
+  const expected = run.move.status.freeze;
+  let grown = { sentBytes: 0, atMs: run.deps.clock.now() };
+  return async () => {
+    const word = await wordOf(run, targetOf(run.move).node, "target");
+    const progress = typeof word === "object" ? word.progress : undefined;
+    const nowMs = run.deps.clock.now();
+    if (progress !== undefined && progress.sentBytes > grown.sentBytes) grown = { ...progress, atMs: nowMs };
+    if (expected === undefined) return { kind: "goOn" };
+    const allowance = allowanceOf(run.move, nowMs);
+    const sinceMs = frozenSinceMs(run.move, nowMs);
+    return judgeFreeze({ nowMs, sinceMs, expected, allowance, progress, grewAtMs: grown.atMs });
+  };
+}
+
+async function act(run: MoveRun, verdict: FreezeVerdict): Promise<Outcome | undefined> {
+  switch (verdict.kind) {
+    case "rollBack":
+      return decided(await settle(run, { failed: verdict }));
+    case "expectLonger":
+      return note({ freeze: verdict.freeze }); // the dump goes on, and the same phase's next step joins it
+    case "letGo":
+      return (heldBackUntilDump(run.move) ? denied(await letGo(run)) : undefined) ?? lookAtTarget(run);
+    case "goOn":
+      return lookAtTarget(run);
+  }
+}
+
+function denied(refusal: Refusal | undefined): Outcome | undefined {
+  return refusal && rollBack(refusal.reason, refusal.message);
+}
+
+/** A target that can't be started keeps the source frozen for nothing. */
+async function lookAtTarget(run: MoveRun): Promise<Outcome | undefined> {
   const target = await readTarget(run);
   const trouble = target && imageTrouble(target);
   return trouble && rollBack(trouble.reason, trouble.message);
@@ -94,12 +134,21 @@ function dumped(run: MoveRun, answer: Dumped): Outcome {
 
 function figures(run: MoveRun, answer: Dumped): StatusChanges {
   const [container, ...others] = run.move.status.containers;
-  const { memoryBytes, transferredBytes } = answer;
+  const { memoryBytes, transferredBytes, linkBytesPerSecond } = answer;
+  const { freeze } = run.move.status;
   return {
+    ...(freeze && linkBytesPerSecond !== undefined ? { freeze: { ...freeze, linkBytesPerSecond } } : {}),
     frozenAt: timeText(answer.frozenAtMs),
     timings: answer.timings,
     ...(container === undefined ? {} : { containers: [{ ...container, memoryBytes, transferredBytes }, ...others] }),
   };
+}
+
+/** A link that was found too slow ends the move before the freeze: what to do about it is added. */
+function dumpFailed(run: MoveRun, failure: DriverFailure): Promise<Outcome> {
+  if (failure.reason !== "LinkTooSlow") return failed(run, "DumpFailed", failure);
+  const { because } = allowanceOf(run.move, run.deps.clock.now());
+  return settled(run, { failed: { reason: "LinkTooSlow", message: `${inWords(failure)}: ${because}` } });
 }
 
 async function failed(run: MoveRun, reason: string, failure: DriverFailure): Promise<Outcome> {

@@ -1,5 +1,6 @@
 /** Preflight: everything that could fail is asked before anything is touched. A refusal ends the move with its reason. */
-import { formatBytes } from "../../../api/quantity.ts";
+import { formatBytes, formatSeconds } from "../../../api/quantity.ts";
+import type { FreezeStatus } from "../../../api/v1alpha1/pod-migration.ts";
 import type { SourceContainer } from "../../../checkpointing/driver.ts";
 import { KubeError } from "../../../kube/client.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
@@ -10,6 +11,7 @@ import { inWords } from "../driver-failure.ts";
 import { handOverOf } from "../hand-over/belongings.ts";
 import { advance, type Outcome, type StatusChanges, wait } from "../outcome.ts";
 import { plannedTarget } from "../pods.ts";
+import { freezeRefusal, freezeStatus } from "../preflight/freeze-checks.ts";
 import { askSource, askTarget, type SourceAnswers } from "../preflight/gather.ts";
 import { runningContainer } from "../preflight/pod-facts.ts";
 import { sourceRefusal } from "../preflight/source-checks.ts";
@@ -43,7 +45,7 @@ async function askNodes(run: MoveRun, pod: Pod, container: SourceContainer): Pro
       ? wait(RETRY_MS, inWords(source.failure))
       : refused({ reason: source.failure.reason, message: inWords(source.failure) });
   }
-  const refusal = sourceRefusal({ pod, tcp: run.move.spec.tcp, ...source.value });
+  const refusal = sourceRefusal({ tcp: run.move.spec.tcp, ...source.value });
   return refusal ? refused(refusal) : chooseTarget(run, pod, container, source.value);
 }
 
@@ -57,6 +59,10 @@ async function chooseTarget(
   const { targetNode } = run.move.spec;
   const placed = await run.deps.choosePlacement({ pod, size: facts, targetNode });
   if (!placed.ok) return refused(placed);
+  const from = required(run.move, "sourceNode", run.move.status.sourceNode);
+  const expected = run.deps.expectFreeze({ from, to: placed.node, size: facts });
+  const tooLong = freezeRefusal({ pod, expected, ...run.move.spec });
+  if (tooLong) return refused(tooLong);
   const target = await askTarget(run.deps, placed.node);
   if (!target.ok) {
     return target.failure.retryable
@@ -66,7 +72,8 @@ async function chooseTarget(
   const sides = { node: placed.node, source: source.features, target: target.value };
   const refusal =
     targetRefusal({ ...sides, stagingBytes: stagingBytes(facts) }) ?? (await dryRun(run, pod, placed.node));
-  return refusal ? refused(refusal) : accepted(run, pod, container, facts, placed.node);
+  if (refusal) return refused(refusal);
+  return accepted(run, pod, container, facts, { targetNode: placed.node, freeze: freezeStatus(pod, expected) });
 }
 
 /** Quota and admission, as the API server would judge the target pod, and what it would make of it. */
@@ -80,7 +87,13 @@ async function dryRun(run: MoveRun, pod: Pod, node: string): Promise<Refusal | u
   }
 }
 
-function accepted(run: MoveRun, pod: Pod, container: SourceContainer, size: MoveSize, targetNode: string): Outcome {
+function accepted(
+  run: MoveRun,
+  pod: Pod,
+  container: SourceContainer,
+  size: MoveSize,
+  { targetNode, freeze }: { targetNode: string; freeze: FreezeStatus },
+): Outcome {
   const { containerID, containerName: name } = container;
   const { memoryBytes, filesBytes } = size;
   const changes: StatusChanges = {
@@ -88,12 +101,13 @@ function accepted(run: MoveRun, pod: Pod, container: SourceContainer, size: Move
     targetPodName: targetPodName(pod, run.move.metadata.uid),
     containers: [{ name, containerID, memoryBytes, filesBytes }],
     memory: formatBytes(memoryBytes),
+    freeze,
     handOver: handOverOf(pod),
   };
   return advance(
     "Preparing",
     "PreflightPassed",
-    `to node ${targetNode}, ${formatBytes(memoryBytes)} of memory`,
+    `to node ${targetNode}, ${formatBytes(memoryBytes)} of memory: a freeze of about ${formatSeconds(freeze.expectedMilliseconds)}`,
     changes,
   );
 }

@@ -5,6 +5,7 @@
 import type { Restored } from "../../../agent/protocol.ts";
 import { type Settled, settle } from "../decision/settle.ts";
 import { attempt, inWords } from "../driver-failure.ts";
+import { livenessGuard } from "../liveness-guard.ts";
 import { type Outcome, wait } from "../outcome.ts";
 import { restoreTarget } from "../restore-target.ts";
 import type { MoveRun } from "../run.ts";
@@ -15,12 +16,13 @@ const RETRY_MS = 500;
 const FRESH_MS = 250;
 
 export async function restoring(run: MoveRun): Promise<Outcome> {
-  const restored = await watched(run, (givenUp) => attempt(heldCopy(run, givenUp)));
+  const restore = (givenUp: AbortSignal) => attempt(heldCopy(run, givenUp));
+  const restored = await watched(run, restore, () => livenessGuard(run));
   if ("kind" in restored) return restored;
   if (restored.ok)
     return settledOn(run, await settle(run, { copy: "held", changes: { timings: restored.value.timings } }));
   const message = inWords(restored.failure);
-  if (restored.failure.retryable) return wait(RETRY_MS, message);
+  if (restored.failure.retryable) return (await livenessGuard(run)) ?? wait(RETRY_MS, message);
   // A copy that has died may be restored again: the table says when.
   const dead = restored.failure.reason === "CopyDead";
   return settledOn(run, await settle(run, dead ? { copy: "dead" } : { failed: { reason: "RestoreFailed", message } }));

@@ -1,12 +1,8 @@
 /** What may speak against a move once the source's node has answered. Pure predicates, in the order in which they are asked. */
-import type { Pod } from "../../../kube/resources.ts";
 import type { Refusal } from "../dependencies.ts";
-import { predictedFreezeMs } from "./cost.ts";
 import type { SourceAnswers } from "./gather.ts";
-import { livenessForgivesMs, swapDelayMs } from "./probes.ts";
 
 export interface SourceSide extends SourceAnswers {
-  pod: Pod;
   tcp: "Refuse" | "Close";
 }
 
@@ -41,30 +37,4 @@ const noEstablishedTcp: Check = ({ facts, tcp }) => {
   };
 };
 
-const livenessForgives: Check = ({ pod, facts }) => {
-  const forgivenMs = livenessForgivesMs(pod);
-  const freezeMs = predictedFreezeMs(facts);
-  if (forgivenMs === undefined || freezeMs < forgivenMs) return undefined;
-  return {
-    reason: "LivenessProbe",
-    message: `it would be frozen for about ${seconds(freezeMs)}, its liveness probe forgives ${seconds(forgivenMs)}`,
-  };
-};
-
-/** A ReplicaSet's source stays frozen until the copy is ready or itself isn't: its liveness probe must bear that, too. */
-const livenessForgivesSwap: Check = ({ pod, facts }) => {
-  const forgivenMs = livenessForgivesMs(pod);
-  const owned = pod.metadata.ownerReferences?.some((owner) => owner.kind === "ReplicaSet") ?? false;
-  const neededMs = predictedFreezeMs(facts) + swapDelayMs(pod);
-  if (!owned || forgivenMs === undefined || neededMs < forgivenMs) return undefined;
-  return {
-    reason: "LivenessProbe",
-    message: `handing it over takes about ${seconds(neededMs)} because of its readiness probe, its liveness probe forgives ${seconds(forgivenMs)}`,
-  };
-};
-
-const CHECKS: readonly Check[] = [containerRuns, noObstacles, noEstablishedTcp, livenessForgives, livenessForgivesSwap];
-
-function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1000).toFixed(1)} s`;
-}
+const CHECKS: readonly Check[] = [containerRuns, noObstacles, noEstablishedTcp];
