@@ -169,7 +169,7 @@ export class AgentDriver implements CheckpointDriver {
     const held = this.#clients.get(node);
     if (held && held.credentials === credentials && held.to.address === to.address && held.to.port === to.port)
       return held.client;
-    if (held) void held.client.close();
+    held?.client.close().catch(() => {}); // the calls under way were for an agent that is gone
     const client = new AgentClient(to, credentials);
     this.#clients.set(node, { client, to, credentials });
     return client;

@@ -75,7 +75,7 @@ export class ResourceWatch<T extends KubeObject> {
   /** Reads one stream to its end. Ending is normal; too soon and too empty is not. */
   async #follow(version: string, signal: AbortSignal): Promise<void> {
     const { clock, kind } = this.#options;
-    const startMs = clock.now();
+    const startMs = clock.monotonicMs();
     const silence = new SilenceGuard(clock, this.#options.silenceMs ?? DEFAULT_SILENCE_MS, signal);
     let lines = 0;
     try {
@@ -90,7 +90,7 @@ export class ResourceWatch<T extends KubeObject> {
     } finally {
       silence.end();
     }
-    const short = clock.now() - startMs < SHORT_MS;
+    const short = clock.monotonicMs() - startMs < SHORT_MS;
     if (lines === 0 && short)
       throw new KubeError("Unavailable", `watch ${kind.plural}: closed as soon as it was opened`);
     this.#failures = 0;

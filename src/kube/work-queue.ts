@@ -84,7 +84,7 @@ export class WorkQueue {
     if (this.#stopped) return;
     const entry = this.#entry(key);
     if (entry.state === "due") return;
-    const atMs = this.#options.clock.now() + Math.max(0, milliseconds);
+    const atMs = this.#options.clock.monotonicMs() + Math.max(0, milliseconds);
     if (entry.later && entry.later.atMs <= atMs) return;
     this.#cancelLater(entry);
     const timer = this.#options.clock.after(Math.max(0, milliseconds), () => {
@@ -132,7 +132,7 @@ export class WorkQueue {
   async #run(key: string, entry: Entry): Promise<void> {
     entry.state = "running";
     this.#running++;
-    const startMs = this.#options.clock.now();
+    const startMs = this.#options.clock.monotonicMs();
     let succeeded = true;
     try {
       const result = await this.#options.handle(key);
@@ -142,7 +142,7 @@ export class WorkQueue {
       succeeded = false;
       this.#settle(key, entry, this.#failed(key, entry, error));
     }
-    this.#options.onHandled?.(key, succeeded, this.#options.clock.now() - startMs);
+    this.#options.onHandled?.(key, succeeded, this.#options.clock.monotonicMs() - startMs);
     this.#running--;
     this.#pump();
     this.#tellIdle();
