@@ -30,6 +30,8 @@ export interface AgentDriverOptions {
   credentials: () => TlsCredentials;
   /** The token of a move's files: always the same for a move. */
   tokenOf: (moveUID: string) => string;
+  /** An agent has refused a command because it has seen this higher epoch. */
+  onStaleEpoch?: (seen: number) => void;
   /** A call that takes longer is sent again: the agent joins the two, and an agent that is gone is noticed. Milliseconds, 15 s. */
   attemptMs?: number;
 }
@@ -144,6 +146,7 @@ export class AgentDriver implements CheckpointDriver {
         }
       }
     } catch (error) {
+      if (error instanceof AgentError && error.epoch !== undefined) this.#options.onStaleEpoch?.(error.epoch);
       throw asDriverError(node, error);
     }
   }

@@ -46,12 +46,17 @@ export const BY_POD_UID = "podUID";
 
 /** The leader's term in which a reconcile runs. */
 export interface Term {
-  /** leaseTransitions of the Lease: grows with every change of leader. */
+  /** leaseTransitions of the Lease: grows with every term. */
   readonly epoch: number;
   /** Aborted the moment the lease is lost or the operator stops: start nothing new afterwards. */
   readonly signal: AbortSignal;
   /** Milliseconds since the Lease was last renewed, by a monotonic clock. Absent in tests: just now. */
   readonly renewedAgoMs?: () => number;
+  /**
+   * An agent refuses this term because it has seen epoch `seen` (after etcd or the Lease was restored from an older state). If the
+   * lease is still ours, a new term begins with a higher epoch; if another replica holds it, this one no longer leads.
+   */
+  readonly outrank?: (seen: number) => void;
 }
 
 export interface ReconcileResult {

@@ -44,6 +44,7 @@ export interface HeadroomOperatorOptions {
   election?: { durationMs: number; renewWithinMs: number; retryMs: number };
 }
 
+const LEASE_NAME = "headroom-controller";
 const SYNC_CHECK_MS = 50;
 
 export class HeadroomOperator extends Operator {
@@ -138,8 +139,8 @@ export class HeadroomOperator extends Operator {
     const { clock, election, hasEnded, identity, leaseName, logger, namespace } = this.#options;
     const leader = new LeaderElection({
       // A renewal must fail while there is still time for another one.
-      client: new HttpKubeClient(this.#transport, { timeoutMs: 4_000 }),
-      lease: { namespace, name: leaseName ?? "headroom-controller" },
+      client: new HttpKubeClient(this.#transport, { timeoutMs: 2_000 }),
+      lease: { namespace, name: leaseName ?? LEASE_NAME },
       identity,
       clock,
       logger,
@@ -151,7 +152,8 @@ export class HeadroomOperator extends Operator {
   }
 
   async #lead(given: Term): Promise<void> {
-    const term: Term = { epoch: given.epoch, signal: AbortSignal.any([given.signal, this.#stopping.signal]) };
+    const signal = AbortSignal.any([given.signal, this.#stopping.signal]);
+    const term: Term = { ...given, signal, outrank: (seen) => this.#outrank(given, seen) };
     while (!this.#stores.synced && !term.signal.aborted) await sleep(this.#options.clock, SYNC_CHECK_MS, term.signal);
     if (term.signal.aborted) return;
     this.#metrics.leading(true);
@@ -159,6 +161,24 @@ export class HeadroomOperator extends Operator {
     await new Promise((resolve) => term.signal.addEventListener("abort", resolve, { once: true }));
     await Promise.all(this.#runners.map((runner) => runner.stop()));
     this.#metrics.leading(false);
+  }
+
+  /** An agent refuses this term: `kubectl get events` and the metrics tell of it, for something has set the Lease back. */
+  #outrank(term: Term, seen: number): void {
+    if (term.signal.aborted) return;
+    term.outrank?.(seen);
+    if (!term.signal.aborted) return;
+    this.#metrics.epochRaised();
+    const words = `agents refuse epoch ${term.epoch}: they have seen ${seen}; going on with a higher one, if the lease is still ours`;
+    this.#log.warn("epoch raised", { epoch: term.epoch, seen });
+    this.#recorder.record(this.#leaseObject(), "Warning", "EpochRaised", words);
+  }
+
+  /** Enough of the Lease to hang an event on. */
+  #leaseObject(): KubeObject {
+    const { leaseName, namespace } = this.#options;
+    const metadata = { namespace, name: leaseName ?? LEASE_NAME };
+    return { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata };
   }
 
   #watch<T extends KubeObject>(

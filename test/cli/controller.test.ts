@@ -134,7 +134,7 @@ describe("headroom controller", { timeout: 90_000 }, () => {
     await first.exit("SIGTERM");
     await second.says("leading");
     const [one, two] = [first, second].map(({ lines }) => lines.find(({ message }) => message === "leading")?.epoch);
-    expect(two).toBe(Number(one) + 1);
+    expect(Number(two)).toBeGreaterThan(Number(one));
   });
 
   test("one that was killed is followed at once by the next process of its pod", async () => {

@@ -108,7 +108,7 @@ describe("the operator", () => {
     expect(second.calls).toHaveLength(0);
     await one.stop();
     await until(() => second.calls.length >= 2, "the successor's work");
-    expect(second.calls[0]?.term.epoch).toBe((first.calls[0]?.term.epoch ?? 0) + 1);
+    expect(second.calls[0]?.term.epoch).toBeGreaterThan(first.calls[0]?.term.epoch ?? 0);
   });
 
   test("stopping lets the reconcile under way end, starts no other, and gives the lease back", async () => {

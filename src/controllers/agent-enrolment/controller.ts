@@ -26,6 +26,7 @@ export function agentConnections(context: ControllerContext): AgentConnections {
     locate: (node) => agentSites(stores.pods.byIndex(BY_NODE, node).filter(isAgent))[0],
     credentials: () => trust.opened().credentials(),
     tokenOf: (moveUID) => trust.opened().tokenOf(moveUID),
+    onStaleEpoch: (seen) => trust.term?.outrank?.(seen),
   });
   const enrolment: Controller = {
     name: "agent-enrolment",
@@ -55,6 +56,8 @@ class TermTrust {
   readonly #context: ControllerContext;
   #opening: { epoch: number; trust: Promise<AgentTrust> } | undefined;
   #opened: AgentTrust | undefined;
+  /** The last term in which something was reconciled. */
+  term: Term | undefined;
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -66,7 +69,9 @@ class TermTrust {
     return this.#opened;
   }
 
-  of({ epoch }: Term): Promise<AgentTrust> {
+  of(term: Term): Promise<AgentTrust> {
+    const { epoch } = term;
+    this.term = term;
     if (this.#opening?.epoch !== epoch) this.#opening = { epoch, trust: this.#open() };
     return this.#opening.trust;
   }
