@@ -62,7 +62,7 @@ async function runController(config: ControllerConfig): Promise<void> {
     port: config.httpPort,
     ...(config.httpHost ? { host: config.httpHost } : {}),
     registry: metrics.registry,
-    unhealthy: () => undefined,
+    unhealthy: () => healthSaid(operator, logger),
     notReady: () => operator.notReady,
   });
   const { influx, namespace } = config;
@@ -70,6 +70,12 @@ async function runController(config: ControllerConfig): Promise<void> {
   await untilSignalled(operator, logger);
   await connections.close();
   await probes.close();
+}
+
+/** The kubelet shows only that the probe failed: the log says why. */
+function healthSaid({ unhealthy }: HeadroomOperator, logger: Logger): string | undefined {
+  if (unhealthy !== undefined) logger.error("unhealthy: waiting to be restarted", { why: unhealthy });
+  return unhealthy;
 }
 
 /** Runs until SIGTERM or SIGINT, then stops in order; a second signal ends the process at once. */

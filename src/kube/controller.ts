@@ -107,6 +107,8 @@ export interface Controller {
   readonly concurrency?: number;
   /** All keys are queued again after so many milliseconds; default 10 minutes. */
   readonly resyncMs?: number;
+  /** A reconcile of this key that takes longer, in milliseconds, hangs: `/healthz` fails. Default 15 minutes. */
+  longestMs?(key: ObjectRef): number;
   /**
    * Brings what the key names a step further. Rejecting means: again later, with exponential back-off per key; errors
    * are logged by the operator. The object may be gone.

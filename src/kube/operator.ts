@@ -59,6 +59,8 @@ export class HeadroomOperator extends Operator {
   readonly #handlers: EventHandlers[] = [];
   readonly #recorder: KubeEventRecorder;
   readonly #metrics: OperatorMetrics;
+  readonly #watching: { unhealthy: string | undefined }[] = [];
+  #leader: LeaderElection | undefined;
   #election: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   readonly client: KubeClient;
@@ -93,6 +95,13 @@ export class HeadroomOperator extends Operator {
     if (this.#stopping.signal.aborted) return "stopping";
     const missing = this.#stores.all().flatMap(({ kind, store }) => (store.synced ? [] : [kind.plural]));
     return missing.length === 0 ? undefined : `not yet listed: ${missing.join(", ")}`;
+  }
+
+  /** What has stopped or hangs, in a sentence; undefined when all goes on. Only a restart helps against it. */
+  get unhealthy(): string | undefined {
+    const parts: { unhealthy: string | undefined }[] = [...this.#watching, ...this.#runners];
+    if (this.#leader) parts.push(this.#leader);
+    return parts.map(({ unhealthy }) => unhealthy).find((wrong) => wrong !== undefined);
   }
 
   /** Before start. */
@@ -137,7 +146,7 @@ export class HeadroomOperator extends Operator {
 
   async #elect(): Promise<void> {
     const { clock, election, hasEnded, identity, leaseName, logger, namespace } = this.#options;
-    const leader = new LeaderElection({
+    this.#leader = new LeaderElection({
       // A renewal must fail while there is still time for another one.
       client: new HttpKubeClient(this.#transport, { timeoutMs: 2_000 }),
       lease: { namespace, name: leaseName ?? LEASE_NAME },
@@ -148,7 +157,7 @@ export class HeadroomOperator extends Operator {
       ...(hasEnded ? { hasEnded } : {}),
       lead: (term) => this.#lead(term),
     });
-    await leader.run(this.#giveUpLease.signal);
+    await this.#leader.run(this.#giveUpLease.signal);
   }
 
   async #lead(given: Term): Promise<void> {
@@ -198,6 +207,8 @@ export class HeadroomOperator extends Operator {
       onInterrupted: (reason) => this.#metrics.interrupted(kind.kind, reason),
       ...(namespace ? { select: { namespace } } : {}),
     });
+    this.#watching.push(watch);
+    // It never rejects; if it did, the process would end, as it must without this watch.
     void watch.run(this.#watches.signal);
   }
 

@@ -27,6 +27,8 @@ interface Entry {
   again: boolean;
   /** In a row. */
   failures: number;
+  /** When the handler was called, while it is running. Monotonic. */
+  startedMs: number | undefined;
   /** Earliest of the delayed additions. */
   later: { atMs: number; timer: Timer } | undefined;
 }
@@ -52,6 +54,14 @@ export class WorkQueue {
 
   get running(): number {
     return this.#running;
+  }
+
+  /** Keys whose handler is running, and for how many milliseconds. */
+  underWay(): { key: string; forMs: number }[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#entries].flatMap(([key, { startedMs }]) =>
+      startedMs === undefined ? [] : [{ key, forMs: nowMs - startedMs }],
+    );
   }
 
   /**
@@ -133,6 +143,7 @@ export class WorkQueue {
     entry.state = "running";
     this.#running++;
     const startMs = this.#options.clock.monotonicMs();
+    entry.startedMs = startMs;
     let succeeded = true;
     try {
       const result = await this.#options.handle(key);
@@ -160,6 +171,7 @@ export class WorkQueue {
 
   #settle(key: string, entry: Entry, againAfterMs: number | undefined): void {
     entry.state = "idle";
+    entry.startedMs = undefined;
     const again = entry.again;
     entry.again = false;
     if (againAfterMs !== undefined) this.addAfter(key, againAfterMs);
@@ -173,7 +185,13 @@ export class WorkQueue {
   }
 
   #entry(key: string): Entry {
-    const entry = this.#entries.get(key) ?? { state: "idle", again: false, failures: 0, later: undefined };
+    const entry = this.#entries.get(key) ?? {
+      state: "idle",
+      again: false,
+      failures: 0,
+      startedMs: undefined,
+      later: undefined,
+    };
     this.#entries.set(key, entry);
     return entry;
   }

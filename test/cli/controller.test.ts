@@ -161,6 +161,15 @@ describe("headroom controller", { timeout: 90_000 }, () => {
     expect(readFileSync(join(folder, ".env"), "utf8")).toContain(TOKEN);
   });
 
+  test("ends with 1, and says why, when a promise was rejected and nothing handles it", async () => {
+    const losing = "setTimeout(() => Promise.reject(new Error('a lost failure')), 3000)";
+    const controller = new Controller({ NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(losing)}` });
+    const code = await new Promise((resolve) => controller.child.once("exit", resolve));
+    expect(code).toBe(1);
+    expect(controller.log).toContain("unhandled promise rejection: the process ends");
+    expect(controller.log).toContain("a lost failure");
+  });
+
   test("says what is missing of InfluxDB's connection in one line, and ends with 2", async () => {
     const controller = new Controller(influxEnv());
     const code = await new Promise((resolve) => controller.child.once("exit", resolve));
