@@ -18,7 +18,7 @@ export function registerControllers(operator: HeadroomOperator, config: Controll
   const { driver, enrolment, whenOpen } = agentConnections(context);
   const choosePlacement = placementNow(context, collect);
   operator.register(enrolment);
-  operator.register(whenOpen(podMigrationController(context, { driver, choosePlacement })));
+  operator.register(whenOpen(podMigrationController(context, { driver, choosePlacement, caps: config.moveCaps })));
   operator.register(whenOpen(leftoversController(context, driver)));
   operator.register(migrationPolicyController(context, collect));
   return driver;

@@ -84,6 +84,7 @@ export class ControllerRunner {
       clock,
       ...(random ? { random } : {}),
       concurrency: controller.concurrency ?? DEFAULT_CONCURRENCY,
+      isUrgent: (key) => controller.isUrgent?.(refFromKey(key)) ?? false,
       handle: async (key) => (await controller.reconcile(refFromKey(key), term)) ?? undefined,
       onError: (key, error, failures, retryMs) => this.#failed(key, error, failures, retryMs),
       onHandled: (_, succeeded, durationMs) => metrics.reconciled(controller.name, succeeded, durationMs),

@@ -103,8 +103,10 @@ export interface Controller {
   readonly watches: readonly AnyWatchRule[];
   /** Keys queued when leading begins, objects or not: e.g. to clear up after what was deleted meanwhile. */
   readonly initialKeys?: readonly ObjectRef[];
-  /** How many keys at once; default 4. */
+  /** How many keys at once, urgent ones aside; default 4. */
   readonly concurrency?: number;
+  /** An urgent key neither waits for a free worker nor takes one from others. Asked often: must be quick. */
+  isUrgent?(key: ObjectRef): boolean;
   /** All keys are queued again after so many milliseconds; default 10 minutes. */
   readonly resyncMs?: number;
   /** A reconcile of this key that takes longer, in milliseconds, hangs: `/healthz` fails. Default 15 minutes. */
