@@ -34,7 +34,7 @@ export function agentConnections(context: ControllerContext): AgentConnections {
     initialKeys: [ALL],
     concurrency: 1,
     async reconcile(_key, term) {
-      await (await trust.of(term)).enrolAll(stores.pods.list(namespace).filter(isAgent));
+      await (await trust.kept(term)).enrolAll(stores.pods.list(namespace).filter(isAgent));
       return { requeueAfterMs: LOOK_EVERY_MS };
     },
   };
@@ -74,6 +74,14 @@ class TermTrust {
     this.term = term;
     if (this.#opening?.epoch !== epoch) this.#opening = { epoch, trust: this.#open() };
     return this.#opening.trust;
+  }
+
+  /** With what was deleted of it put back; another one when it was replaced. */
+  async kept(term: Term): Promise<AgentTrust> {
+    const own = await this.of(term);
+    if (await own.keep()) return own;
+    this.#opening = undefined;
+    return this.of(term);
   }
 
   async #open(): Promise<AgentTrust> {
