@@ -19,7 +19,7 @@ const PROGRAM = new URL("../../../scripts/headroom.js", import.meta.url).pathnam
 const GI = 2 ** 30;
 const LIMIT_MS = 60_000;
 /** The lease's 8 s, the follower's look at it once a second, and what a busy machine adds. */
-const FAILOVER_LIMIT_MS = 14_000;
+const FAILOVER_LIMIT_MS = 16_000;
 
 let directory: string;
 let sandbox: Sandbox;
