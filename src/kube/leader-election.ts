@@ -80,6 +80,7 @@ export class LeaderElection {
   #outrankedMs = Number.NEGATIVE_INFINITY;
   /** When the last attempt began; undefined before the first and after the last. */
   #attemptMs: number | undefined;
+  #answered = false;
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
@@ -95,6 +96,11 @@ export class LeaderElection {
   /** The present term's number, while leading. */
   get epoch(): number | undefined {
     return this.#leading?.epoch;
+  }
+
+  /** The API server has answered the last attempt. */
+  get answered(): boolean {
+    return this.#answered;
   }
 
   /** What keeps it from taking part, in a sentence; undefined when it attempts to acquire or renew as it should. */
@@ -124,7 +130,9 @@ export class LeaderElection {
     try {
       if (this.#leading) await this.#renew(this.#leading);
       else await this.#tryAcquire();
+      this.#answered = true;
     } catch (error) {
+      this.#answered = false;
       this.#log(this.#leading ? "lease not renewed" : "lease not acquired", { error });
     }
   }

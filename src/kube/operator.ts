@@ -97,10 +97,13 @@ export class HeadroomOperator extends Operator {
     return missing.length === 0 ? undefined : `not yet listed: ${missing.join(", ")}`;
   }
 
-  /** What has stopped or hangs, in a sentence; undefined when all goes on. Only a restart helps against it. */
+  /**
+   * What has stopped or hangs, in a sentence; undefined when all goes on. Only a restart helps against it. While the API server is away a
+   * reconcile may wait for it without end: it sees to a frozen pod.
+   */
   get unhealthy(): string | undefined {
-    const parts: { unhealthy: string | undefined }[] = [...this.#watching, ...this.#runners];
-    if (this.#leader) parts.push(this.#leader);
+    const runners = this.#leader?.answered === true ? this.#runners : [];
+    const parts = [...this.#watching, ...(this.#leader ? [this.#leader] : []), ...runners];
     return parts.map(({ unhealthy }) => unhealthy).find((wrong) => wrong !== undefined);
   }
 

@@ -167,6 +167,10 @@ describe("the operator", () => {
     expect(await health()).toBe("ok\n");
     await until(() => operator.unhealthy !== undefined, "the hang is noticed");
     expect(await health()).toMatch(/controller recording hangs: its reconcile of z1/);
+    server.intercept = () => ({ code: 503 });
+    await until(() => operator.unhealthy === undefined, "what waits for an API server that is away is left alone");
+    server.intercept = undefined;
+    await until(() => operator.unhealthy !== undefined, "the hang is noticed again");
     await probes.close();
   });
 
