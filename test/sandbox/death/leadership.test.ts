@@ -108,7 +108,7 @@ describe("two controllers", () => {
       `failover after SIGKILL: the other controller leads after ${seconds(leadingMs)}, works after ${seconds(workingMs)}`,
     );
     expect(workingMs).toBeLessThan(FAILOVER_LIMIT_MS);
-    expect(workingMs - leadingMs).toBeLessThan(2_000);
+    expect(workingMs - leadingMs, "its caches are warm").toBeLessThan(5_000);
     await until(() => phaseOf("left") === "Succeeded", "the move succeeds", LIMIT_MS);
     spawnController(killed);
   }, 120_000);
