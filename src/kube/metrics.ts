@@ -27,7 +27,7 @@ export class OperatorMetrics {
   });
   readonly #epochsRaised = new Counter({
     name: "headroom_epochs_raised_total",
-    help: "Terms that were begun anew because agents had seen a higher epoch: the Lease or etcd was restored from an older state.",
+    help: "Terms that were begun because agents had seen a higher epoch: the Lease or etcd was restored from an older state.",
     registers: [this.registry],
   });
   readonly #leading = new Gauge({

@@ -1,6 +1,6 @@
 /**
- * Who may ask for moves by hand must not be able to fill nodes and namespaces with them: beyond a cap they wait in Pending, untouched
- * and without their time running, until others have ended. Moves that a policy asks for are limited by the policy, and count here. Pure.
+ * Users who ask for moves by hand can't fill nodes and namespaces with them: beyond a cap moves wait in Pending, untouched and without
+ * their time running, until others have ended. Moves that a policy asks for are limited by the policy, and count here. Pure.
  */
 import { FINAL_PHASES, type PodMigration } from "../../api/v1alpha1/pod-migration.ts";
 import type { Refusal } from "./dependencies.ts";
