@@ -1,5 +1,5 @@
 /**
- * What becomes of a program that runs for weeks when a failure reaches nobody. A promise whose failure is lost leaves the process
+ * What becomes of a program that runs for weeks when a failure is lost. A promise whose failure is lost leaves the process
  * in an unknown state: a loop may have ended, a lock may still be held. Such a process must not go on leading or serving: it
  * ends, Kubernetes starts it again, and the new one goes on from what is written down.
  */

@@ -56,7 +56,8 @@ const SOURCE: Pod = {
 };
 
 /** The copy as the controller makes it. */
-const copy = () => targetPod(SOURCE, { name: "web-m1", moveUID: "m1", lineage: "u1", node: "n2", nowMs: 0, namespaceUID: "ns" });
+const copy = () =>
+  targetPod(SOURCE, { name: "web-m1", moveUID: "m1", lineage: "u1", node: "n2", nowMs: 0, namespaceUID: "ns" });
 
 function copyBut(change: (pod: ReturnType<typeof copy>) => void) {
   const pod = copy();
