@@ -69,7 +69,8 @@ export class AgentClient {
     if (status === 200) return body;
     const failure = agentErrorSchema.safeParse(body);
     if (!failure.success) throw new NoAnswer(`${this.#to.node}: HTTP ${status}: ${text.slice(0, 200)}`);
-    throw new AgentError(failure.data.reason, failure.data.message, { retryable: failure.data.retryable });
+    const { reason, message, retryable, epoch } = failure.data;
+    throw new AgentError(reason, message, { retryable, epoch });
   }
 
   async close(): Promise<void> {

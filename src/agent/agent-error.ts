@@ -6,19 +6,23 @@ export class AgentError extends Error {
   readonly reason: AgentErrorBody["reason"];
   /** The same command may succeed later; the move is where it was. */
   readonly retryable: boolean;
+  /** StaleEpoch: the highest epoch that the agent has seen. */
+  readonly epoch: number | undefined;
 
   constructor(
     reason: AgentErrorBody["reason"],
     message: string,
-    options: { retryable?: boolean; cause?: unknown } = {},
+    options: { retryable?: boolean; cause?: unknown; epoch?: number | undefined } = {},
   ) {
     super(message, { cause: options.cause });
     this.reason = reason;
     this.retryable = options.retryable ?? false;
+    this.epoch = options.epoch;
   }
 
   toBody(): AgentErrorBody {
-    return agentErrorSchema.parse({ reason: this.reason, message: this.message, retryable: this.retryable });
+    const { reason, message, retryable, epoch } = this;
+    return agentErrorSchema.parse({ reason, message, retryable, epoch });
   }
 }
 

@@ -227,6 +227,8 @@ export const agentErrorSchema = z.object({
   ]),
   message: z.string(),
   retryable: z.boolean(),
+  /** StaleEpoch: the highest epoch that this agent has seen. */
+  epoch: z.int().optional(),
 });
 export type AgentErrorBody = z.infer<typeof agentErrorSchema>;
 

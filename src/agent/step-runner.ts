@@ -69,7 +69,7 @@ export class StepRunner {
     const highest = this.#records.highestEpoch();
     if (request.epoch < highest) {
       const message = `epoch ${request.epoch} is older than ${highest}: another controller leads now`;
-      throw new AgentError("StaleEpoch", message);
+      throw new AgentError("StaleEpoch", message, { epoch: highest });
     }
     this.#records.noteEpoch(request.epoch);
     const finished = record ? undefined : this.#records.finished(request.moveUID, request.role);

@@ -30,6 +30,8 @@ export interface AgentDriverOptions {
   credentials: () => TlsCredentials;
   /** The token of a move's files: always the same for a move. */
   tokenOf: (moveUID: string) => string;
+  /** An agent has refused a command because it has seen this higher epoch. */
+  onStaleEpoch?: (seen: number) => void;
   /** A call that takes longer is sent again: the agent joins the two, and an agent that is gone is noticed. Milliseconds, 15 s. */
   attemptMs?: number;
 }
@@ -139,6 +141,7 @@ export class AgentDriver implements CheckpointDriver {
         }
       }
     } catch (error) {
+      if (error instanceof AgentError && error.epoch !== undefined) this.#options.onStaleEpoch?.(error.epoch);
       throw asDriverError(node, error);
     }
   }
@@ -164,7 +167,7 @@ export class AgentDriver implements CheckpointDriver {
     const held = this.#clients.get(node);
     if (held && held.credentials === credentials && held.to.address === to.address && held.to.port === to.port)
       return held.client;
-    if (held) void held.client.close();
+    held?.client.close().catch(() => {}); // the calls under way were for an agent that is gone
     const client = new AgentClient(to, credentials);
     this.#clients.set(node, { client, to, credentials });
     return client;

@@ -7,6 +7,7 @@ import { type AgentConfig, agentSettings, readAgentConfig } from "../config/agen
 import { readSettings, type Setting } from "../config/settings.ts";
 import type { Logger } from "../logging/logger.ts";
 import { resolveFormat, winstonLogger } from "../logging/winston-logger.ts";
+import { endOnLostFailures } from "./lost-failures.ts";
 import { hasColour } from "./terminal.ts";
 
 export function addAgentCommand(program: Command): void {
@@ -45,6 +46,7 @@ async function runAgent(config: AgentConfig, version: string): Promise<void> {
     format: resolveFormat(config.logFormat, isTerminal),
     colour: hasColour(process.stderr),
   });
+  endOnLostFailures(logger);
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });

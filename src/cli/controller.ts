@@ -12,6 +12,7 @@ import { HeadroomOperator } from "../kube/operator.ts";
 import { startProbeServer } from "../kube/probe-server.ts";
 import type { Logger } from "../logging/logger.ts";
 import { resolveFormat, winstonLogger } from "../logging/winston-logger.ts";
+import { endOnLostFailures } from "./lost-failures.ts";
 import { registerControllers } from "./register-controllers.ts";
 import { hasColour } from "./terminal.ts";
 
@@ -42,6 +43,7 @@ async function runController(config: ControllerConfig): Promise<void> {
   // A controller makes little garbage: a young generation of 3 MiB in place of 48 does.
   setFlagsFromString("--max-semi-space-size=1");
   const logger = loggerFor(config);
+  endOnLostFailures(logger);
   // The operator's base class loads the default kubeconfig by itself.
   if (config.kubeconfig) process.env.KUBECONFIG = config.kubeconfig;
   const metrics = new OperatorMetrics().withProcessMetrics();
@@ -60,7 +62,7 @@ async function runController(config: ControllerConfig): Promise<void> {
     port: config.httpPort,
     ...(config.httpHost ? { host: config.httpHost } : {}),
     registry: metrics.registry,
-    unhealthy: () => undefined,
+    unhealthy: () => healthSaid(operator, logger),
     notReady: () => operator.notReady,
   });
   const { influx, namespace } = config;
@@ -70,9 +72,14 @@ async function runController(config: ControllerConfig): Promise<void> {
   await probes.close();
 }
 
+/** The kubelet shows only that the probe failed: the log says why. */
+function healthSaid({ unhealthy }: HeadroomOperator, logger: Logger): string | undefined {
+  if (unhealthy !== undefined) logger.error("unhealthy: waiting to be restarted", { why: unhealthy });
+  return unhealthy;
+}
+
 /** Runs until SIGTERM or SIGINT, then stops in order; a second signal ends the process at once. */
 async function untilSignalled(operator: HeadroomOperator, logger: Logger): Promise<void> {
-  process.on("unhandledRejection", (error) => logger.error("a promise was rejected and nobody looked", { error }));
   const signalled = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
   });

@@ -47,7 +47,7 @@ export function followMove(options: FollowOptions): Promise<PodMigration> {
         if (FINAL_PHASES.has(phaseOf(after))) resolve(after);
       },
     });
-    void watch.run(end.signal);
+    watch.run(end.signal).catch(reject);
     signal?.addEventListener("abort", () => reject(signal.reason));
     if (limitMs !== undefined) {
       const late = () => reject(new CommandFailure(`still not ended after ${limitMs / 1000} s; it goes on without us`));

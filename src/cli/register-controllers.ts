@@ -20,7 +20,7 @@ export function registerControllers(operator: HeadroomOperator, config: Controll
   const choosePlacement = placementNow(context, collect);
   const outside = { driver, choosePlacement, expectFreeze: freezeNow(stores) };
   operator.register(enrolment);
-  operator.register(whenOpen(podMigrationController(context, outside)));
+  operator.register(whenOpen(podMigrationController(context, { ...outside, caps: config.moveCaps })));
   operator.register(whenOpen(leftoversController(context, driver)));
   operator.register(migrationPolicyController(context, collect));
   return driver;

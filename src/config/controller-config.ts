@@ -45,6 +45,24 @@ export const controllerSettings = {
     flag: "--http-host <address>",
     description: "address to listen on; absent: all",
   }),
+  movesPerNamespace: setting.integerOr(
+    {
+      env: "MOVES_PER_NAMESPACE",
+      flag: "--moves-per-namespace <number>",
+      description: "moves made by hand that may be under way in one namespace; more of them wait in Pending",
+    },
+    4,
+    { min: 1, max: 1000 },
+  ),
+  movesPerNode: setting.integerOr(
+    {
+      env: "MOVES_PER_NODE",
+      flag: "--moves-per-node <number>",
+      description: "moves under way from or to one node beyond which those made by hand wait in Pending",
+    },
+    4,
+    { min: 1, max: 1000 },
+  ),
   kubeletSummary: setting.switchOr(
     {
       env: "KUBELET_SUMMARY",
@@ -74,8 +92,10 @@ export interface InfluxConnection {
 
 /** Throws a SettingsError with one line for each setting that is wrong. */
 export function readControllerConfig(given: setting.Given) {
-  const { influxUrl, influxOrg, influxBucket, influxToken, ...rest } = setting.readSettings(controllerSettings, given);
-  return { ...rest, influx: influxConnection({ influxUrl, influxOrg, influxBucket, influxToken }) };
+  const { influxUrl, influxOrg, influxBucket, influxToken, movesPerNamespace, movesPerNode, ...rest } =
+    setting.readSettings(controllerSettings, given);
+  const moveCaps = { perNamespace: movesPerNamespace, perNode: movesPerNode };
+  return { ...rest, moveCaps, influx: influxConnection({ influxUrl, influxOrg, influxBucket, influxToken }) };
 }
 
 interface InfluxSettings {

@@ -4,14 +4,17 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: for times that are written down. It may be set back or forward at any moment. */
   now(): number;
+  /** Milliseconds since some moment of its own; it only goes forward. For durations. */
+  monotonicMs(): number;
   /** Calls back once, after so many milliseconds. */
   after(milliseconds: number, callback: () => void): Timer;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   after(milliseconds, callback) {
     const timeout = setTimeout(callback, milliseconds);
     return { cancel: () => clearTimeout(timeout) };

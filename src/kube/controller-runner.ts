@@ -19,11 +19,15 @@ export interface ControllerRunnerOptions {
 
 const DEFAULT_RESYNC_MS = 600_000;
 const DEFAULT_CONCURRENCY = 4;
+const DEFAULT_LONGEST_MS = 900_000;
 
 export class ControllerRunner {
   readonly #options: ControllerRunnerOptions;
   readonly #logger: Logger;
+  /** The present term's. */
   #queue: WorkQueue | undefined;
+  /** The last term's, whose reconciles may still be under way. */
+  #last: WorkQueue | undefined;
   #resync: Timer | undefined;
 
   constructor(options: ControllerRunnerOptions) {
@@ -39,9 +43,20 @@ export class ControllerRunner {
     return this.#queue?.depth ?? 0;
   }
 
+  /** A reconcile that hangs, in a sentence; undefined when there is none. */
+  get unhealthy(): string | undefined {
+    const { controller } = this.#options;
+    for (const { key, forMs } of this.#last?.underWay() ?? []) {
+      if (forMs < (controller.longestMs?.(refFromKey(key)) ?? DEFAULT_LONGEST_MS)) continue;
+      return `controller ${this.name} hangs: its reconcile of ${key} has taken ${Math.round(forMs / 1000)} s so far`;
+    }
+    return undefined;
+  }
+
   /** Begins a term: everything there is, is looked at. */
   start(term: Term): void {
     this.#queue = this.#newQueue(term);
+    this.#last = this.#queue;
     this.#queueAll();
     this.#scheduleResync();
   }
@@ -69,6 +84,7 @@ export class ControllerRunner {
       clock,
       ...(random ? { random } : {}),
       concurrency: controller.concurrency ?? DEFAULT_CONCURRENCY,
+      isUrgent: (key) => controller.isUrgent?.(refFromKey(key)) ?? false,
       handle: async (key) => (await controller.reconcile(refFromKey(key), term)) ?? undefined,
       onError: (key, error, failures, retryMs) => this.#failed(key, error, failures, retryMs),
       onHandled: (_, succeeded, durationMs) => metrics.reconciled(controller.name, succeeded, durationMs),

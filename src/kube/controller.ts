@@ -46,12 +46,17 @@ export const BY_POD_UID = "podUID";
 
 /** The leader's term in which a reconcile runs. */
 export interface Term {
-  /** leaseTransitions of the Lease: grows with every change of leader. */
+  /** leaseTransitions of the Lease: grows with every term. */
   readonly epoch: number;
   /** Aborted the moment the lease is lost or the operator stops: start nothing new afterwards. */
   readonly signal: AbortSignal;
   /** Milliseconds since the Lease was last renewed, by a monotonic clock. Absent in tests: just now. */
   readonly renewedAgoMs?: () => number;
+  /**
+   * An agent refuses this term because it has seen epoch `seen` (after etcd or the Lease was restored from an older state). If the
+   * lease is still ours, a new term begins with a higher epoch; if another replica holds it, this one no longer leads.
+   */
+  readonly outrank?: (seen: number) => void;
 }
 
 export interface ReconcileResult {
@@ -98,10 +103,14 @@ export interface Controller {
   readonly watches: readonly AnyWatchRule[];
   /** Keys queued when leading begins, objects or not: e.g. to clear up after what was deleted meanwhile. */
   readonly initialKeys?: readonly ObjectRef[];
-  /** How many keys at once; default 4. */
+  /** How many keys at once, urgent ones aside; default 4. */
   readonly concurrency?: number;
+  /** An urgent key neither waits for a free worker nor takes one from others. Asked often: must be quick. */
+  isUrgent?(key: ObjectRef): boolean;
   /** All keys are queued again after so many milliseconds; default 10 minutes. */
   readonly resyncMs?: number;
+  /** A reconcile of this key that takes longer, in milliseconds, hangs: `/healthz` fails. Default 15 minutes. */
+  longestMs?(key: ObjectRef): number;
   /**
    * Brings what the key names a step further. Rejecting means: again later, with exponential back-off per key; errors
    * are logged by the operator. The object may be gone.

@@ -17,7 +17,7 @@ export class EventBudget {
 
   /** False when the object has used its budget up. */
   take(object: string): boolean {
-    const nowMs = this.#clock.now();
+    const nowMs = this.#clock.monotonicMs();
     const known = this.#left.get(object) ?? { tokens: BURST, atMs: nowMs };
     const tokens = Math.min(BURST, known.tokens + (nowMs - known.atMs) / REFILL_MS);
     const allowed = tokens >= 1;

@@ -25,6 +25,11 @@ export class OperatorMetrics {
     labelNames: ["kind", "reason"],
     registers: [this.registry],
   });
+  readonly #epochsRaised = new Counter({
+    name: "headroom_epochs_raised_total",
+    help: "Terms that were begun because agents had seen a higher epoch: the Lease or etcd was restored from an older state.",
+    registers: [this.registry],
+  });
   readonly #leading = new Gauge({
     name: "headroom_leading",
     help: "1 while this replica leads.",
@@ -44,6 +49,10 @@ export class OperatorMetrics {
 
   interrupted(kind: string, reason: string): void {
     this.#interruptions.inc({ kind, reason });
+  }
+
+  epochRaised(): void {
+    this.#epochsRaised.inc();
   }
 
   leading(is: boolean): void {

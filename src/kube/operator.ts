@@ -44,6 +44,7 @@ export interface HeadroomOperatorOptions {
   election?: { durationMs: number; renewWithinMs: number; retryMs: number };
 }
 
+const LEASE_NAME = "headroom-controller";
 const SYNC_CHECK_MS = 50;
 
 export class HeadroomOperator extends Operator {
@@ -58,6 +59,8 @@ export class HeadroomOperator extends Operator {
   readonly #handlers: EventHandlers[] = [];
   readonly #recorder: KubeEventRecorder;
   readonly #metrics: OperatorMetrics;
+  readonly #watching: { unhealthy: string | undefined }[] = [];
+  #leader: LeaderElection | undefined;
   #election: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   readonly client: KubeClient;
@@ -92,6 +95,16 @@ export class HeadroomOperator extends Operator {
     if (this.#stopping.signal.aborted) return "stopping";
     const missing = this.#stores.all().flatMap(({ kind, store }) => (store.synced ? [] : [kind.plural]));
     return missing.length === 0 ? undefined : `not yet listed: ${missing.join(", ")}`;
+  }
+
+  /**
+   * What has stopped or hangs, in a sentence; undefined when all goes on. Only a restart helps against it. While the API server is away a
+   * reconcile may wait for it without end: it sees to a frozen pod.
+   */
+  get unhealthy(): string | undefined {
+    const runners = this.#leader?.answered === true ? this.#runners : [];
+    const parts = [...this.#watching, ...(this.#leader ? [this.#leader] : []), ...runners];
+    return parts.map(({ unhealthy }) => unhealthy).find((wrong) => wrong !== undefined);
   }
 
   /** Before start. */
@@ -136,10 +149,10 @@ export class HeadroomOperator extends Operator {
 
   async #elect(): Promise<void> {
     const { clock, election, hasEnded, identity, leaseName, logger, namespace } = this.#options;
-    const leader = new LeaderElection({
+    this.#leader = new LeaderElection({
       // A renewal must fail while there is still time for another one.
-      client: new HttpKubeClient(this.#transport, { timeoutMs: 4_000 }),
-      lease: { namespace, name: leaseName ?? "headroom-controller" },
+      client: new HttpKubeClient(this.#transport, { timeoutMs: 2_000 }),
+      lease: { namespace, name: leaseName ?? LEASE_NAME },
       identity,
       clock,
       logger,
@@ -147,11 +160,12 @@ export class HeadroomOperator extends Operator {
       ...(hasEnded ? { hasEnded } : {}),
       lead: (term) => this.#lead(term),
     });
-    await leader.run(this.#giveUpLease.signal);
+    await this.#leader.run(this.#giveUpLease.signal);
   }
 
   async #lead(given: Term): Promise<void> {
-    const term: Term = { epoch: given.epoch, signal: AbortSignal.any([given.signal, this.#stopping.signal]) };
+    const signal = AbortSignal.any([given.signal, this.#stopping.signal]);
+    const term: Term = { ...given, signal, outrank: (seen) => this.#outrank(given, seen) };
     while (!this.#stores.synced && !term.signal.aborted) await sleep(this.#options.clock, SYNC_CHECK_MS, term.signal);
     if (term.signal.aborted) return;
     this.#metrics.leading(true);
@@ -159,6 +173,24 @@ export class HeadroomOperator extends Operator {
     await new Promise((resolve) => term.signal.addEventListener("abort", resolve, { once: true }));
     await Promise.all(this.#runners.map((runner) => runner.stop()));
     this.#metrics.leading(false);
+  }
+
+  /** An agent refuses this term: `kubectl get events` and the metrics tell of it, for something has set the Lease back. */
+  #outrank(term: Term, seen: number): void {
+    if (term.signal.aborted) return;
+    term.outrank?.(seen);
+    if (!term.signal.aborted) return;
+    this.#metrics.epochRaised();
+    const words = `agents refuse epoch ${term.epoch}: they have seen ${seen}; going on with a higher one, if the lease is still ours`;
+    this.#log.warn("epoch raised", { epoch: term.epoch, seen });
+    this.#recorder.record(this.#leaseObject(), "Warning", "EpochRaised", words);
+  }
+
+  /** Enough of the Lease to hang an event on. */
+  #leaseObject(): KubeObject {
+    const { leaseName, namespace } = this.#options;
+    const metadata = { namespace, name: leaseName ?? LEASE_NAME };
+    return { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata };
   }
 
   #watch<T extends KubeObject>(
@@ -178,6 +210,8 @@ export class HeadroomOperator extends Operator {
       onInterrupted: (reason) => this.#metrics.interrupted(kind.kind, reason),
       ...(namespace ? { select: { namespace } } : {}),
     });
+    this.#watching.push(watch);
+    // It never rejects; if it did, the process would end, as it must without this watch.
     void watch.run(this.#watches.signal);
   }
 

@@ -130,7 +130,7 @@ export class KubeConfigTransport implements Transport {
     const key = fingerprint(tls);
     if (this.#dispatcher?.key === key) return this.#dispatcher.dispatcher;
     // What still runs on the old connections may end there.
-    void this.#dispatcher?.dispatcher.close();
+    this.#dispatcher?.dispatcher.close().catch(() => {});
     const dispatcher = this.#connect(tls);
     this.#dispatcher = { key, dispatcher };
     return dispatcher;

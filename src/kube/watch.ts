@@ -47,15 +47,29 @@ export class ResourceWatch<T extends KubeObject> {
   /** Where to resume; undefined: list first. */
   #version: string | undefined;
   #failures = 0;
+  /** When it last received something, began to list, or failed; undefined before the start and after the end that was asked for. */
+  #activeMs: number | undefined;
 
   constructor(options: WatchOptions<T>) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
   }
 
+  /**
+   * What is wrong, in a sentence; undefined while the watch does its work. An API server that is away is not wrong: then attempts
+   * fail and are repeated. A restart would help against neither that nor missing rights.
+   */
+  get unhealthy(): string | undefined {
+    if (this.#activeMs === undefined) return undefined;
+    const quietMs = this.#options.clock.monotonicMs() - this.#activeMs;
+    if (quietMs < 2 * this.#silenceMs) return undefined;
+    return `the watch of ${this.#options.kind.plural} has stopped: no sign of it for ${Math.round(quietMs / 1000)} s`;
+  }
+
   /** Resolves when the signal is aborted, never before, and never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.#active();
       try {
         this.#version ??= await this.#list();
         await this.#follow(this.#version, signal);
@@ -63,6 +77,15 @@ export class ResourceWatch<T extends KubeObject> {
         if (!signal.aborted) await this.#recover(error, signal);
       }
     }
+    this.#activeMs = undefined;
+  }
+
+  #active(): void {
+    this.#activeMs = this.#options.clock.monotonicMs();
+  }
+
+  get #silenceMs(): number {
+    return this.#options.silenceMs ?? DEFAULT_SILENCE_MS;
   }
 
   async #list(): Promise<string> {
@@ -75,8 +98,8 @@ export class ResourceWatch<T extends KubeObject> {
   /** Reads one stream to its end. Ending is normal; too soon and too empty is not. */
   async #follow(version: string, signal: AbortSignal): Promise<void> {
     const { clock, kind } = this.#options;
-    const startMs = clock.now();
-    const silence = new SilenceGuard(clock, this.#options.silenceMs ?? DEFAULT_SILENCE_MS, signal);
+    const startMs = clock.monotonicMs();
+    const silence = new SilenceGuard(clock, this.#silenceMs, signal);
     let lines = 0;
     try {
       for await (const line of this.#lines(version, silence)) {
@@ -90,7 +113,7 @@ export class ResourceWatch<T extends KubeObject> {
     } finally {
       silence.end();
     }
-    const short = clock.now() - startMs < SHORT_MS;
+    const short = clock.monotonicMs() - startMs < SHORT_MS;
     if (lines === 0 && short)
       throw new KubeError("Unavailable", `watch ${kind.plural}: closed as soon as it was opened`);
     this.#failures = 0;
@@ -114,7 +137,11 @@ export class ResourceWatch<T extends KubeObject> {
       const body = await wholeText(stream.body);
       throw errorFromAnswer(what, stream.status, body, stream.retryAfter);
     }
-    for await (const text of linesOf(stream.body, () => silence.heard())) yield parseWatchLine(what, text);
+    const heard = () => {
+      this.#active();
+      silence.heard();
+    };
+    for await (const text of linesOf(stream.body, heard)) yield parseWatchLine(what, text);
   }
 
   #apply(line: WatchLine): void {
@@ -143,6 +170,7 @@ export class ResourceWatch<T extends KubeObject> {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { clock, kind, logger } = this.#options;
     const known = error instanceof KubeError ? error : undefined;
+    this.#active();
     this.#failures++;
     this.#options.onInterrupted?.(known?.reason ?? "Unknown");
     const expired = known?.reason === "Expired";

@@ -1,6 +1,7 @@
 /**
  * A queue of keys. Invariants: a key is handled by one handler at a time; a key added while it is being handled is
- * handled once more afterwards; several keys are handled side by side, in the order in which they became due.
+ * handled once more afterwards; several keys are handled side by side, in the order in which they became due. An urgent key
+ * neither waits for a free worker nor takes one from the others.
  */
 import { type BackoffLimits, backoffMs } from "./backoff.ts";
 import { KubeError } from "./client.ts";
@@ -12,8 +13,10 @@ export interface WorkQueueOptions {
   clock: Clock;
   /** Uniform in [0, 1). */
   random?: () => number;
-  /** How many keys at once. */
+  /** How many keys at once, urgent ones aside. */
   concurrency?: number;
+  /** Asked again and again: a key may become urgent while it waits or is being handled. */
+  isUrgent?(key: string): boolean;
   backoff?: BackoffLimits;
   /** Told of every failure before the key is queued again. */
   onError?(key: string, error: unknown, failures: number, retryMs: number): void;
@@ -37,7 +40,8 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #entries = new Map<string, Entry>();
   #due: string[] = [];
-  #running = 0;
+  /** Keys whose handler is running, and when it was called: monotonic. */
+  readonly #running = new Map<string, number>();
   #stopped = false;
   #idle: (() => void)[] = [];
 
@@ -51,7 +55,13 @@ export class WorkQueue {
   }
 
   get running(): number {
-    return this.#running;
+    return this.#running.size;
+  }
+
+  /** Keys whose handler is running, and for how many milliseconds. */
+  underWay(): { key: string; forMs: number }[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#running].map(([key, startedMs]) => ({ key, forMs: nowMs - startedMs }));
   }
 
   /**
@@ -62,16 +72,26 @@ export class WorkQueue {
     if (this.#stopped) return;
     const entry = this.#entry(key);
     if (entry.state === "running") entry.again = true;
-    if (entry.state !== "idle") return;
-    if (entry.failures > 0) this.addAfter(key, this.#soonMs);
+    if (entry.state !== "idle") this.#reconsider(key, entry);
+    else if (entry.failures > 0) this.addAfter(key, this.#soonMs);
     else this.#makeDue(key, entry);
+  }
+
+  /** Something about it changed: if it is urgent now, it waits no longer, or leaves its worker to another. */
+  #reconsider(key: string, entry: Entry): void {
+    if (!this.#isUrgent(key)) return;
+    if (entry.state === "running") this.#pump();
+    if (entry.state !== "due") return;
+    this.#due = this.#due.filter((other) => other !== key);
+    this.#start(key, entry);
   }
 
   #makeDue(key: string, entry: Entry): void {
     this.#cancelLater(entry);
     entry.state = "due";
     this.#due.push(key);
-    this.#pump();
+    if (this.#isUrgent(key)) this.#reconsider(key, entry);
+    else this.#pump();
   }
 
   /** How soon a key that has failed is handled again when something about it changes. */
@@ -84,7 +104,7 @@ export class WorkQueue {
     if (this.#stopped) return;
     const entry = this.#entry(key);
     if (entry.state === "due") return;
-    const atMs = this.#options.clock.now() + Math.max(0, milliseconds);
+    const atMs = this.#options.clock.monotonicMs() + Math.max(0, milliseconds);
     if (entry.later && entry.later.atMs <= atMs) return;
     this.#cancelLater(entry);
     const timer = this.#options.clock.after(Math.max(0, milliseconds), () => {
@@ -116,23 +136,35 @@ export class WorkQueue {
 
   /** Resolves when no handler runs and none is due. */
   whenIdle(): Promise<void> {
-    if (this.#running === 0 && this.#due.length === 0) return Promise.resolve();
+    if (this.#running.size === 0 && this.#due.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   #pump(): void {
-    const limit = this.#options.concurrency ?? 1;
-    while (this.#running < limit) {
+    while (this.#due.length > 0 && this.#hasFreeWorker()) {
       const key = this.#due.shift();
-      if (key === undefined) return;
-      void this.#run(key, this.#entry(key));
+      if (key !== undefined) this.#start(key, this.#entry(key));
     }
   }
 
-  async #run(key: string, entry: Entry): Promise<void> {
+  #hasFreeWorker(): boolean {
+    const taken = [...this.#running.keys()].filter((key) => !this.#isUrgent(key)).length;
+    return taken < (this.#options.concurrency ?? 1);
+  }
+
+  #isUrgent(key: string): boolean {
+    return this.#options.isUrgent?.(key) ?? false;
+  }
+
+  #start(key: string, entry: Entry): void {
     entry.state = "running";
-    this.#running++;
-    const startMs = this.#options.clock.now();
+    const startMs = this.#options.clock.monotonicMs();
+    this.#running.set(key, startMs);
+    // It never rejects; if it did, the process would end, as it must with a worker lost.
+    void this.#run(key, entry, startMs);
+  }
+
+  async #run(key: string, entry: Entry, startMs: number): Promise<void> {
     let succeeded = true;
     try {
       const result = await this.#options.handle(key);
@@ -142,8 +174,7 @@ export class WorkQueue {
       succeeded = false;
       this.#settle(key, entry, this.#failed(key, entry, error));
     }
-    this.#options.onHandled?.(key, succeeded, this.#options.clock.now() - startMs);
-    this.#running--;
+    this.#options.onHandled?.(key, succeeded, this.#options.clock.monotonicMs() - startMs);
     this.#pump();
     this.#tellIdle();
   }
@@ -160,6 +191,7 @@ export class WorkQueue {
 
   #settle(key: string, entry: Entry, againAfterMs: number | undefined): void {
     entry.state = "idle";
+    this.#running.delete(key);
     const again = entry.again;
     entry.again = false;
     if (againAfterMs !== undefined) this.addAfter(key, againAfterMs);
@@ -168,7 +200,7 @@ export class WorkQueue {
   }
 
   #tellIdle(): void {
-    if (this.#running > 0 || this.#due.length > 0) return;
+    if (this.#running.size > 0 || this.#due.length > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 

@@ -87,6 +87,75 @@ describe.skipIf(!helmIsThere)("the controller", () => {
     });
   });
 
+  it("is there twice, on different nodes, and is replaced soon when its node is lost", () => {
+    const deployment = find<Deployment>(render(), "Deployment", "headroom-controller");
+    expect(deployment.spec).toMatchObject({ replicas: 2 });
+    const { affinity, tolerations } = pod();
+    const own = { "app.kubernetes.io/name": "headroom", "app.kubernetes.io/component": "controller" };
+    const terms = affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    expect(terms.map(({ podAffinityTerm }) => podAffinityTerm)).toContainEqual({
+      topologyKey: "kubernetes.io/hostname",
+      labelSelector: { matchLabels: own },
+    });
+    expect(deployment.spec?.template.metadata?.labels).toMatchObject(own);
+    for (const key of ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]) {
+      const { tolerationSeconds } = tolerations?.find((toleration) => toleration.key === key) ?? {};
+      expect(tolerationSeconds).toBeGreaterThanOrEqual(10);
+      expect(tolerationSeconds).toBeLessThanOrEqual(30);
+    }
+    expect(find(render(), "PodDisruptionBudget", "headroom-controller")).toMatchObject({ spec: { maxUnavailable: 1 } });
+  });
+
+  it("is restarted when it says that it hangs", () => {
+    expect(pod().containers[0]).toMatchObject({ livenessProbe: { httpGet: { path: "/healthz" } } });
+  });
+
+  it("limits moves made by hand to what is set", () => {
+    const env = pod("controller.moves.perNamespace=7", "controller.moves.perNode=9").containers[0]?.env;
+    expect(env).toEqual(
+      expect.arrayContaining([
+        { name: "MOVES_PER_NAMESPACE", value: "7" },
+        { name: "MOVES_PER_NODE", value: "9" },
+      ]),
+    );
+  });
+
+  it("is confined to what moves need, by policies for the release's own namespace", () => {
+    const policies = render().filter(({ kind }) => kind === "ValidatingAdmissionPolicy");
+    const bindings = render().filter(({ kind }) => kind === "ValidatingAdmissionPolicyBinding");
+    expect(policies.map(({ metadata }) => metadata.name).sort()).toEqual([
+      "headroom-controller-nodes",
+      "headroom-controller-own-objects",
+      "headroom-controller-pods",
+      "headroom-moves",
+    ]);
+    for (const policy of policies) {
+      expect(JSON.stringify(policy)).toContain("system:serviceaccount:hr:headroom-controller");
+      expect(JSON.stringify(policy)).not.toContain("headroom-system");
+      expect(bindings).toContainEqual(
+        expect.objectContaining({ spec: { policyName: policy.metadata.name, validationActions: ["Deny"] } }),
+      );
+    }
+    expect(JSON.stringify(render("admissionPolicies.enabled=false"))).not.toContain("ValidatingAdmissionPolicy");
+  });
+
+  it("answers on its port to its node alone, unless metrics are wanted", () => {
+    const ingress = (...values: string[]) =>
+      find<{ spec: { ingress: unknown } }>(render(...values), "NetworkPolicy", "headroom-controller").spec.ingress;
+    const ports = [{ protocol: "TCP", port: "http" }];
+    expect(ingress()).toEqual([]);
+    expect(ingress("metrics.service.enabled=true")).toEqual([{ from: [{ namespaceSelector: {} }], ports }]);
+    const prometheus = "networkPolicy.metricsFrom[0].podSelector.matchLabels.app=prometheus";
+    expect(ingress(prometheus)).toEqual([{ from: [{ podSelector: { matchLabels: { app: "prometheus" } } }], ports }]);
+  });
+
+  it("has a quota for its priority class, which some clusters ask for", () => {
+    const { priorityClassName } = pod();
+    expect(JSON.stringify(find(render(), "ResourceQuota", "headroom-critical-pods"))).toContain(
+      `"${priorityClassName}"`,
+    );
+  });
+
   it("gets InfluxDB's token from the Secret that is named", () => {
     const token = pod(...influx).containers[0]?.env?.find(({ name }) => name === "INFLUXDB_TOKEN");
     expect(token?.valueFrom?.secretKeyRef).toEqual({ name: "s", key: "token" });

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type KubeClient, KubeError } from "../../src/kube/client.ts";
 import { systemClock } from "../../src/kube/clock.ts";
 import { HttpKubeClient } from "../../src/kube/http-client.ts";
 import { PODS, type Pod } from "../../src/kube/resources.ts";
 import { type Change, MemoryStore } from "../../src/kube/store.ts";
-import { KubeConfigTransport } from "../../src/kube/transport.ts";
+import { KubeConfigTransport, type Stream, type Transport } from "../../src/kube/transport.ts";
 import { ResourceWatch } from "../../src/kube/watch.ts";
 import { silentLogger } from "../../src/logging/logger.ts";
+import { FakeClock, settle } from "../support/fake-clock.ts";
+import { MemoryKube } from "../support/memory-kube.ts";
 import { MisbehavingApiServer, type Mischief } from "../support/misbehaving-api-server.ts";
 import { until } from "../support/until.ts";
 
@@ -237,4 +240,80 @@ test("a listener that throws does not end the watch", async () => {
   server.put("a");
   server.put("b");
   await until(() => names().join() === "a,b", "both objects");
+});
+
+describe("the health of a watch", () => {
+  const HOUR_MS = 3_600_000;
+  const never = new Promise<never>(() => {});
+  let clock: FakeClock;
+  let list: () => ReturnType<KubeClient["list"]>;
+  let stream: () => Promise<Stream>;
+  let watched: ResourceWatch<Pod>;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    const { client } = new MemoryKube();
+    list = () => client.list(PODS);
+    watched = new ResourceWatch<Pod>({
+      kind: PODS,
+      store,
+      client: { ...client, list: (() => list()) as KubeClient["list"] },
+      transport: { server: "https://api", stream: () => stream() } as unknown as Transport, // no more is asked of it
+      clock,
+      logger: silentLogger,
+      random: () => 0,
+    });
+  });
+
+  /** A stream that says something every so often; it may ignore that it is given up. */
+  const bodyOf = (lines: AsyncGenerator<string>): Promise<Stream> =>
+    Promise.resolve({ status: 200, retryAfter: undefined, body: encoded(lines) });
+
+  async function* encoded(lines: AsyncGenerator<string>) {
+    for await (const line of lines) yield Buffer.from(`${line}\n`);
+  }
+
+  async function* bookmarks() {
+    for (let version = 1; ; version++) {
+      yield JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: String(version) } } });
+      await new Promise<void>((resolve) => clock.after(60_000, resolve));
+    }
+  }
+
+  async function* nothing(): AsyncGenerator<string> {
+    yield await never;
+  }
+
+  test.each<[string, string | undefined, () => void]>([
+    ["that gets a bookmark every minute is good", undefined, () => (stream = () => bodyOf(bookmarks()))],
+    [
+      "that cannot reach the API server is good: it attempts again and again",
+      undefined,
+      () => (list = () => Promise.reject(new KubeError("Unavailable", "no route"))),
+    ],
+    [
+      "whose list never comes back is bad",
+      "the watch of pods has stopped",
+      () => {
+        list = () => never;
+      },
+    ],
+    ["whose stream is silent and cannot be ended is bad", "has stopped", () => (stream = () => bodyOf(nothing()))],
+    [
+      "whose connection is never made, nor refused, is bad",
+      "has stopped",
+      () => {
+        stream = () => never;
+      },
+    ],
+  ])("%s", async (_about, said, happens) => {
+    happens();
+    expect(watched.unhealthy).toBeUndefined();
+    running = Promise.resolve();
+    void watched.run(end.signal);
+    await settle();
+    for (let minute = 0; minute < 60; minute++) await clock.advance(HOUR_MS / 60);
+    if (said === undefined) expect(watched.unhealthy).toBeUndefined();
+    else expect(watched.unhealthy).toContain(said);
+  });
 });

@@ -42,15 +42,17 @@ function queueOf(concurrency = 2, random = () => 1) {
   const clock = new FakeClock();
   const handlers = new Handlers();
   const retries: number[] = [];
+  const urgent = new Set<string>();
   const queue = new WorkQueue({
     handle: handlers.handle,
     clock,
     random,
     concurrency,
+    isUrgent: (key) => urgent.has(key),
     backoff: { firstMs: 100, limitMs: 1_000 },
     onError: (_key, _error, _failures, retryMs) => retries.push(retryMs),
   });
-  return { queue, clock, handlers, retries };
+  return { queue, clock, handlers, retries, urgent };
 }
 
 describe("a work queue", () => {
@@ -81,6 +83,54 @@ describe("a work queue", () => {
     expect(handlers.started).toEqual(["a", "b"]);
     await handlers.end("a");
     expect(handlers.started).toEqual(["a", "b", "c"]);
+  });
+
+  test("starts an urgent key although every worker is taken, and its end frees no worker that it never had", async () => {
+    const { queue, handlers, urgent } = queueOf(2);
+    for (const key of ["a", "b", "c"]) queue.add(key);
+    urgent.add("u");
+    queue.add("u");
+    expect(handlers.started).toEqual(["a", "b", "u"]);
+    await handlers.end("u");
+    expect(handlers.started).toEqual(["a", "b", "u"]);
+    await handlers.end("b");
+    expect(handlers.started).toEqual(["a", "b", "u", "c"]);
+  });
+
+  test("starts a key that becomes urgent while it waits", async () => {
+    const { queue, handlers, urgent } = queueOf(1);
+    for (const key of ["a", "b", "c"]) queue.add(key);
+    urgent.add("c");
+    queue.add("c");
+    expect(handlers.started).toEqual(["a", "c"]);
+    expect(queue.depth).toBe(1);
+  });
+
+  test("gives the worker of a key that becomes urgent while it is handled to the next one", async () => {
+    const { queue, handlers, urgent } = queueOf(1);
+    for (const key of ["a", "b"]) queue.add(key);
+    expect(handlers.started).toEqual(["a"]);
+    urgent.add("a");
+    queue.add("a");
+    expect(handlers.started).toEqual(["a", "b"]);
+  });
+
+  test("handles a key that asks for it again only after those that wait", async () => {
+    const { queue, handlers } = queueOf(1);
+    queue.add("a");
+    queue.add("b");
+    queue.add("a");
+    await handlers.end("a");
+    expect(handlers.started).toEqual(["a", "b"]);
+  });
+
+  test("tells what is under way and for how long, whatever the wall clock does", async () => {
+    const { queue, clock } = queueOf(1);
+    queue.add("a");
+    queue.add("b");
+    clock.stepWall(-3_600_000);
+    await clock.advance(2_000);
+    expect(queue.underWay()).toEqual([{ key: "a", forMs: 2_000 }]);
   });
 
   test("waits longer after each failure, up to the limit, and starts over after a success", async () => {

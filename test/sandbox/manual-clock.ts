@@ -11,6 +11,7 @@ export class ManualClock implements Clock {
   }
 
   readonly now = (): number => this.#nowMs;
+  readonly monotonicMs = this.now;
 
   after(milliseconds: number, callback: () => void): Timer {
     const entry = { atMs: this.#nowMs + milliseconds, order: this.#order++, callback };

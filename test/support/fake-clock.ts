@@ -1,16 +1,26 @@
-/** A clock that goes only when a test says so. */
+/** A clock that goes only when a test says so; its wall clock can be set, as an administrator or NTP does. */
 import type { Clock, Timer } from "../../src/kube/clock.ts";
 
 export class FakeClock implements Clock {
-  #nowMs: number;
+  #nowMs = 0;
+  #wallAheadMs: number;
   #timers: { atMs: number; callback: () => void }[] = [];
 
   constructor(startMs = Date.UTC(2026, 0, 1)) {
-    this.#nowMs = startMs;
+    this.#wallAheadMs = startMs;
   }
 
   now(): number {
+    return this.#wallAheadMs + this.#nowMs;
+  }
+
+  monotonicMs(): number {
     return this.#nowMs;
+  }
+
+  /** Sets the wall clock forward by this much (back, if negative). Timers and durations go on as before. */
+  stepWall(milliseconds: number): void {
+    this.#wallAheadMs += milliseconds;
   }
 
   after(milliseconds: number, callback: () => void): Timer {

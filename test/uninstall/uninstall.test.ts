@@ -158,6 +158,7 @@ function manualClock() {
   let now = 0;
   return {
     now: () => now,
+    monotonicMs: () => now,
     after(milliseconds: number, callback: () => void) {
       now += milliseconds;
       void world().then(callback, callback);

@@ -9,7 +9,7 @@ import type { KubeClient } from "../../kube/client.ts";
 import type { Pod } from "../../kube/resources.ts";
 import { agentSites } from "./agent-sites.ts";
 import { type Authority, CERTIFICATE_LIFE_MS, controllerCredentials, moveToken } from "./authority.ts";
-import { loadAuthority } from "./authority-store.ts";
+import { AUTHORITY_NAME, keepAuthority, loadAuthority } from "./authority-store.ts";
 import { ensureEnrolled } from "./enrolment.ts";
 
 export interface TrustOptions {
@@ -39,6 +39,16 @@ export class AgentTrust {
   static async open(options: TrustOptions): Promise<AgentTrust> {
     const authority = await loadAuthority(options.client, options.namespace, options.now());
     return new AgentTrust(options, authority, await controllerCredentials(authority, options.now()));
+  }
+
+  /** Puts back what was deleted of the authority. False when the Secret holds another authority now: open that one. */
+  async keep(): Promise<boolean> {
+    const { client, namespace, log } = this.#options;
+    const found = await keepAuthority(client, namespace, this.#authority);
+    const object = `${namespace}/${AUTHORITY_NAME}`;
+    if (found === "restored") log.warn("certificate authority restored: its Secret or ConfigMap was gone", { object });
+    if (found === "replaced") log.warn("certificate authority replaced: the Secret holds another one", { object });
+    return found !== "replaced";
   }
 
   /** The controller's own; another object after a renewal. */

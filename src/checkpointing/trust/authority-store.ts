@@ -16,6 +16,23 @@ export async function loadAuthority(client: KubeClient, namespace: string, nowMs
   return authority;
 }
 
+/**
+ * Sees to it that the authority is still kept and published: what was deleted is put back, or agents that start could not be
+ * enrolled. A Secret that holds another authority is left alone. To revoke an authority, see docs/security.md.
+ */
+export async function keepAuthority(
+  client: KubeClient,
+  namespace: string,
+  authority: Authority,
+): Promise<"kept" | "restored" | "replaced"> {
+  const secret = await client.get(SECRETS, { namespace, name: AUTHORITY_NAME });
+  const key = decode(secret?.data?.["ca.key"]);
+  if (key && key !== authority.key) return "replaced";
+  if (!key) await write(client, namespace, authority);
+  const published = await publish(client, namespace, authority);
+  return key && !published ? "kept" : "restored";
+}
+
 async function read(client: KubeClient, namespace: string, nowMs: number): Promise<Authority | undefined> {
   const secret = await client.get(SECRETS, { namespace, name: AUTHORITY_NAME });
   const certificate = decode(secret?.data?.["ca.crt"]);
@@ -29,6 +46,11 @@ async function read(client: KubeClient, namespace: string, nowMs: number): Promi
 
 async function make(client: KubeClient, namespace: string, nowMs: number): Promise<Authority> {
   const authority = await newAuthority(nowMs);
+  await write(client, namespace, authority);
+  return authority;
+}
+
+async function write(client: KubeClient, namespace: string, authority: Authority): Promise<void> {
   const data = { "ca.crt": encode(authority.certificate), "ca.key": encode(authority.key) };
   const metadata = { name: AUTHORITY_NAME, namespace };
   const secret: Secret = { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", data };
@@ -38,17 +60,18 @@ async function make(client: KubeClient, namespace: string, nowMs: number): Promi
     if (!isReason(error, "AlreadyExists")) throw error;
     await client.patch(SECRETS, metadata, { data });
   }
-  return authority;
 }
 
-async function publish(client: KubeClient, namespace: string, authority: Authority): Promise<void> {
+/** True when it was not published as it is. */
+async function publish(client: KubeClient, namespace: string, authority: Authority): Promise<boolean> {
   const data = { "ca.crt": authority.certificate };
   const metadata = { name: AUTHORITY_NAME, namespace };
   const published = await client.get(CONFIG_MAPS, metadata);
-  if (published?.data?.["ca.crt"] === authority.certificate) return;
+  if (published?.data?.["ca.crt"] === authority.certificate) return false;
   const object: ConfigMap = { apiVersion: "v1", kind: "ConfigMap", metadata, data };
   if (published) await client.patch(CONFIG_MAPS, metadata, { data });
   else await client.create(CONFIG_MAPS, object);
+  return true;
 }
 
 function isReason(error: unknown, reason: KubeError["reason"]): boolean {

@@ -26,6 +26,7 @@ export function agentConnections(context: ControllerContext): AgentConnections {
     locate: (node) => agentSites(stores.pods.byIndex(BY_NODE, node).filter(isAgent))[0],
     credentials: () => trust.opened().credentials(),
     tokenOf: (moveUID) => trust.opened().tokenOf(moveUID),
+    onStaleEpoch: (seen) => trust.term?.outrank?.(seen),
   });
   const enrolment: Controller = {
     name: "agent-enrolment",
@@ -33,7 +34,7 @@ export function agentConnections(context: ControllerContext): AgentConnections {
     initialKeys: [ALL],
     concurrency: 1,
     async reconcile(_key, term) {
-      await (await trust.of(term)).enrolAll(stores.pods.list(namespace).filter(isAgent));
+      await (await trust.kept(term)).enrolAll(stores.pods.list(namespace).filter(isAgent));
       return { requeueAfterMs: LOOK_EVERY_MS };
     },
   };
@@ -55,6 +56,8 @@ class TermTrust {
   readonly #context: ControllerContext;
   #opening: { epoch: number; trust: Promise<AgentTrust> } | undefined;
   #opened: AgentTrust | undefined;
+  /** The last term in which something was reconciled. */
+  term: Term | undefined;
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -66,9 +69,19 @@ class TermTrust {
     return this.#opened;
   }
 
-  of({ epoch }: Term): Promise<AgentTrust> {
+  of(term: Term): Promise<AgentTrust> {
+    const { epoch } = term;
+    this.term = term;
     if (this.#opening?.epoch !== epoch) this.#opening = { epoch, trust: this.#open() };
     return this.#opening.trust;
+  }
+
+  /** With what was deleted of it put back; another one when it was replaced. */
+  async kept(term: Term): Promise<AgentTrust> {
+    const own = await this.of(term);
+    if (await own.keep()) return own;
+    this.#opening = undefined;
+    return this.of(term);
   }
 
   async #open(): Promise<AgentTrust> {

@@ -75,7 +75,7 @@ async function startMoves({ context, term, state, decision, due, migrations, fai
     await failures.guard(move.policy, async () => {
       const order = { move, migration: read.spec.migration, existing: migrations };
       const created = await createMove(context.client, order);
-      state.noteCreated(created, context.clock.now());
+      state.noteCreated(created, context.clock.monotonicMs());
       announce(context, read.object, created, move);
       await recordCause(context.client, created, move, decision);
     });

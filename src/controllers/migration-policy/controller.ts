@@ -69,7 +69,7 @@ async function evaluateAll(
   state: EvaluationState,
 ): Promise<ReconcileResult> {
   const { clock, logger, stores } = context;
-  const startMs = clock.now();
+  const startMs = clock.monotonicMs();
   const objects = stores.migrationPolicies.list();
   const leaving = objects.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
   const read = readPolicies(objects.filter(({ metadata }) => metadata.deletionTimestamp === undefined));
@@ -78,7 +78,7 @@ async function evaluateAll(
   if (term.signal.aborted) return {};
   const nowMs = clock.now();
   const stored = stores.podMigrations.list();
-  const migrations = allMigrations(stored, state.created(stored, nowMs));
+  const migrations = allMigrations(stored, state.created(stored, clock.monotonicMs()));
   const snapshot = buildSnapshot({ context, nowMs, migrations, collected, memory: state.memory });
   const dueNames = new Set(due.map(({ policy }) => policy.name));
   const { decision, memory } = evaluate(
@@ -92,7 +92,7 @@ async function evaluateAll(
   const unavailable = ({ source }: ReadPolicy) => errorOf(collected.get(source));
   await carryOut({ context, term, state, decision, read, due, leaving, migrations, unavailable, failures });
   for (const [policy, error] of failures.all()) logger.error("a step of a policy failed", { policy, error });
-  return again(read.policies, state, clock.now(), leaving.length > 0 || failures.all().length > 0);
+  return again(read.policies, state, clock.monotonicMs(), leaving.length > 0 || failures.all().length > 0);
 }
 
 /** Each source once, side by side. */

@@ -1,4 +1,4 @@
-/** What the controller keeps in its process between evaluations. Losing it is safe. */
+/** What the controller keeps in its process between evaluations. Losing it is safe. All times are of the monotonic clock. */
 import type { MigrationPolicy } from "../../api/v1alpha1/migration-policy.ts";
 import type { PodMigration } from "../../api/v1alpha1/pod-migration.ts";
 import { keyOf } from "../../kube/store.ts";

@@ -227,6 +227,29 @@ describe("enrolment", () => {
     await asking.close();
   });
 
+  test.each([
+    ["Secret", SECRETS],
+    ["ConfigMap", CONFIG_MAPS],
+  ])("goes on after the authority's %s was deleted: it is put back as it was, and said", async (_, kind) => {
+    const ref = { namespace: NAMESPACE, name: AUTHORITY_NAME };
+    const before = (await kube.client.get(kind, ref))?.data;
+    expect(await trust.keep()).toBe(true);
+    expect(warnings).toEqual([]);
+    await kube.client.delete(kind, ref);
+    expect(await trust.keep()).toBe(true);
+    expect((await kube.client.get(kind, ref))?.data).toEqual(before);
+    expect(warnings.join()).toMatch(/authority restored/);
+    expect(await trust.enrolAll([pod])).toEqual(["n1"]);
+  });
+
+  test("does not undo a replacement of the authority: another one in the Secret is to be opened", async () => {
+    const ref = { namespace: NAMESPACE, name: AUTHORITY_NAME };
+    await kube.client.delete(SECRETS, ref);
+    const other = await loadAuthority(kube.client, NAMESPACE, Date.now());
+    expect(await trust.keep()).toBe(false);
+    expect(await loadAuthority(kube.client, NAMESPACE, Date.now())).toEqual(other);
+  });
+
   test("is outlived by the agent's key and certificate, readable by nobody else", async () => {
     await trust.enrolAll([pod]);
     const again = await EnrolledIdentity.load({

@@ -10,6 +10,10 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
   after(milliseconds: number, callback: () => void) {
     const id = this.#next++;
     this.#timers.set(id, { atMs: this.#nowMs + milliseconds, callback });
