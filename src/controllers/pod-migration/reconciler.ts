@@ -57,7 +57,7 @@ export async function reconcileMove(deps: MoveDependencies, key: ObjectRef, term
     const { last, away } = scratch;
     if (last && FROZEN.has(last.status.phase) && error instanceof KubeError && error.transient) {
       const run = { deps: { ...deps, client: impatient(deps.client, deps.clock) }, term, move: last, scratch };
-      await waitForApi(run, away ?? { sinceMs: deps.clock.now() });
+      await waitForApi(run, away ?? { sinceMs: deps.clock.monotonicMs() });
     }
     if (error instanceof SupersededError) deps.logger.warn("another controller leads now", { error: error.message });
     else if (!(error instanceof KubeError && passing(error))) throw error;

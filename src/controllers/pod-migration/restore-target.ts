@@ -7,7 +7,7 @@ import { type MoveRun, moveId, type RestoreAnswer, targetOf } from "./run.ts";
  */
 export async function restoreTarget(run: MoveRun, givenUp: AbortSignal, again = false): Promise<RestoreAnswer> {
   const { node, podUID } = targetOf(run.move);
-  const askedAtMs = run.deps.clock.now();
+  const askedAtMs = run.deps.clock.monotonicMs();
   const target = again ? { podUID, again } : { podUID };
   const restored = await run.deps.driver.restore(node, moveId(run, givenUp), target);
   return { restored, askedAtMs };

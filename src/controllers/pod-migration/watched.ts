@@ -51,8 +51,8 @@ async function look(run: MoveRun, meanwhile: () => Promise<Outcome | undefined>)
     return decided(await settle({ ...run, move: latest }, {}));
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
-    run.scratch.away ??= { sinceMs: run.deps.clock.now() };
-    if (isAwayForLong(run.scratch.away, run.deps.clock.now())) throw error;
+    run.scratch.away ??= { sinceMs: run.deps.clock.monotonicMs() };
+    if (isAwayForLong(run.scratch.away, run.deps.clock.monotonicMs())) throw error;
     run.deps.logger.warn("a look at the API failed during a move", {
       move: run.move.metadata.name,
       error: error.message,

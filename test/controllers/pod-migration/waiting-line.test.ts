@@ -19,6 +19,7 @@ import { OperatorMetrics } from "../../../src/kube/metrics.ts";
 import { PODS, type Pod } from "../../../src/kube/resources.ts";
 import { StoreSet } from "../../../src/kube/stores.ts";
 import { silentLogger } from "../../../src/logging/logger.ts";
+import { learnFreezeCosts } from "../../../src/planning/cost/freeze-costs.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
 import { MemoryKube } from "../../support/memory-kube.ts";
 
@@ -174,6 +175,7 @@ describe("the PodMigration controller", () => {
     const controller = podMigrationController(context, {
       driver: {} as CheckpointDriver, // no step gets that far
       choosePlacement: () => NEVER,
+      expectFreeze: learnFreezeCosts([]).expect,
       caps: CAPS,
     });
     const storeFor = (kind: Parameters<StoreSet["for"]>[0]) => stores.for(kind);

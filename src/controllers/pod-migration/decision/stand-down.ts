@@ -18,7 +18,7 @@ import { observeWithoutApi } from "./observe.ts";
 const PATIENCE_MS = 4_000;
 const RETRY_MS = 500;
 
-/** Since when the API server has not answered, by the controller's clock. */
+/** Since when the API server has not answered, by the controller's monotonic clock. */
 export interface Away {
   sinceMs: number;
 }
@@ -34,7 +34,7 @@ export async function waitForApi(run: MoveRun, away: Away): Promise<void> {
   const unbound = { ...run, term: { epoch: run.term.epoch, signal: new AbortController().signal } };
   const { clock } = run.deps;
   while (!(await answers(run))) {
-    if (isAwayForLong(away, clock.now()) && (await standsDown(unbound))) return;
+    if (isAwayForLong(away, clock.monotonicMs()) && (await standsDown(unbound))) return;
     await sleep(clock, RETRY_MS);
   }
 }

@@ -44,6 +44,6 @@ async function heldCopy(run: MoveRun, givenUp: AbortSignal): Promise<Restored> {
   delete run.scratch.restore;
   givenUp.addEventListener("abort", () => early?.abandon.abort());
   const answer = await (early?.answer ?? restoreTarget(run, givenUp));
-  const fresh = run.deps.clock.now() - answer.askedAtMs <= FRESH_MS;
+  const fresh = run.deps.clock.monotonicMs() - answer.askedAtMs <= FRESH_MS;
   return fresh ? answer.restored : (await restoreTarget(run, givenUp)).restored;
 }
