@@ -14,6 +14,8 @@ interface Order {
 
 const order = JSON.parse(process.argv[2] ?? "") as Order; // written by ./flood.ts
 const OPENED_EACH_TICK = 100;
+/** Once all have been tried: a flood of idle connections, not of new ones. */
+const REOPENED_EACH_TICK = 10;
 const TICK_MILLISECONDS = 50;
 const counts = { open: 0, opening: 0, opened: 0, ended: 0, failed: 0 };
 
@@ -39,7 +41,8 @@ function openOne(): void {
 
 setInterval(() => {
   const missing = order.count - counts.open - counts.opening;
-  for (let i = 0; i < Math.min(missing, OPENED_EACH_TICK); i++) openOne();
+  const most = counts.opened + counts.failed < order.count ? OPENED_EACH_TICK : REOPENED_EACH_TICK;
+  for (let i = 0; i < Math.min(missing, most); i++) openOne();
 }, TICK_MILLISECONDS);
 setInterval(() => process.stdout.write(`${JSON.stringify(counts)}\n`), 1000);
 process.stdin.resume().once("end", () => process.exit());
