@@ -8,6 +8,8 @@ import { waitFor } from "../cluster/wait.ts";
 
 const WORKER = new URL("./flood-worker.ts", import.meta.url).pathname;
 const SOURCE_ADDRESSES = 4;
+/** One process may have no more files open on many machines. */
+const CONNECTIONS_EACH = 10_000;
 
 export interface FloodTarget {
   address: string;
@@ -34,19 +36,22 @@ export interface Flood {
   stop(): Promise<void>;
 }
 
-/** `count` connections to each target. What is started ends with the cluster, too. */
+/** `count` connections, a multiple of 10,000, to each target. What is started ends with the cluster, too. */
 export async function startFlood(settings: Settings, targets: readonly FloodTarget[], count: number): Promise<Flood> {
   const addresses = Array.from({ length: SOURCE_ADDRESSES }, (_, index) => sourceAddress(settings, index));
   for (const address of addresses) {
     await run("ip", ["addr", "replace", `${address}/${settings.prefixLength}`, "dev", settings.bridge]);
   }
-  const sources = targets.map((target) => startSource(settings, target, count, addresses));
+  const workers = Math.ceil(count / CONNECTIONS_EACH);
+  const sources = targets.flatMap((target) =>
+    Array.from({ length: workers }, () => startSource(settings, target, CONNECTIONS_EACH, addresses)),
+  );
   const state = (): string => sources.map(shown).join("; ");
   return {
     state,
     full: (limitSeconds) =>
       waitFor(`${count} connections to each of ${targets.length} ports (${state()})`, limitSeconds, () => {
-        return sources.every(({ counts }) => counts.opened + counts.failed >= count) && state();
+        return sources.every(({ counts }) => counts.opened + counts.failed >= CONNECTIONS_EACH) && state();
       }),
     stop: async () => {
       await Promise.all(sources.map(({ child }) => ended(child)));
@@ -64,8 +69,7 @@ function sourceAddress(settings: Settings, index: number): string {
 
 function startSource(settings: Settings, target: FloodTarget, count: number, sourceAddresses: string[]): Source {
   const order = JSON.stringify({ host: target.address, port: target.port, count, sourceAddresses });
-  const limits = 'ulimit -n 65536; exec "$@"';
-  const [program, args] = inCgroup(settings.cgroup, ["sh", "-c", limits, "sh", process.execPath, WORKER, order]);
+  const [program, args] = inCgroup(settings.cgroup, [process.execPath, WORKER, order]);
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const source: Source = { target, child, counts: { open: 0, opened: 0, ended: 0, failed: 0 } };
   createInterface({ input: child.stdout }).on("line", (line) => {

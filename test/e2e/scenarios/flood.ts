@@ -15,7 +15,7 @@ async function movesDuringFlood(context: Context): Promise<void> {
   await startPod(context, { name, startMiB: 128, node: "n1", counters: ["/data/count"] });
   const assertAgents = await watchAgents(context, ["n1", "n2"]);
   const targets = ["n1", "n2"].map((node) => ({ address: context.node(node).node.address, port: AGENT_PORT }));
-  const flood = await startFlood(cluster.settings, targets, CONNECTIONS / targets.length);
+  const flood = await startFlood(cluster.settings, targets, CONNECTIONS);
   try {
     context.note(await flood.full(60));
     await requestMove(api, namespace, { name: "move", podName: name, targetNode: "n2" });
@@ -34,5 +34,7 @@ export const flood: Scenario = {
   title: "idle connections to the agents' port",
   nodeMemoryMiB: ROOMY_NODES_MIB,
   headroom: {},
-  tests: [{ name: `a pod moves during ${CONNECTIONS} idle connections to the agents`, run: movesDuringFlood }],
+  tests: [
+    { name: `a pod moves during ${CONNECTIONS} idle connections to each of its nodes' agents`, run: movesDuringFlood },
+  ],
 };
