@@ -33,7 +33,8 @@ export interface ControllerProcess {
   pid: number;
 }
 
-let armed = 0;
+/** Differs between runs on the same cluster, too. */
+let armed = Date.now();
 /** The replicas that were told to hold: the one that leads will. */
 let told: ControllerProcess[] = [];
 
