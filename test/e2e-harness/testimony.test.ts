@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { emptyTestimony, hear, parseStatement, type Testimony } from "../e2e/harness/testimony.ts";
 import { assertOneLife, freezeMilliseconds } from "../e2e/harness/witness.ts";
 
-type Heard = [instance: string, n: number, atMs: number, damaged?: number];
+type Heard = [instance: string, n: number, atMs: number, damagedPages?: number, damagedFiles?: number];
 
 function testimonyOf(...heard: Heard[]): Testimony {
   const testimony = emptyTestimony();
-  for (const [instance, n, atMs, damagedPages = 0] of heard) {
-    hear(testimony, { name: "w", instance, n, heldMiB: 1, damagedPages }, atMs);
+  for (const [instance, n, atMs, damagedPages = 0, damagedFiles = 0] of heard) {
+    hear(testimony, { name: "w", instance, n, heldMiB: 1, damagedPages, damagedFiles }, atMs);
   }
   return testimony;
 }
@@ -72,6 +72,14 @@ describe("the witness", () => {
       ],
       /3 damaged pages at n=1/,
     ],
+    [
+      "a file that was lost or is not as it was left",
+      [
+        ["a", 0, 0],
+        ["a", 1, 10, 0, 1],
+      ],
+      /1 damaged files at n=1/,
+    ],
     ["silence from the beginning", [], /0 instances were heard/],
   ])("notices %s", (_what, heard, sentence) => {
     expect(() => assertOneLife("w", testimonyOf(...heard))).toThrow(sentence);
@@ -83,12 +91,13 @@ describe("the witness", () => {
   });
 
   it("reads what the workload sends", () => {
-    expect(parseStatement("w-1 00ff 7 128 0 1700000000000000")).toEqual({
+    expect(parseStatement("w-1 00ff 7 128 0 2 1700000000000000")).toEqual({
       name: "w-1",
       instance: "00ff",
       n: 7,
       heldMiB: 128,
       damagedPages: 0,
+      damagedFiles: 2,
     });
     expect(parseStatement("anything")).toBeUndefined();
   });

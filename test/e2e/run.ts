@@ -8,6 +8,7 @@ import { instanceFrom, type Settings, settingsFor } from "./cluster/settings.ts"
 import { Api } from "./harness/api.ts";
 import { importOperatorImage, installHeadroom } from "./harness/headroom.ts";
 import { Runner } from "./harness/runner.ts";
+import type { Scenario } from "./harness/scenario.ts";
 import { scenarios } from "./scenarios/all.ts";
 
 const say = (line: string): void => console.error(line);
@@ -86,7 +87,9 @@ function takeDownWhenInterrupted(): void {
 async function commandTest(names: string[], options: TestOptions): Promise<void> {
   const unknown = names.find((name) => !scenarios.some((scenario) => scenario.id === name));
   if (unknown) throw new Error(`no scenario ${unknown}; there are ${scenarios.map(({ id }) => id).join(", ")}`);
-  const chosen = scenarios.filter((scenario) => names.length === 0 || names.includes(scenario.id));
+  const chosen = scenarios.filter((scenario) =>
+    names.length === 0 ? !scenario.onDemand : names.includes(scenario.id),
+  );
   const reason = obstacle();
   if (reason) {
     const skipped = chosen.flatMap((scenario) => scenario.tests).length;
@@ -102,12 +105,16 @@ async function commandTest(names: string[], options: TestOptions): Promise<void>
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
+function listed({ id, title, onDemand }: Scenario): string {
+  return `${id} (${title}${onDemand ? "; on demand" : ""})`;
+}
+
 const program = new Command("test:e2e")
   .enablePositionalOptions()
   .description("A real Kubernetes cluster on this machine, and the tests that run on it.");
 program
   .command("test", { isDefault: true })
-  .description(`run scenarios, all or by name: ${scenarios.map(({ id, title }) => `${id} (${title})`).join(", ")}`)
+  .description(`run scenarios by name, or all but those on demand: ${scenarios.map(listed).join(", ")}`)
   .argument("[scenario...]")
   .option("--only <text>", "only tests whose name contains this")
   .option("--keep", "leave the last cluster up; stop at the first failed test")

@@ -153,10 +153,13 @@ function prepareFolder(host: Host, command: DumpCommand): string[] {
   return makeMoveGroup(host, command.moveUID, undefined);
 }
 
-/** The container's tasks are frozen, so nothing has to be kept from its network while it is dumped. */
+/**
+ * The container's tasks are frozen, so nothing has to be kept from its network while it is dumped. Connections that it has not accepted
+ * yet, such as a probe's during the freeze, don't stop the dump: the copy never sees them.
+ */
 function criuConfig(command: DumpCommand): string {
   const close = command.tcp === "Close" ? ["tcp-close"] : [];
-  return `${["ps-socket 9", "network-lock skip", "verbosity 2", "ghost-limit 16M", ...close].join("\n")}\n`;
+  return `${["ps-socket 9", "network-lock skip", "skip-in-flight", "verbosity 2", "ghost-limit 16M", ...close].join("\n")}\n`;
 }
 
 async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {

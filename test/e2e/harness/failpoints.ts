@@ -1,8 +1,10 @@
 /** Stops the controller at an exact write: see ./failpoint.mjs, which is loaded into it. */
 import type { V1Pod } from "@kubernetes/client-node";
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
+import type { Machine } from "../cluster/machine.ts";
 import { waitFor } from "../cluster/wait.ts";
 import type { Api } from "./api.ts";
+import { containerProcess } from "./faults.ts";
 import {
   FAILPOINT_IN_IMAGE,
   HEADROOM_NAMESPACE,
@@ -25,7 +27,16 @@ export interface Failpoint {
   act?: "die" | "hold";
 }
 
-let armed = 0;
+/** A controller's process. What is done to it needs no API server. */
+export interface ControllerProcess {
+  machine: Machine;
+  pid: number;
+}
+
+/** Differs between runs on the same cluster, too. */
+let armed = Date.now();
+/** The replicas that were told to hold: the one that leads will. */
+let told: ControllerProcess[] = [];
 
 /** What a controller is installed with so that it can be held (see `armFailpoint`). */
 export const PRELOADED = [{ name: "NODE_OPTIONS", value: `--import=${FAILPOINT_IN_IMAGE}` }];
@@ -52,30 +63,50 @@ export async function armFailpoint(
 /** Once what the test before has done to controller and agents is over. */
 async function tell(cluster: Cluster, api: Api, text: string): Promise<void> {
   await waitForHeadroom(cluster);
-  const script = 'printf %s "$1" >/tmp/failpoint.new && mv /tmp/failpoint.new /tmp/failpoint.json';
-  await inController(cluster, await controllerPod(api), ["sh", "-c", script, "sh", text]);
+  told = await Promise.all((await controllerPods(api)).map((pod) => processOf(cluster, pod)));
+  const script = 'printf %s "$1" >"$2.new" && mv "$2.new" "$2"';
+  for (const { machine, pid } of told) {
+    await machine.run(["sh", "-c", script, "sh", text, `/proc/${pid}/root/tmp/failpoint.json`]);
+  }
 }
 
-async function controllerPod(api: Api): Promise<string> {
+async function controllerPods(api: Api): Promise<V1Pod[]> {
   const selector = "app.kubernetes.io%2Fcomponent%3Dcontroller";
   const pods = await api.list<V1Pod>(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods?labelSelector=${selector}`);
-  const alive = pods.find((pod) => !pod.metadata?.deletionTimestamp);
-  return alive?.metadata?.name ?? "";
+  return pods.filter((pod) => !pod.metadata?.deletionTimestamp);
 }
 
-function inController(cluster: Cluster, pod: string, command: string[]): Promise<string> {
-  return kubectl(cluster, ["-n", HEADROOM_NAMESPACE, "exec", pod, "--", ...command]);
+async function processOf(cluster: Cluster, pod: V1Pod): Promise<ControllerProcess> {
+  const machine = cluster.machines.find(({ node }) => node.name === pod.spec?.nodeName);
+  if (!machine) throw new Error(`controller ${pod.metadata?.name} is on no node`);
+  return { machine, pid: await containerProcess(machine, pod) };
 }
 
-/** Resolves with what the failpoint struck at. */
+/** Resolves with what the failpoint struck at, for one that is to die. */
 export function failpointStruck(cluster: Cluster, api: Api, limitSeconds = 60): Promise<string> {
   return waitFor("the failpoint to strike", limitSeconds, async () => {
-    const pod = await controllerPod(api);
-    return inController(cluster, pod, ["cat", `/tmp/failpoint-hit-${armed}`]);
+    const pod = (await controllerPods(api))[0]?.metadata?.name ?? "";
+    return kubectl(cluster, ["-n", HEADROOM_NAMESPACE, "exec", pod, "--", "cat", `/tmp/failpoint-hit-${armed}`]);
   });
 }
 
+/** Resolves with the controller that is held, as soon as it is. */
+export function failpointHolds(limitSeconds = 60): Promise<ControllerProcess> {
+  return waitFor(
+    "a controller to be held",
+    limitSeconds,
+    async () => {
+      for (const controller of told) {
+        const hit = `/proc/${controller.pid}/root/tmp/failpoint-hit-${armed}`;
+        if ((await controller.machine.attempt(["test", "-e", hit])).code === 0) return controller;
+      }
+      return undefined;
+    },
+    20,
+  );
+}
+
 /** Lets a held controller go on. */
-export async function letGo(cluster: Cluster, api: Api): Promise<void> {
-  await inController(cluster, await controllerPod(api), ["touch", `/tmp/failpoint-go-${armed}`]);
+export async function letGo({ machine, pid }: ControllerProcess): Promise<void> {
+  await machine.run(["touch", `/proc/${pid}/root/tmp/failpoint-go-${armed}`]);
 }

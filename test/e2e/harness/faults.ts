@@ -1,6 +1,10 @@
 /** Faults that tests bring about in nodes: cut cables, killed processes, slow links. Each can be taken back. */
+import { readFileSync } from "node:fs";
 import type { V1Pod } from "@kubernetes/client-node";
+import { members } from "../cluster/cgroups.ts";
+import { controlPlaneCgroup } from "../cluster/control-plane.ts";
 import type { Machine } from "../cluster/machine.ts";
+import type { Settings } from "../cluster/settings.ts";
 
 const TABLE = "e2e_fault";
 
@@ -22,6 +26,11 @@ export async function cutBetween(one: Machine, other: Machine): Promise<void> {
   await Promise.all([cutOff(one, other.node.address), cutOff(other, one.node.address)]);
 }
 
+/** Nothing outside of it hears of the node or its pods any more, nor do they of others. */
+export function cutOffFromAll(machine: Machine): Promise<void> {
+  return cutOff(machine, "10.0.0.0/8");
+}
+
 /** Takes back every cut of these nodes. */
 export async function heal(...machines: Machine[]): Promise<void> {
   for (const machine of machines) await machine.attempt(["nft", "delete", "table", "ip", TABLE]);
@@ -35,6 +44,25 @@ export async function slowDown(machine: Machine, mebibitsPerSecond: number): Pro
 
 export async function speedUp(machine: Machine): Promise<void> {
   await machine.attempt(["tc", "qdisc", "delete", "dev", "eth0", "root"]);
+}
+
+/** Stops the API server where it is: what is asked of it waits without an answer. The answer lets it go on. */
+export function stopApiServer(settings: Settings): () => void {
+  const servers = members(controlPlaneCgroup(settings)).filter((pid) => commandOf(pid) === "kube-apiserver");
+  if (servers.length !== 1) throw new Error(`${servers.length} API servers were found`);
+  const send = (signal: "SIGSTOP" | "SIGCONT"): void => {
+    for (const pid of servers) process.kill(pid, signal);
+  };
+  send("SIGSTOP");
+  return () => send("SIGCONT");
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    return ""; // it has ended
+  }
 }
 
 /** The node's process id of a pod's container. */
@@ -70,17 +98,40 @@ export async function killNextHeldWorkload(machine: Machine, limitSeconds: numbe
   return outcome.stdout.includes("killed");
 }
 
-/** The next restore on the node finds a damaged memory image: CRIU is replaced by a program that damages it, then does its work. */
-export async function damageImagesBeforeRestore(machine: Machine): Promise<void> {
+/** Kills the oldest runtime wrapper that waits for a checkpoint on the node. Answers its process id, if there was one. */
+export async function killWaitingCreate(machine: Machine): Promise<number | undefined> {
+  const found = await machine.attempt(["sh", "-c", "cat /run/headroom/target/*/waiting/*.pid"]);
+  const pid = Number(found.stdout.split("\n")[0]);
+  if (!pid) return undefined;
+  await killProcess(machine, pid);
+  return pid;
+}
+
+/** Until `repairRestore`, a shell script runs before each restore on the node: CRIU is replaced by a program that runs it, then does its work. */
+async function beforeRestore(machine: Machine, script: string): Promise<void> {
   await machine.run(["sh", "-c", "[ -e /usr/sbin/criu.real ] || cp -p /usr/sbin/criu /usr/sbin/criu.real"]);
-  const script = `#!/bin/sh
-if [ "$1" = swrk ]; then
-  for image in $(find /run/headroom -name 'core-*.img'); do : > "$image"; echo "$image" >> /var/log/node/damaged.log; done
-fi
-exec /usr/sbin/criu.real "$@"
-`;
-  await machine.write("/usr/sbin/criu.new", script, 0o755);
+  const program = `#!/bin/sh\nif [ "$1" = swrk ]; then\n${script}\nfi\nexec /usr/sbin/criu.real "$@"\n`;
+  await machine.write("/usr/sbin/criu.new", program, 0o755);
   await machine.run(["mv", "/usr/sbin/criu.new", "/usr/sbin/criu"]);
+}
+
+/** The next restore on the node finds a damaged memory image. */
+export function damageImagesBeforeRestore(machine: Machine): Promise<void> {
+  const damage = ': > "$image"; echo "$image" >> /var/log/node/damaged.log';
+  return beforeRestore(machine, `for image in $(find /run/headroom -name 'core-*.img'); do ${damage}; done`);
+}
+
+const RESTORE_MAY_GO_ON = "/run/restore-may-go-on";
+
+/** Restores on the node wait, `limitSeconds` at most, until `letRestoreGoOn`. */
+export async function holdRestore(machine: Machine, limitSeconds: number): Promise<void> {
+  await machine.run(["rm", "-f", RESTORE_MAY_GO_ON]);
+  const wait = `i=0; while [ ! -e ${RESTORE_MAY_GO_ON} ] && [ $i -lt ${limitSeconds * 10} ]; do sleep 0.1; i=$((i + 1)); done`;
+  await beforeRestore(machine, wait);
+}
+
+export async function letRestoreGoOn(machine: Machine): Promise<void> {
+  await machine.run(["touch", RESTORE_MAY_GO_ON]);
 }
 
 export async function repairRestore(machine: Machine): Promise<void> {

@@ -93,12 +93,14 @@ export class Runner {
 
   async #play(stage: Stage, scenario: Scenario, test: Test, notes: string[]): Promise<void> {
     const number = ++this.#tests;
-    const namespace = `e2e-${scenario.id}-${number}`;
+    // A cluster that stays up may still have what an earlier run has left.
+    const run = this.#options.attach ? `-${process.pid}` : "";
+    const namespace = `e2e-${scenario.id}-${number}${run}`;
     await createNamespace(stage.api, namespace);
     const context: Context = {
       ...stage,
       namespace,
-      workload: (name) => `${name}-${number}`,
+      workload: (name) => `${name}-${number}${run}`,
       node: (name) => machineOf(stage.cluster, name),
       note: (line) => notes.push(line),
     };

@@ -34,6 +34,8 @@ export interface Scenario {
   kubelet?: KubeletOptions;
   /** Values for the chart; false: the tests run without Headroom, or install it themselves. */
   headroom: HelmValues | false;
+  /** Takes too long for every run: it runs only when it is named. */
+  onDemand?: boolean;
   tests: readonly Test[];
 }
 

@@ -9,6 +9,8 @@ export interface Statement {
   n: number;
   heldMiB: number;
   damagedPages: number;
+  /** Times that it found a file of its own otherwise than it had left it. */
+  damagedFiles: number;
 }
 
 /** Statements of one instance, in one piece. */
@@ -32,7 +34,7 @@ export interface Silence {
 export interface Testimony {
   /** In the order in which they were first heard. */
   lives: Life[];
-  /** One sentence for each thing that must never be: a gap, a repetition, two instances at once, damaged memory. */
+  /** One sentence for each thing that must never be: a gap, a repetition, two instances at once, damaged memory or files. */
   violations: string[];
   /** Longest first, at most ten. */
   silences: Silence[];
@@ -48,9 +50,16 @@ export function emptyTestimony(): Testimony {
 }
 
 export function parseStatement(text: string): Statement | undefined {
-  const [name, instance, n, held, damaged] = text.split(" ");
-  if (!name || !instance || damaged === undefined) return undefined;
-  return { name, instance, n: Number(n), heldMiB: Number(held), damagedPages: Number(damaged) };
+  const [name, instance, n, held, pages, files] = text.split(" ");
+  if (!name || !instance || files === undefined) return undefined;
+  return {
+    name,
+    instance,
+    n: Number(n),
+    heldMiB: Number(held),
+    damagedPages: Number(pages),
+    damagedFiles: Number(files),
+  };
 }
 
 /** Takes one more statement, heard at `atMs`, into the testimony. */
@@ -58,6 +67,7 @@ export function hear(testimony: Testimony, statement: Statement, atMs: number): 
   testimony.statements += 1;
   testimony.heldMiB = statement.heldMiB;
   if (statement.damagedPages > 0) accuse(testimony, `${statement.damagedPages} damaged pages at n=${statement.n}`);
+  if (statement.damagedFiles > 0) accuse(testimony, `${statement.damagedFiles} damaged files at n=${statement.n}`);
   const current = testimony.lives.at(-1);
   const life = testimony.lives.find(({ instance }) => instance === statement.instance);
   if (!life) {

@@ -10,17 +10,38 @@ export interface WorkloadOptions {
   startMiB: number;
   growthMiBPerSecond?: number;
   maxMiB?: number;
-  /** Absolute paths that it appends to: in its writable layer or in a volume. */
+  /** Absolute paths, in its writable layer or in a volume: files that stay open and are appended to. */
   files?: string[];
+  /** The same, but opened by their names, compared and written again each time. */
+  counters?: string[];
+  /** Folders that it fills with files when it starts. */
+  trees?: Tree[];
+  /** Files that it keeps open without a name. */
+  unlinked?: Tree;
   /** HOST:PORT of a server that it stays connected to. */
   connectTo?: string;
+  /** A port on which it answers HTTP, for probes. */
+  httpPort?: number;
   /** Where it starts; absent: the scheduler decides. */
   node?: string;
   labels?: Record<string, string>;
   /** Names of emptyDir volumes, mounted below /volumes. */
   emptyDirs?: string[];
+  /** The same, of the medium Memory. */
+  memoryDirs?: string[];
   container?: Partial<V1Container>;
   image?: string;
+}
+
+/** `count` files of `bytes` each (a multiple of 8), whose content the program can tell from their numbers. */
+export interface Tree {
+  path: string;
+  count: number;
+  bytes: number;
+}
+
+export function treeArgument({ path, count, bytes }: Tree): string {
+  return `${path}:${count}:${bytes}`;
 }
 
 type PodSpec = NonNullable<V1Pod["spec"]>;
@@ -34,23 +55,30 @@ function argumentsOf(settings: Settings, options: WorkloadOptions): string[] {
     `--rate=${growthMiBPerSecond}`,
     `--max=${maxMiB}`,
     ...(options.files ?? []).map((file) => `--file=${file}`),
+    ...(options.counters ?? []).map((file) => `--counter=${file}`),
+    ...(options.trees ?? []).map((tree) => `--tree=${treeArgument(tree)}`),
+    ...(options.unlinked ? [`--unlinked=${treeArgument(options.unlinked)}`] : []),
+    ...(options.httpPort ? [`--http=${options.httpPort}`] : []),
     ...(options.connectTo ? [`--connect=${options.connectTo}`] : []),
   ];
 }
 
 export function podSpec(settings: Settings, options: WorkloadOptions): PodSpec {
-  const volumes = options.emptyDirs ?? [];
+  const { emptyDirs = [], memoryDirs = [] } = options;
   const container: V1Container = {
     name: "worker",
     image: options.image ?? WORKLOAD_IMAGE,
     args: argumentsOf(settings, options),
-    volumeMounts: volumes.map((name) => ({ name, mountPath: `/volumes/${name}` })),
+    volumeMounts: [...emptyDirs, ...memoryDirs].map((name) => ({ name, mountPath: `/volumes/${name}` })),
     ...options.container,
   };
   return {
     terminationGracePeriodSeconds: 1,
     containers: [container],
-    volumes: volumes.map((name) => ({ name, emptyDir: {} })),
+    volumes: [
+      ...emptyDirs.map((name) => ({ name, emptyDir: {} })),
+      ...memoryDirs.map((name) => ({ name, emptyDir: { medium: "Memory" } })),
+    ],
     ...(options.node ? { affinity: affinityTo(options.node) } : {}),
   };
 }

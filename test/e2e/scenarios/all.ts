@@ -1,17 +1,25 @@
 /** Every scenario, in the order in which they run. Neighbours with the same nodes share a cluster; `c` leaves one node without an image. */
 import type { Scenario } from "../harness/scenario.ts";
 import { pressure } from "./a-pressure.ts";
+import { admission } from "./admission.ts";
 import { owners } from "./b-owners.ts";
+import { brokenDumps, manyBrokenDumps } from "./broken-dumps.ts";
 import { restoreFails } from "./c-restore-fails.ts";
 import { contract } from "./contract.ts";
+import { away } from "./d-away.ts";
+import { endings } from "./d-endings.ts";
 import { interruptions, shortTimeout } from "./d-interruptions.ts";
 import { dryRun } from "./e-dry-run.ts";
 import { badPolicies } from "./f-bad-policies.ts";
+import { files, manyFiles } from "./files.ts";
+import { flood } from "./flood.ts";
 import { forecast } from "./forecast.ts";
 import { influxdb } from "./g-influxdb.ts";
 import { uninstall } from "./h-uninstall.ts";
 import { stockKernel } from "./i-stock-kernel.ts";
+import { isolation } from "./isolation.ts";
 import { moves } from "./moves.ts";
+import { slowLink } from "./slow-link.ts";
 import { smoke } from "./smoke.ts";
 import { speed } from "./speed.ts";
 
@@ -22,9 +30,19 @@ export const scenarios: readonly Scenario[] = [
   moves,
   speed,
   owners,
+  isolation,
+  admission,
+  files,
+  manyFiles,
+  flood,
+  brokenDumps,
+  manyBrokenDumps,
+  slowLink,
   badPolicies,
   restoreFails,
   interruptions,
+  endings,
+  away,
   shortTimeout,
   dryRun,
   forecast,

@@ -1,7 +1,8 @@
 /** (d) Controller, agents, network and containers fail in the middle of a move: never two copies, never none. */
 import type { V1Job, V1Pod } from "@kubernetes/client-node";
 import { waitFor } from "../cluster/wait.ts";
-import { armFailpoint, type Failpoint, failpointStruck, letGo, PRELOADED } from "../harness/failpoints.ts";
+import { agentPod } from "../harness/agents.ts";
+import { armFailpoint, type Failpoint, failpointHolds, failpointStruck, letGo } from "../harness/failpoints.ts";
 import {
   containerProcess,
   cutBetween,
@@ -12,47 +13,11 @@ import {
   slowDown,
   speedUp,
 } from "../harness/faults.ts";
-import { HEADROOM_NAMESPACE, type HelmValues } from "../harness/headroom.ts";
-import { describeMove, describeState, type Migration, moveReaches, requestMove } from "../harness/moves.ts";
-import { podsOf, startJob, startPod } from "../harness/pods.ts";
+import { assertOneCopy, begin, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
+import { describeMove, moveReaches, requestMove } from "../harness/moves.ts";
+import { podsOf, startJob } from "../harness/pods.ts";
 import { assert, assertEqual, type Context, type Scenario, type Test } from "../harness/scenario.ts";
 import type { Testimony } from "../harness/testimony.ts";
-import { assertOneLife } from "../harness/witness.ts";
-import type { WorkloadOptions } from "../harness/workloads.ts";
-
-/** The controller is on a node that no fault touches: n1 is the source, n2 the target. */
-const VALUES: HelmValues = { controller: { nodeSelector: { "kubernetes.io/hostname": "n3" }, extraEnv: PRELOADED } };
-const ENDED = ["Succeeded", "RolledBack", "Failed", "Cancelled"] as const;
-const MOVE = "move";
-
-async function begin(context: Context, options: Partial<WorkloadOptions> = {}): Promise<string> {
-  const name = context.workload("steady");
-  await startPod(context, { name, startMiB: 128, node: "n1", ...options });
-  await requestMove(context.api, context.namespace, { name: MOVE, podName: name, targetNode: "n2" });
-  return name;
-}
-
-/** The move ends, and one copy, the same process, is alive. */
-async function assertOneCopy(context: Context, name: string, limitSeconds = 180): Promise<Migration> {
-  const { api, namespace, witness } = context;
-  const ended = await moveReaches(api, namespace, MOVE, ENDED, limitSeconds);
-  assertOneLife(name, await witness.hears(name, 300, 60));
-  const running = await waitFor("one pod to be left", 60, async () => {
-    const pods = await leftPods(context, name, ended);
-    return pods.length === 1 && pods;
-  });
-  const expected = ended.status?.phase === "Succeeded" ? "n2" : "n1";
-  assertEqual(running[0]?.spec?.nodeName, expected, `the pod's node (the move is ${describeState(ended)})`);
-  context.note(await describeMove(witness, name, ended));
-  if (ended.status?.phase !== "Succeeded") context.note(describeState(ended));
-  return ended;
-}
-
-/** Pods of the workload and of the move. */
-async function leftPods(context: Context, name: string, move: Migration): Promise<V1Pod[]> {
-  const pods = await context.api.list<V1Pod>(`/api/v1/namespaces/${context.namespace}/pods`);
-  return pods.filter(({ metadata }) => metadata?.labels?.app === name || metadata?.name === move.status?.targetPodName);
-}
 
 function controllerDies(title: string, failpoint: Failpoint, mustSucceed: boolean): Test {
   return {
@@ -99,20 +64,11 @@ function agentDies(node: "n1" | "n2", phase: string): Test {
       const machine = context.node(node);
       const pid = await containerProcess(machine, await agentPod(context, node));
       const name = await begin(context);
-      await failpointStruck(context.cluster, context.api);
-      await letGo(context.cluster, context.api);
+      await letGo(await failpointHolds());
       await killProcess(machine, pid);
       await assertOneCopy(context, name);
     },
   };
-}
-
-async function agentPod(context: Context, node: string): Promise<V1Pod> {
-  const selector = "labelSelector=app.kubernetes.io%2Fcomponent%3Dagent";
-  const pods = await context.api.list<V1Pod>(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods?${selector}`);
-  const found = pods.find((pod) => pod.spec?.nodeName === node && !pod.metadata?.deletionTimestamp);
-  assert(found, `there is no agent on ${node}`);
-  return found;
 }
 
 /** The controller is held as it enters a phase, so that the fault is there from its first step on. */
@@ -124,10 +80,10 @@ function cutIn(phase: string, title: string, cut: (context: Context) => Promise<
       const nodes = [context.node("n1"), context.node("n2")];
       await armFailpoint(context.cluster, context.api, { phase, act: "hold" }, VALUES);
       const name = await begin(context);
-      await failpointStruck(context.cluster, context.api);
+      const held = await failpointHolds();
       try {
         await cut(context);
-        await letGo(context.cluster, context.api);
+        await letGo(held);
         await new Promise((resolve) => setTimeout(resolve, seconds * 1000)); // the length of the outage
       } finally {
         await heal(...nodes);
@@ -148,39 +104,31 @@ async function killedBeforeCommit(context: Context): Promise<void> {
   const { api, cluster } = context;
   await armFailpoint(cluster, api, { phase: "Restoring", act: "hold" }, VALUES);
   const name = await begin(context);
-  await failpointStruck(cluster, api);
+  const held = await failpointHolds();
   const killed = await killNextHeldWorkload(context.node("n2"), 15);
-  await letGo(cluster, api);
+  await letGo(held);
   assert(killed, "no restored container was seen before its release");
   const ended = await assertOneCopy(context, name);
   assertEqual(ended.status?.phase, "RolledBack", "the phase of the move");
 }
 
+/** The copy has never run, and the source still has everything: it goes on. */
 async function killedAfterCommit(context: Context): Promise<void> {
-  const { api, cluster, namespace } = context;
+  const { api, cluster } = context;
   await armFailpoint(cluster, api, { phase: "Committed", act: "hold" }, VALUES);
   const name = await begin(context);
-  await failpointStruck(cluster, api);
-  const hunt = killNextHeldWorkload(context.node("n2"), 30);
-  assert(await hunt, "no restored container was seen before its release");
-  await letGo(cluster, api);
-  const ended = await moveReaches(api, namespace, MOVE, ENDED, 180);
-  context.note(describeState(ended));
-  await assertOneCopyOrRestarted(context, name);
-}
-
-/** After its commit a copy that dies is what any pod is: its kubelet starts it anew. But there are never two, and one is alive. */
-async function assertOneCopyOrRestarted(context: Context, name: string): Promise<void> {
-  const testimony = await context.witness.hears(name, 300, 90);
-  assertEqual(testimony.violations, [], `what the witness found wrong with ${name}`);
-  context.note(`${testimony.lives.length} instance(s) heard`);
+  const held = await failpointHolds();
+  assert(await killNextHeldWorkload(context.node("n2"), 30), "no restored container was seen before its release");
+  await letGo(held);
+  const ended = await assertOneCopy(context, name);
+  assertEqual(ended.status?.phase, "RolledBack", "the phase of the move");
 }
 
 async function slowTransfer(context: Context): Promise<void> {
   const source = context.node("n1");
   await slowDown(source, 40);
   try {
-    const name = await begin(context, { startMiB: 160 });
+    const name = await begin(context, { startMiB: 160, trees: [{ path: "/data/tree", count: 500, bytes: 4096 }] });
     await assertOneCopy(context, name, 240);
   } finally {
     await speedUp(source);
@@ -199,15 +147,13 @@ const tests: Test[] = [
   cutIn("Frozen", "source and target are cut off from each other in Frozen: one copy", betweenNodes, 15),
   cutIn("Restoring", "the target is cut off from the API server in Restoring: one copy", targetFromApi, 20),
   { name: "the restored container is killed before the commit: one copy", run: killedBeforeCommit },
-  { name: "the restored container is killed after the commit: one copy", run: killedAfterCommit },
+  { name: "the restored container is killed between commit and release: the source goes on", run: killedAfterCommit },
 ];
-
-const nodeMemoryMiB = [1536, 1536, 1024];
 
 export const interruptions: Scenario = {
   id: "d",
   title: "interruptions in the middle of a move",
-  nodeMemoryMiB,
+  nodeMemoryMiB: NODES_MIB,
   headroom: VALUES,
   tests,
 };
@@ -215,8 +161,14 @@ export const interruptions: Scenario = {
 export const shortTimeout: Scenario = {
   id: "d-timeout",
   title: "the kubelets wait 15 s for a container to be created, the transfer takes longer",
-  nodeMemoryMiB,
+  nodeMemoryMiB: NODES_MIB,
   kubelet: { runtimeRequestTimeout: "15s" },
   headroom: VALUES,
-  tests: [{ name: "a transfer longer than the kubelet's limit: one copy", run: slowTransfer, limitSeconds: 360 }],
+  tests: [
+    {
+      name: "a transfer longer than the kubelet's limit: one copy, with its files",
+      run: slowTransfer,
+      limitSeconds: 360,
+    },
+  ],
 };
