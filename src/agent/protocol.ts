@@ -199,6 +199,10 @@ export const moveRecordSchema = z.object({
   copyAlive: z.boolean().optional(),
   /** Source, while dumping: bytes of memory and files sent so far and in all, and the rate of the last second. */
   progress: z.object({ sentBytes: z.number(), totalBytes: z.number(), bytesPerSecond: z.number() }).optional(),
+  /** Source, from the freeze until it is resumed or cleaned up: containers of its pod that were ended at birth, as a second copy. */
+  guarded: z.int().optional(),
+  /** Source: the container that the move began with, as the runtime names it. */
+  containerID: z.string().optional(),
   /** Source: the node that its dump was sent to (`peer.node`). A copy can only be there. */
   peerNode: z.string().optional(),
 });
