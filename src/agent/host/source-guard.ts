@@ -20,6 +20,8 @@ import { frozenSchema } from "./source-watch.ts";
 
 /** A kubelet needs longer than this from a container's end to the next one's birth. */
 const LOOK_EVERY_MS = 25;
+/** A task that is being killed dies within this time of its thaw; the group isn't left open longer. */
+const DYING_MS = 2;
 const ROOT = "/sys/fs/cgroup";
 /** Deeper than any pod's group below the root: kubepods, quality of service, pod. */
 const POD_DEPTH = 5;
@@ -90,7 +92,9 @@ export class SourceGuard {
     }
     // With version 1 a task dies only when it is thawed; those of the sandbox are the kubelet's to end.
     const dying = freezer.version === 1 && processesOf(this.#host, source.podGroup).some(isBeingKilled);
-    if (dying && !lives) setFrozen(this.#host, freezer, false);
+    if (!dying || lives) return;
+    setFrozen(this.#host, freezer, false);
+    setTimeout(() => this.look(), DYING_MS).unref();
   }
 }
 
