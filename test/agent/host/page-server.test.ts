@@ -114,7 +114,7 @@ describe("the page server", () => {
   const token = "t".repeat(32);
   const greetingFor = (port: number) => greetingOf(token, moveUID, port);
   const pagesTo = (port: number, greeting = greetingFor(port)) =>
-    connectPages({ address: "127.0.0.1", port, greeting }, 1_000);
+    connectPages({ address: "127.0.0.1", port, greeting }, 5_000);
 
   async function listen(refused: string[]) {
     const greeting = (port: number) => expected(greetingFor(port));
@@ -168,7 +168,7 @@ describe("the page server", () => {
 
   test("is not kept from the source by those who connect and say nothing", async () => {
     const { port } = await listen([]);
-    const silent = Array.from({ length: 60 }, () => connect({ host: "127.0.0.1", port }));
+    const silent = Array.from({ length: 30 }, () => connect({ host: "127.0.0.1", port }));
     for (const socket of silent) socket.on("error", () => undefined);
     await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
     (await pagesTo(port)).close();
