@@ -58,7 +58,7 @@ export const sourceFactsSchema = z.object({
   running: z.boolean(),
   /** Anonymous and shmem memory that a dump would hold. */
   memoryBytes: z.number(),
-  /** Writable layer and emptyDirs. */
+  /** Writable layer, emptyDirs, and deleted files that are still open. */
   filesBytes: z.number(),
   processes: z.int(),
   /** Established TCP connections of the container's network namespace, loopback included, as "local -> remote". At most 20. */

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { AgentError } from "../agent-error.ts";
 import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
@@ -23,6 +24,7 @@ import { greetingOf } from "./page-greeting.ts";
 import { isStoppedBySignal } from "./processes.ts";
 import { connectionsOf, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
+import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 
 const PAGE_BYTES = 4096;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -95,6 +97,7 @@ async function freezeAndStart(
 ): Promise<{ result: number; linkBytesPerSecond: number | undefined; close: () => void }> {
   refuseConnections(command, container);
   refuseStopped(pidsOf(host, container));
+  refuseUnlinked(host, container);
   const groups = prepareFolder(host, command);
   const pages = await connect(command, peer);
   try {
@@ -145,6 +148,12 @@ function refuseStopped(pids: readonly number[]): void {
   if (stopped !== undefined) throw new AgentError("DumpFailed", `process ${stopped} was stopped by a signal`);
 }
 
+/** What was there at preflight may have grown. */
+function refuseUnlinked(host: Host, container: Container): void {
+  const [obstacle] = unlinkedObstacles(host, unlinkedBytes(pidsOf(host, container)));
+  if (obstacle) throw new AgentError("DumpFailed", obstacle.message);
+}
+
 function prepareFolder(host: Host, command: DumpCommand): string[] {
   const move = sourceMoveOf(command.moveUID);
   mkdirSync(host.path(move.directory), { recursive: true, mode: 0o700 });
@@ -156,7 +165,7 @@ function prepareFolder(host: Host, command: DumpCommand): string[] {
 /** The container's tasks are frozen, so nothing has to be kept from its network while it is dumped. */
 function criuConfig(command: DumpCommand): string {
   const close = command.tcp === "Close" ? ["tcp-close"] : [];
-  return `${["ps-socket 9", "network-lock skip", "verbosity 2", "ghost-limit 16M", ...close].join("\n")}\n`;
+  return `${["ps-socket 9", "network-lock skip", "verbosity 2", `ghost-limit ${UNLINKED_LIMIT_BYTES}`, ...close].join("\n")}\n`;
 }
 
 async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {
@@ -218,13 +227,13 @@ async function finish(
     sendFiles(host, files, peer, signal).finally(since("files")),
   ]);
   const images = bundleImages(host.path(sourceMoveOf(command.moveUID).images));
-  await sendImages(peer, images, signal);
+  await sendImages(peer, images.body, signal);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);
   const pageBytes = pageBytesOf(host, command) ?? memoryBytes;
   const dumped = {
     frozenAtMs,
     memoryBytes: pageBytes,
-    transferredBytes: pageBytes + fileBytes + images.length,
+    transferredBytes: pageBytes + fileBytes + images.bytes,
     timings,
     ...(linkBytesPerSecond === undefined ? {} : { linkBytesPerSecond }),
   };
@@ -248,7 +257,7 @@ async function checkpointEnded(
   throw new AgentError("DumpFailed", `CRIU could not dump the container: ${why}`);
 }
 
-async function sendImages(peer: Peer, images: Buffer, signal: AbortSignal): Promise<void> {
+async function sendImages(peer: Peer, images: Readable, signal: AbortSignal): Promise<void> {
   try {
     await peer.put({ part: "images" }, images, signal);
   } catch (cause) {

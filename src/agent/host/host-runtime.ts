@@ -298,7 +298,8 @@ export class HostRuntime implements NodeRuntime {
     if (!isMounted(this.#host, move.staging))
       throw new AgentError("WrongState", "this move is no longer received here");
     mkdirSync(this.#host.path(move.images), { recursive: true });
-    await unbundleImages(this.#host.path(move.images), body);
+    const groups = makeMoveGroup(this.#host, moveUID, undefined).map((group) => this.#host.path(group));
+    await unbundleImages(this.#host.path(move.images), body, groups);
     const { restoreMs } = this.#options.restore;
     await pagesArrived(this.#host, moveUID, AbortSignal.any([signal, AbortSignal.timeout(restoreMs)]), restoreMs);
     signal.throwIfAborted();
