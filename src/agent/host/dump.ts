@@ -52,14 +52,17 @@ export async function dump(
   const frozenAtMs = wasStarted(host, programOf(command))
     ? frozenBefore(host, command)
     : await freezeAndStart(host, command, container, peer, timings, signal);
-  const { result, close, linkBytesPerSecond } = frozenAtMs;
+  const { result, close, shutDown, linkBytesPerSecond } = frozenAtMs;
   try {
     const so = { frozenAtMs: result, linkBytesPerSecond, timings, files };
     const finished = finish(host, command, container, peer, signal, limits, so);
     return await Promise.race([finished, givenUp(signal)]);
   } catch (error) {
-    // Whoever has given it up ends the move's group next, and must find the checkpoint in there.
-    if (signal.aborted) await joinedGroups(host, programOf(command), JOIN_MS);
+    // The step that has ended this one ends the move's group next, and must find the checkpoint in there.
+    if (signal.aborted) {
+      shutDown();
+      await joinedGroups(host, programOf(command), JOIN_MS);
+    }
     throw error;
   } finally {
     close();
@@ -80,11 +83,20 @@ function programOf(command: DumpCommand): string {
   return sourceMoveOf(command.moveUID).program;
 }
 
+/** A dump that goes on: since when, over what link, and the means to let go of its page connection. */
+interface Begun {
+  result: number;
+  linkBytesPerSecond: number | undefined;
+  close: () => void;
+  shutDown: () => void;
+}
+
 /** An agent before this one froze the container and started CRIU, which holds the connection itself. */
-function frozenBefore(host: Host, command: DumpCommand) {
+function frozenBefore(host: Host, command: DumpCommand): Begun {
   const text = readFileSync(host.path(sourceMoveOf(command.moveUID).frozen), "utf8");
   const { frozenAtMs } = frozenSchema.parse(JSON.parse(text));
-  return { result: frozenAtMs, linkBytesPerSecond: undefined, close: () => undefined };
+  const nothing = () => undefined;
+  return { result: frozenAtMs, linkBytesPerSecond: undefined, close: nothing, shutDown: nothing };
 }
 
 async function freezeAndStart(
@@ -94,7 +106,7 @@ async function freezeAndStart(
   peer: Peer,
   timings: Record<string, number>,
   signal: AbortSignal,
-): Promise<{ result: number; linkBytesPerSecond: number | undefined; close: () => void }> {
+): Promise<Begun> {
   refuseConnections(command, container);
   refuseStopped(pidsOf(host, container));
   refuseUnlinked(host, container);
@@ -108,7 +120,7 @@ async function freezeAndStart(
     signal.throwIfAborted();
     timings.pause = Date.now() - frozenAtMs;
     await startCheckpoint(host, command, container, groups, pages);
-    return { result: frozenAtMs, linkBytesPerSecond, close: pages.close };
+    return { result: frozenAtMs, linkBytesPerSecond, close: pages.close, shutDown: pages.shutDown };
   } catch (error) {
     pages.close();
     throw error;

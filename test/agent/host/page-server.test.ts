@@ -150,6 +150,18 @@ describe("the page server", () => {
     pages.close();
   });
 
+  test("ends with its dump when the source gives that up, and not when only the agent lets go of it", async () => {
+    const { port } = await listen([]);
+    const pages = await pagesTo(port);
+    writeFileSync(join(root, "bin", "dump"), "#!/bin/sh\nwhile echo page >&9; do sleep 0.02; done\n", { mode: 0o755 });
+    const name = join(root, "dump");
+    await startDetached(host, { name, argv: ["dump"], groups: [], socket: pages.socket });
+    await expect(waitForExit(host, name, { ms: 200 })).rejects.toThrow(/has not ended/);
+    pages.shutDown();
+    pages.close();
+    expect(await waitForExit(host, name, { ms: 5_000 })).not.toBe(0);
+  });
+
   test.each([
     ["does not know the token", (port: number) => greetingOf("u".repeat(32), moveUID, port).source],
     ["repeats the word of another port", (port: number) => greetingFor(port + 1).source],
