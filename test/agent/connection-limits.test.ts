@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConnectionLimits } from "../../src/agent/connection-limits.ts";
 import { FixedIdentity } from "../../src/agent/identity.ts";
 import { MemoryMoveRecords } from "../../src/agent/move-records.ts";
+import { connectPeer } from "../../src/agent/peer.ts";
 import { AgentServer } from "../../src/agent/server.ts";
 import { AgentDriver } from "../../src/checkpointing/agent-driver.ts";
 import { testTrust } from "../support/agent/certificates.ts";
@@ -84,8 +85,11 @@ test("during a flood of idle connections from its own address the controller is 
   const trust = await testTrust();
   const identity = new FixedIdentity(await trust.agent("n2"));
   const options = { node: "n2", runtime: new ScriptedRuntime(), records: new MemoryMoveRecords(), identity };
-  const connectPeer = () => ({ open: async () => {}, put: async () => {}, close: async () => {} });
-  const server = new AgentServer({ ...options, connectPeer, log: { info: () => {}, warn: () => {} } });
+  const server = new AgentServer({
+    ...options,
+    connectPeer: connectPeer(identity),
+    log: { info: () => {}, warn: () => {} },
+  });
   await server.start({ host: "127.0.0.1", port: 0 });
   const flood = Promise.all(Array.from({ length: 1_500 }, () => open(server.port)));
   for (let asked = 0; asked < 3; asked++) {
