@@ -6,7 +6,7 @@ import { AgentError } from "./agent-error.ts";
 import type { AgentIdentity, Client } from "./identity.ts";
 import { PROBE_PART, takeProbe } from "./link.ts";
 import type { MoveRecords, Role, StoredRecord } from "./move-records.ts";
-import type { FilePart, NodeRuntime, Peer, SourceProcess } from "./node-runtime.ts";
+import type { FilePart, GuardedSource, NodeRuntime, Peer, SourceCommand, SourceProcess } from "./node-runtime.ts";
 import {
   commandSchema,
   type DumpTarget,
@@ -63,9 +63,10 @@ export class AgentCommands {
     return { ...waiting, copyAlive: this.#parts.runtime.copyAlive(moveUID) ?? false };
   }
 
-  #ofSource(record: StoredRecord): Pick<MoveRecord, "process"> {
+  #ofSource(record: StoredRecord): Pick<MoveRecord, "process" | "guarded"> {
     const process = this.#process(record);
-    return process === undefined ? {} : { process };
+    const guarded = this.#parts.runtime.endedAtBirth(record.moveUID);
+    return { ...(process === undefined ? {} : { process }), ...(guarded === undefined ? {} : { guarded }) };
   }
 
   /** One move's unreadable state on the node doesn't hide the others. */
@@ -80,8 +81,8 @@ export class AgentCommands {
   }
 
   async recover(): Promise<void> {
-    const uids = (role: Role) => this.#ofRole(role).map((record) => record.moveUID);
-    await this.#parts.runtime.recover({ target: uids("target"), source: uids("source") });
+    const target = this.#ofRole("target").map((record) => record.moveUID);
+    await this.#parts.runtime.recover({ target, source: this.#ofRole("source").flatMap(guarded) });
   }
 
   async inspect(body: unknown): Promise<SourceFacts> {
@@ -192,12 +193,21 @@ export class AgentCommands {
     }
     if (step === "cleanup") {
       const command = parse(commandSchema, body);
-      return { ...ids(command), run: () => runtime.cleanupSource(command) };
+      const podUID = this.#parts.records.get(command.moveUID, "source")?.podUID ?? "";
+      return { ...ids(command), run: () => runtime.cleanupSource({ ...command, podUID }) };
     }
-    const command = parse(sourceCommandSchema, body);
+    const command = this.#named(parse(sourceCommandSchema, body));
     const run = (signal: AbortSignal) =>
       step === "resume" ? runtime.resume(command, signal) : runtime.kill(command, signal);
-    return { ...ids(command), podUID: command.source.podUID, run };
+    const remember = { containerID: command.source.containerID };
+    return { ...ids(command), remember, podUID: command.source.podUID, run };
+  }
+
+  /** With the move and the pod gone from the API only the record knows the container. */
+  #named(command: SourceCommand): SourceCommand {
+    const known = this.#parts.records.get(command.moveUID, "source")?.containerID ?? "";
+    const containerID = command.source.containerID || known;
+    return { ...command, source: { ...command.source, containerID } };
   }
 
   #ofRole(role: Role): StoredRecord[] {
@@ -207,6 +217,11 @@ export class AgentCommands {
 
 function expectedOf({ expected }: StoredRecord): Expected {
   return expected ?? { stagingBytes: 0, filesBytes: 0 };
+}
+
+function guarded({ moveUID, podUID, containerID, state }: StoredRecord): GuardedSource[] {
+  if (containerID === undefined || state === "resumed") return [];
+  return [{ moveUID, podUID, containerID, dumped: state === "dumped" || state === "killed" }];
 }
 
 function ids(command: { moveUID: string; epoch: number }) {

@@ -24,8 +24,6 @@ export const storedRecordSchema = moveRecordSchema.extend({
   sourceNode: z.string().optional(),
   /** Target: the bytes that the move may bring (see ./uploads.ts). */
   expected: z.object({ stagingBytes: z.number(), filesBytes: z.number() }).optional(),
-  /** Source: the container that the move began with, as the runtime names it. */
-  containerID: z.string().optional(),
   /** Answers of the steps that are done, by step name. */
   results: z.record(z.string(), z.unknown()),
 });

@@ -46,6 +46,15 @@ export type DumpCommand = z.infer<typeof dumpSchema>;
 export type SourceCommand = z.infer<typeof sourceCommandSchema>;
 export type SourceProcess = NonNullable<MoveRecord["process"]>;
 
+/** A source whose pod's other containers are ended at birth. */
+export interface GuardedSource {
+  moveUID: string;
+  podUID: string;
+  containerID: string;
+  /** Its dump was complete, so it is guarded although a restart of the node has taken its frozen container. */
+  dumped: boolean;
+}
+
 /** A piece of what travels beside the memory pages, from the source's agent to the target's. */
 export type FilePart =
   /** CRIU's images other than pages: a tar. The last part of a move. */
@@ -113,8 +122,13 @@ export interface NodeRuntime {
   resume(command: SourceCommand, signal: AbortSignal): Promise<Resumed>;
   /** The frozen tasks die without running. */
   kill(command: SourceCommand, signal: AbortSignal): Promise<void>;
-  cleanupSource(command: Command): Promise<void>;
+  cleanupSource(command: Command & { podUID: string }): Promise<void>;
+  /**
+   * How many containers of the source's pod were ended at birth since the freeze, so that none runs beside the copy. Undefined: it isn't
+   * guarded, because it was never frozen, or was resumed or cleaned up.
+   */
+  endedAtBirth(moveUID: string): number | undefined;
 
   /** Called once before the server listens, with the moves that the records name, e.g. to listen again. */
-  recover(moveUIDs: { target: string[]; source: string[] }): Promise<void>;
+  recover(moves: { target: string[]; source: GuardedSource[] }): Promise<void>;
 }

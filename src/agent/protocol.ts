@@ -58,7 +58,7 @@ export const sourceFactsSchema = z.object({
   running: z.boolean(),
   /** Anonymous and shmem memory that a dump would hold. */
   memoryBytes: z.number(),
-  /** Writable layer and emptyDirs. */
+  /** Writable layer, emptyDirs, and deleted files that are still open. */
   filesBytes: z.number(),
   processes: z.int(),
   /** Established TCP connections of the container's network namespace, loopback included, as "local -> remote". At most 20. */
@@ -199,6 +199,10 @@ export const moveRecordSchema = z.object({
   copyAlive: z.boolean().optional(),
   /** Source, while dumping: bytes of memory and files sent so far and in all, and the rate of the last second. */
   progress: z.object({ sentBytes: z.number(), totalBytes: z.number(), bytesPerSecond: z.number() }).optional(),
+  /** Source, from the freeze until it is resumed or cleaned up: containers of its pod that were ended at birth, as a second copy. */
+  guarded: z.int().optional(),
+  /** Source: the container that the move began with, as the runtime names it. */
+  containerID: z.string().optional(),
   /** Source: the node that its dump was sent to (`peer.node`). A copy can only be there. */
   peerNode: z.string().optional(),
 });

@@ -1,5 +1,6 @@
 /** Puts an agent together from its configuration, and keeps it going until it is told to stop. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -14,6 +15,8 @@ import { connectPeer } from "./peer.ts";
 import { AgentServer } from "./server.ts";
 
 const UPKEEP_INTERVAL_MS = 15_000;
+/** Touched at every upkeep: for the liveness probe, which no flood of connections can starve. */
+export const HEARTBEAT_FILE = join(tmpdir(), "headroom-agent-alive");
 const DUMP_LIMIT_MS = 600_000;
 /** Below the kubelet's two minutes, as the runtime wrapper's own limit. */
 const CREATE_LIMIT_MS = 110_000;
@@ -56,7 +59,9 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
   });
   await server.start({ host: config.address, port: config.port });
   logger.info("agent listens", { node: config.node, address: config.address, port: server.port });
+  writeFileSync(HEARTBEAT_FILE, "");
   const upkeep = setInterval(() => {
+    writeFileSync(HEARTBEAT_FILE, "");
     runtime.sweep();
     if (identity instanceof EnrolledIdentity) identity.refresh();
   }, UPKEEP_INTERVAL_MS);

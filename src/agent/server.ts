@@ -6,10 +6,11 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { AgentError, asAgentError } from "./agent-error.ts";
 import { AgentCommands } from "./commands.ts";
+import { ConnectionLimits } from "./connection-limits.ts";
 import { type AgentIdentity, type Client, clientOf } from "./identity.ts";
 import type { MoveRecords } from "./move-records.ts";
 import type { NodeRuntime, Peer } from "./node-runtime.ts";
@@ -18,6 +19,7 @@ import { mayUse, type Route, routeOf } from "./router.ts";
 
 const MAX_BODY_BYTES = 1 << 20;
 const DRAIN_MS = 5_000;
+const HANDSHAKE_MS = 5_000;
 
 export interface AgentLog {
   info(message: string, fields?: Record<string, unknown>): void;
@@ -38,17 +40,20 @@ export class AgentServer {
   readonly #options: AgentServerOptions;
   readonly #commands: AgentCommands;
   readonly #server: Server;
+  readonly #limits = new ConnectionLimits();
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
     this.#commands = new AgentCommands(options, () => this.port);
     this.#server = createServer(
-      { ...this.#tls(), keepAliveTimeout: 120_000, requestTimeout: 0, noDelay: true },
+      { ...this.#tls(), keepAliveTimeout: 120_000, requestTimeout: 0, noDelay: true, handshakeTimeout: HANDSHAKE_MS },
       (request, response) => {
         void this.#answer(request, response);
       },
     );
     this.#server.headersTimeout = 30_000;
+    this.#server.on("secureConnection", (socket) => this.#limits.authenticated(socket));
+    this.#holdBackSilent();
     options.identity.onChange(() => this.#server.setSecureContext(this.#tls()));
   }
 
@@ -69,8 +74,20 @@ export class AgentServer {
   /** Stops listening and cuts every connection. Steps that run go on to their end. */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#limits.close();
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** Puts the limits in front of what the server itself does with a connection, which is to begin its handshake. */
+  #holdBackSilent(): void {
+    const listeners = this.#server.listeners("connection");
+    this.#server.removeAllListeners("connection");
+    this.#server.on("connection", (accepted: Socket) =>
+      this.#limits.accept(accepted, (socket) => {
+        for (const listener of listeners) listener.call(this.#server, socket);
+      }),
+    );
   }
 
   #tls() {

@@ -10,7 +10,7 @@ const GROWTH = 1.1;
 
 export interface MoveSize {
   memoryBytes: number;
-  /** The pod's writable layer and emptyDirs. Only its node's agent knows them: a plan takes them for 0. */
+  /** The pod's writable layer, emptyDirs and deleted files that it has open. Only its node's agent knows them: a plan takes them for 0. */
   filesBytes: number;
 }
 

@@ -35,7 +35,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-function bundle(annotations: Record<string, string>, env: string[] = []): void {
+function bundle(annotations: Record<string, string | undefined>, env: string[] = []): void {
   const all = {
     "io.kubernetes.cri.container-type": "container",
     "io.kubernetes.cri.container-name": "app",
@@ -116,6 +116,17 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
         await passed(["--root", "/r", verb, "c1"]);
       },
     );
+
+    test.each([
+      ["does not say which pod it is of", () => bundle({ "io.kubernetes.cri.sandbox-uid": undefined })],
+      ["can't be read", () => rmSync(join(root, "bundle", "config.json"))],
+    ])("a container whose bundle %s is not started while moves to the node are under way", async (_what, make) => {
+      registered();
+      make();
+      const { code, said } = await start(shell, create());
+      expect([code, calls()]).toEqual([1, []]);
+      expect(said).toMatch(/does not name the pod; is containerd older than 1\.6\.11/);
+    });
 
     test("a restore that another create has begun is not begun again, however far that one came", async () => {
       const directory = registered();

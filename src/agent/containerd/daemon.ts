@@ -78,6 +78,22 @@ export async function dumpConfig(host: Host, daemon: Daemon): Promise<string> {
   return await mustRun(host, [programOf(daemon), "--config", daemon.config, "config", "dump"]);
 }
 
+/** The oldest that names a container's pod in its bundle, which the runtime wrapper goes by. */
+const OLDEST = [1, 6, 11] as const;
+
+/** Why containerd is too old, or undefined; `text` is what `containerd --version` says. A version that can't be read is not refused. */
+export function tooOld(text: string): string | undefined {
+  const [, ...parts] = /\bv?(\d+)\.(\d+)\.(\d+)/.exec(text) ?? [];
+  const differs = OLDEST.findIndex((part, index) => parts[index] !== undefined && Number(parts[index]) !== part);
+  if (differs < 0 || Number(parts[differs]) > (OLDEST[differs] ?? 0)) return undefined;
+  return `containerd ${parts.join(".")} is too old: moves to this node need ${OLDEST.join(".")}`;
+}
+
+/** What containerd says of its version. */
+export async function versionText(host: Host, daemon: Daemon): Promise<string> {
+  return await mustRun(host, [programOf(daemon), "--version"]);
+}
+
 /** The program as the host sees it: the link of a program that was replaced meanwhile says so. */
 function programOf(daemon: Daemon): string {
   try {

@@ -19,7 +19,7 @@ import {
   withBlock,
   withoutBlock,
 } from "./config-text.ts";
-import { type Daemon, dumpConfig, findDaemon, restartDaemon } from "./daemon.ts";
+import { type Daemon, dumpConfig, findDaemon, restartDaemon, tooOld, versionText } from "./daemon.ts";
 
 export const WRAPPER = join(STATE_DIRECTORY, "bin", "headroom-runc");
 const INSTALLED = join(STATE_DIRECTORY, "containerd", "installed.json");
@@ -58,6 +58,8 @@ export function installWrapper(host: Host): void {
 export async function handlerStatus(host: Host): Promise<HandlerStatus> {
   const daemon = findDaemon();
   if (!daemon) return { installed: false, message: "no containerd runs on this node" };
+  const old = tooOld(await versionText(host, daemon));
+  if (old !== undefined) return { installed: false, message: old };
   const dump = await dumpConfig(host, daemon);
   if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, daemon) };
   const path = readInstalled(host)?.path ?? daemon.config;

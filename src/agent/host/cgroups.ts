@@ -128,7 +128,8 @@ export function thaw(host: Host, freezer: Freezer): void {
   setFrozen(host, freezer, false);
 }
 
-function setFrozen(host: Host, freezer: Freezer, frozen: boolean): void {
+/** Doesn't wait for it. */
+export function setFrozen(host: Host, freezer: Freezer, frozen: boolean): void {
   if (freezer.version === 1) {
     writeFileSync(host.path(join(freezer.group, "freezer.state")), frozen ? "FROZEN" : "THAWED");
   } else {

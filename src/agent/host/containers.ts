@@ -11,6 +11,12 @@ import type { Host } from "./host.ts";
 /** runc's state of containerd's Kubernetes namespace. */
 export const RUNC_ROOT = "/run/containerd/runc/k8s.io";
 
+/** Where containerd keeps the bundle of a container of its Kubernetes namespace (the last part of RUNC_ROOT). */
+export function bundleOf(container: string): string {
+  const namespace = RUNC_ROOT.split("/").at(-1);
+  return `/run/containerd/io.containerd.runtime.v2.task/${namespace}/${container}`;
+}
+
 const stateSchema = z.object({
   init_process_pid: z.int().positive(),
   cgroup_paths: z.record(z.string(), z.string()),

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { AgentError } from "../agent-error.ts";
 import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
@@ -23,6 +24,7 @@ import { greetingOf } from "./page-greeting.ts";
 import { isStoppedBySignal } from "./processes.ts";
 import { connectionsOf, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
+import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 
 const PAGE_BYTES = 4096;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -50,14 +52,17 @@ export async function dump(
   const frozenAtMs = wasStarted(host, programOf(command))
     ? frozenBefore(host, command)
     : await freezeAndStart(host, command, container, peer, timings, signal);
-  const { result, close, linkBytesPerSecond } = frozenAtMs;
+  const { result, close, shutDown, linkBytesPerSecond } = frozenAtMs;
   try {
     const so = { frozenAtMs: result, linkBytesPerSecond, timings, files };
     const finished = finish(host, command, container, peer, signal, limits, so);
     return await Promise.race([finished, givenUp(signal)]);
   } catch (error) {
-    // Whoever has given it up ends the move's group next, and must find the checkpoint in there.
-    if (signal.aborted) await joinedGroups(host, programOf(command), JOIN_MS);
+    // The step that has ended this one ends the move's group next, and must find the checkpoint in there.
+    if (signal.aborted) {
+      shutDown();
+      await joinedGroups(host, programOf(command), JOIN_MS);
+    }
     throw error;
   } finally {
     close();
@@ -78,11 +83,20 @@ function programOf(command: DumpCommand): string {
   return sourceMoveOf(command.moveUID).program;
 }
 
+/** A dump that goes on: since when, over what link, and the means to let go of its page connection. */
+interface Begun {
+  result: number;
+  linkBytesPerSecond: number | undefined;
+  close: () => void;
+  shutDown: () => void;
+}
+
 /** An agent before this one froze the container and started CRIU, which holds the connection itself. */
-function frozenBefore(host: Host, command: DumpCommand) {
+function frozenBefore(host: Host, command: DumpCommand): Begun {
   const text = readFileSync(host.path(sourceMoveOf(command.moveUID).frozen), "utf8");
   const { frozenAtMs } = frozenSchema.parse(JSON.parse(text));
-  return { result: frozenAtMs, linkBytesPerSecond: undefined, close: () => undefined };
+  const nothing = () => undefined;
+  return { result: frozenAtMs, linkBytesPerSecond: undefined, close: nothing, shutDown: nothing };
 }
 
 async function freezeAndStart(
@@ -92,9 +106,10 @@ async function freezeAndStart(
   peer: Peer,
   timings: Record<string, number>,
   signal: AbortSignal,
-): Promise<{ result: number; linkBytesPerSecond: number | undefined; close: () => void }> {
+): Promise<Begun> {
   refuseConnections(command, container);
   refuseStopped(pidsOf(host, container));
+  refuseUnlinked(host, container);
   const groups = prepareFolder(host, command);
   const pages = await connect(command, peer);
   try {
@@ -105,7 +120,7 @@ async function freezeAndStart(
     signal.throwIfAborted();
     timings.pause = Date.now() - frozenAtMs;
     await startCheckpoint(host, command, container, groups, pages);
-    return { result: frozenAtMs, linkBytesPerSecond, close: pages.close };
+    return { result: frozenAtMs, linkBytesPerSecond, close: pages.close, shutDown: pages.shutDown };
   } catch (error) {
     pages.close();
     throw error;
@@ -145,6 +160,12 @@ function refuseStopped(pids: readonly number[]): void {
   if (stopped !== undefined) throw new AgentError("DumpFailed", `process ${stopped} was stopped by a signal`);
 }
 
+/** What was there at preflight may have grown. */
+function refuseUnlinked(host: Host, container: Container): void {
+  const [obstacle] = unlinkedObstacles(host, unlinkedBytes(pidsOf(host, container)));
+  if (obstacle) throw new AgentError("DumpFailed", obstacle.message);
+}
+
 function prepareFolder(host: Host, command: DumpCommand): string[] {
   const move = sourceMoveOf(command.moveUID);
   mkdirSync(host.path(move.directory), { recursive: true, mode: 0o700 });
@@ -159,7 +180,10 @@ function prepareFolder(host: Host, command: DumpCommand): string[] {
  */
 function criuConfig(command: DumpCommand): string {
   const close = command.tcp === "Close" ? ["tcp-close"] : [];
-  return `${["ps-socket 9", "network-lock skip", "skip-in-flight", "verbosity 2", "ghost-limit 16M", ...close].join("\n")}\n`;
+  const fixed = ["ps-socket 9", "network-lock skip", "skip-in-flight", "verbosity 2"];
+  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`, ...close].join("
+")}
+`;
 }
 
 async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {
@@ -184,7 +208,7 @@ async function startCheckpoint(
   pages: PageConnection,
 ): Promise<void> {
   const move = sourceMoveOf(command.moveUID);
-  const pageServer = `${command.peer.address}:${command.peer.pagePort}`;
+  const pageServer = `$command.peer.address:$command.peer.pagePort`;
   const options = ["--leave-running", "--file-locks", "--page-server", pageServer];
   const folders = ["--image-path", move.images, "--work-path", move.work];
   await startDetached(host, {
@@ -221,13 +245,13 @@ async function finish(
     sendFiles(host, files, peer, signal).finally(since("files")),
   ]);
   const images = bundleImages(host.path(sourceMoveOf(command.moveUID).images));
-  await sendImages(peer, images, signal);
+  await sendImages(peer, images.body, signal);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);
   const pageBytes = pageBytesOf(host, command) ?? memoryBytes;
   const dumped = {
     frozenAtMs,
     memoryBytes: pageBytes,
-    transferredBytes: pageBytes + fileBytes + images.length,
+    transferredBytes: pageBytes + fileBytes + images.bytes,
     timings,
     ...(linkBytesPerSecond === undefined ? {} : { linkBytesPerSecond }),
   };
@@ -247,15 +271,15 @@ async function checkpointEnded(
   });
   if (code === 0) return;
   const log = readIfThere(host.path(join(sourceMoveOf(command.moveUID).work, "dump.log")));
-  const why = errorsIn(log) || outputOf(host, programOf(command)) || `exit code ${code}`;
-  throw new AgentError("DumpFailed", `CRIU could not dump the container: ${why}`);
+  const why = errorsIn(log) || outputOf(host, programOf(command)) || `exit code $code`;
+  throw new AgentError("DumpFailed", `CRIU could not dump the container: $why`);
 }
 
-async function sendImages(peer: Peer, images: Buffer, signal: AbortSignal): Promise<void> {
+async function sendImages(peer: Peer, images: Readable, signal: AbortSignal): Promise<void> {
   try {
     await peer.put({ part: "images" }, images, signal);
   } catch (cause) {
-    throw sendFailed(`the target did not take the images: ${String(cause)}`, cause);
+    throw sendFailed(`the target did not take the images: $String(cause)`, cause);
   }
 }
 
@@ -274,7 +298,7 @@ export function filesOf(
   const all = emptyDirsOf(container.mounts);
   const emptyDirs = wanted.map((name) => {
     const directory = all.get(name);
-    if (!directory) throw new AgentError("DumpFailed", `the container does not mount an emptyDir ${name}`);
+    if (!directory) throw new AgentError("DumpFailed", `the container does not mount an emptyDir $name`);
     return { name, directory };
   });
   return { upper, merged: container.rootfs, emptyDirs };

@@ -9,6 +9,7 @@ import { AgentError } from "../agent-error.ts";
 import type {
   DumpCommand,
   FilePart,
+  GuardedSource,
   NodeRuntime,
   Peer,
   ReceiveCommand,
@@ -21,7 +22,7 @@ import type {
 import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, Resumed, SourceFacts } from "../protocol.ts";
 import { unpack } from "./archives.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
-import { emptyDirsOf, RUNC_ROOT } from "./containers.ts";
+import { bundleOf, emptyDirsOf } from "./containers.ts";
 import { wasStarted } from "./detached.ts";
 import { dump } from "./dump.ts";
 import { type FixedFeatures, probe } from "./features.ts";
@@ -45,6 +46,7 @@ import {
 } from "./restore.ts";
 import { killSource, resumeSource } from "./source-ending.ts";
 import { gatherFacts } from "./source-facts.ts";
+import { SourceGuard } from "./source-guard.ts";
 import { sourceProcess } from "./source-watch.ts";
 import { availableBytes, isMounted, mountStaging, removeStaging, stagedBytes } from "./staging.ts";
 import { waitForCreate, waitingCreates } from "./waiting-create.ts";
@@ -85,11 +87,13 @@ export class HostRuntime implements NodeRuntime {
   readonly #options: HostRuntimeOptions;
   readonly #host: Host;
   readonly #listeners = new Map<string, PageListener>();
+  readonly #guard: SourceGuard;
   #fixed: Promise<FixedFeatures> | undefined;
 
   constructor(options: HostRuntimeOptions) {
     this.#options = options;
     this.#host = options.host;
+    this.#guard = new SourceGuard(options.host, options.warn);
   }
 
   async features(): Promise<NodeFeatures> {
@@ -191,25 +195,36 @@ export class HostRuntime implements NodeRuntime {
   }
 
   async dump(command: DumpCommand, peer: Peer, signal: AbortSignal): Promise<Dumped> {
+    const { moveUID, source } = command;
+    this.#guard.watch({ moveUID, ...source, dumped: false });
     return await dump(this.#host, command, peer, signal, { dumpMs: this.#options.dumpMs });
   }
 
   async resume(command: SourceCommand): Promise<Resumed> {
+    this.#guard.release(command.moveUID, command.source.podUID);
     return await resumeSource(this.#host, command);
   }
 
   async kill(command: SourceCommand): Promise<void> {
+    const { moveUID, source } = command;
+    this.#guard.watch({ moveUID, ...source, dumped: true });
     await killSource(this.#host, command);
   }
 
-  async cleanupSource(command: Command): Promise<void> {
+  endedAtBirth(moveUID: string): number | undefined {
+    return this.#guard.ended(moveUID);
+  }
+
+  async cleanupSource(command: Command & { podUID: string }): Promise<void> {
+    this.#guard.release(command.moveUID, command.podUID);
     await endMoveGroup(this.#host, command.moveUID);
     await rm(this.#host.path(sourceMoveOf(command.moveUID).directory), { recursive: true, force: true });
   }
 
   /** Listens again, on the same ports, for pages that have not begun to come. */
-  async recover(moves: { target: string[]; source: string[] }): Promise<void> {
+  async recover(moves: { target: string[]; source: GuardedSource[] }): Promise<void> {
     this.sweep();
+    for (const source of moves.source) this.#guard.watch(source);
     for (const moveUID of moves.target) {
       const known = this.#receiving(moveUID);
       if (known === undefined || !isMounted(this.#host, targetMoveOf(moveUID).staging)) continue;
@@ -283,7 +298,8 @@ export class HostRuntime implements NodeRuntime {
     if (!isMounted(this.#host, move.staging))
       throw new AgentError("WrongState", "this move is no longer received here");
     mkdirSync(this.#host.path(move.images), { recursive: true });
-    await unbundleImages(this.#host.path(move.images), body);
+    const groups = makeMoveGroup(this.#host, moveUID, undefined).map((group) => this.#host.path(group));
+    await unbundleImages(this.#host.path(move.images), body, groups);
     const { restoreMs } = this.#options.restore;
     await pagesArrived(this.#host, moveUID, AbortSignal.any([signal, AbortSignal.timeout(restoreMs)]), restoreMs);
     signal.throwIfAborted();
@@ -308,9 +324,3 @@ export class HostRuntime implements NodeRuntime {
 }
 
 const bundleSchema = z.object({ mounts: z.array(z.object({ source: z.string().default("") })).default([]) });
-
-/** Where containerd keeps the bundle of a container of its Kubernetes namespace (the last part of RUNC_ROOT). */
-function bundleOf(container: string): string {
-  const namespace = RUNC_ROOT.split("/").at(-1);
-  return `/run/containerd/io.containerd.runtime.v2.task/${namespace}/${container}`;
-}

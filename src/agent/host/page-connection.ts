@@ -10,7 +10,10 @@ const PUSH_INTERVAL_MS = 3;
 
 export interface PageConnection {
   socket: Socket;
+  /** Closes this process's end; CRIU goes on with its own. */
   close(): void;
+  /** Shuts the connection down, for CRIU as well: its dump fails, and it cures the tasks that it works on. */
+  shutDown(): void;
 }
 
 /** Where to, and what both sides say first. */
@@ -37,13 +40,15 @@ export async function connectPages(
     socket.setNoDelay(false);
     socket.setNoDelay(true);
   }, PUSH_INTERVAL_MS);
-  return {
-    socket,
-    close: () => {
-      clearInterval(pushing);
-      socket.destroy();
-    },
+  const shutDown = () => {
+    clearInterval(pushing);
+    socket.end(() => socket.destroy());
   };
+  const close = () => {
+    clearInterval(pushing);
+    if (!socket.writableEnded) socket.destroy();
+  };
+  return { socket, close, shutDown };
 }
 
 function connected(socket: Socket, timeoutMs: number): Promise<void> {

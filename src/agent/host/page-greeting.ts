@@ -43,13 +43,17 @@ export async function greet(socket: Socket, greeting: PageGreeting, timeoutMs: n
   if (!timingSafeEqual(answer, greeting.target)) throw new Error("who listens there is not the move's target");
 }
 
-/** The target's part. Rejects when the other side is not the move's source, or doesn't say so in time. */
+/**
+ * The target's part. Rejects when the other side is not the move's source, or doesn't say so in time.
+ * @param signal gives it up.
+ */
 export async function answerGreeting(
   socket: Socket,
   { sourceDigest, target }: ExpectedGreeting,
   timeoutMs: number,
+  signal: AbortSignal,
 ): Promise<void> {
-  const word = await readWord(socket, timeoutMs);
+  const word = await readWord(socket, timeoutMs, signal);
   if (!timingSafeEqual(digestOf(word), sourceDigest)) throw new Error("it does not know the move's token");
   await new Promise<void>((resolve, reject) => {
     socket.write(target, (error) => (error ? reject(error) : resolve()));
@@ -57,9 +61,10 @@ export async function answerGreeting(
 }
 
 /** `socket` must not be read by this process, before or after. */
-async function readWord(socket: Socket, timeoutMs: number): Promise<Buffer> {
+async function readWord(socket: Socket, timeoutMs: number, signal?: AbortSignal): Promise<Buffer> {
   const options = ["bs=1", `count=${GREETING_BYTES}`];
-  const reader: ChildProcess = spawn("dd", options, { stdio: [socket, "pipe", "ignore"], timeout: timeoutMs });
+  const limits = { timeout: timeoutMs, ...(signal ? { signal } : {}) };
+  const reader: ChildProcess = spawn("dd", options, { stdio: [socket, "pipe", "ignore"], ...limits });
   const failed = new Promise<never>((_, reject) => reader.once("error", reject));
   if (reader.stdout === null) throw new Error("dd has no output");
   const word = await Promise.race([buffer(reader.stdout), failed]);

@@ -41,9 +41,11 @@ export function forgetFailedPageServer(host: Host, moveUID: string): boolean {
   return true;
 }
 
-/** Connections that have not said yet who they are; more are turned away. */
-const WAITING = 8;
-const GREETING_MS = 5_000;
+/** Connections that have not said yet who they are. The oldest gives way to a newer one: the source greets as soon as it is connected. */
+const WAITING = 16;
+const GREETING_MS = 1_000;
+/** Reading a greeting takes a process. The source connects again when it is turned away. */
+const GREETINGS_PER_SECOND = 100;
 
 export async function listenForPages(
   host: Host,
@@ -51,7 +53,8 @@ export async function listenForPages(
   onRefused: (message: string) => void,
 ): Promise<PageListener> {
   const server = createServer({ pauseOnConnect: true });
-  const waiting = new Set<Socket>();
+  const waiting = new Map<Socket, AbortController>();
+  let latestMs: number[] = [];
   const refuse = (socket: Socket, why: string) => {
     if (server.listening)
       onRefused(`${nameOf(socket)} to the page server of move ${options.moveUID} was refused: ${why}`);
@@ -59,11 +62,16 @@ export async function listenForPages(
   };
   const close = () => {
     server.close();
-    for (const socket of waiting) socket.destroy();
+    for (const reading of waiting.values()) reading.abort();
   };
   const take = async (socket: Socket) => {
-    waiting.add(socket);
-    await answerGreeting(socket, options.greeting(portOf(server)), GREETING_MS).finally(() => waiting.delete(socket));
+    const reading = new AbortController();
+    waiting.set(socket, reading);
+    const [oldest] = waiting.values();
+    if (waiting.size > WAITING) oldest?.abort(new Error("it said nothing, and others wait"));
+    latestMs = [...latestMs.filter((ms) => Date.now() - ms < 1_000), Date.now()];
+    const word = options.greeting(portOf(server));
+    await answerGreeting(socket, word, GREETING_MS, reading.signal).finally(() => waiting.delete(socket));
     if (!server.listening) throw new Error("another connection was taken");
     close();
     await handOver(host, options, socket).catch((error: unknown) => onRefused(`page server: ${String(error)}`));
@@ -72,7 +80,8 @@ export async function listenForPages(
     socket.on("error", () => undefined);
     if (plainAddress(socket.remoteAddress) !== plainAddress(options.sourceAddress))
       refuse(socket, "not the source's address");
-    else if (waiting.size >= WAITING) refuse(socket, "too many wait already");
+    else if (latestMs.filter((ms) => Date.now() - ms < 1_000).length >= GREETINGS_PER_SECOND)
+      refuse(socket, "too many connect");
     else void take(socket).catch((error: Error) => refuse(socket, error.message));
   });
   await listening(server, options);

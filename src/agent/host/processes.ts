@@ -20,6 +20,15 @@ export function isStoppedBySignal(pid: number): boolean {
   return statOf(pid)?.state === "T";
 }
 
+const SIGKILL_BIT = 1n << 8n;
+
+/** A SIGKILL waits for it: it dies as soon as it is thawed. */
+export function isBeingKilled(pid: number): boolean {
+  const status = readIfThere(`/proc/${pid}/status`) ?? "";
+  const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$/gm)].map(([, mask]) => BigInt(`0x${mask}`));
+  return pending.some((mask) => (mask & SIGKILL_BIT) !== 0n);
+}
+
 /** Every thread of it is stopped (T, or t under a tracer). A process that is gone counts as stopped. */
 export function isStopped(pid: number): boolean {
   const threads = threadsOf(pid);

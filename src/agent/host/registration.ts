@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmS
 import { dirname } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { writeDurably } from "../move-records.ts";
-import { RUNC_ROOT } from "./containers.ts";
+import { bundleOf, RUNC_ROOT } from "./containers.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { registrationOf, TARGETS_DIRECTORY, targetMoveOf } from "./layout.ts";
@@ -91,7 +91,7 @@ export function podsOnNode(host: Host, kubeletPods = "/var/lib/kubelet/pods"): S
   const folders = existsSync(host.path(kubeletPods)) ? readdirSync(host.path(kubeletPods)) : [];
   const containers = existsSync(host.path(RUNC_ROOT)) ? readdirSync(host.path(RUNC_ROOT)) : [];
   const owners = containers.flatMap((id) => {
-    const text = readIfThere(host.path(`/run/containerd/io.containerd.runtime.v2.task/k8s.io/${id}/config.json`));
+    const text = readIfThere(host.path(`${bundleOf(id)}/config.json`));
     const uid = /"io\.kubernetes\.cri\.sandbox-uid"\s*:\s*"([^"\\]+)"/.exec(text ?? "")?.[1];
     return uid ? [uid] : [];
   });

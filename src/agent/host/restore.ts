@@ -36,8 +36,24 @@ function lazyPagesOf(moveUID: string): string {
 }
 
 /**
+ * $1: the file that the runtime wrapper names the container in. Freezes the container with nothing but the shell's own commands, in well under
+ * a millisecond, and kills it then.
+ */
+export const END_WITHOUT_MEMORY = `read -r wrapper container <"$1"
+root=/run/containerd/runc/k8s.io
+read -r state <"$root/$container/state.json"
+pid=\${state#*'"init_process_pid":'} pid=\${pid%%[!0-9]*}
+while IFS=: read -r number controllers group; do
+  case $controllers in
+    freezer) echo FROZEN >"/sys/fs/cgroup/freezer$group/freezer.state" ;;
+    '') [ ! -e "/sys/fs/cgroup$group/cgroup.freeze" ] || echo 1 >"/sys/fs/cgroup$group/cgroup.freeze" ;;
+  esac
+done <"/proc/$pid/cgroup"
+runc --root "$root" kill --all "$container" KILL`;
+
+/**
  * Starts what serves the memory while the container already runs, as soon as the images are there. Should it fail, the memory
- * that it hasn't delivered would read as zeros: so the container is killed with it.
+ * that it hasn't delivered would read as zeros: so the container is frozen and killed with it.
  */
 export async function startLazyPages(host: Host, moveUID: string): Promise<void> {
   const move = targetMoveOf(moveUID);
@@ -47,7 +63,7 @@ export async function startLazyPages(host: Host, moveUID: string): Promise<void>
     name: lazyPagesOf(moveUID),
     argv: ["/bin/sh", "-c", `exec ${criu}`],
     groups: makeMoveGroup(host, moveUID, undefined),
-    onFailure: `read wrapper container <${move.restorePid} && runc --root /run/containerd/runc/k8s.io kill --all "$container" KILL`,
+    onFailure: `set -- ${move.restorePid}; ${END_WITHOUT_MEMORY}`,
   });
 }
 

@@ -5,19 +5,27 @@ import type { SourceCommand } from "../node-runtime.ts";
 import type { Resumed } from "../protocol.ts";
 import { endMoveGroup, type Freezer, killProcess, thaw } from "./cgroups.ts";
 import { findContainer, pidsOf } from "./containers.ts";
-import { isAlive } from "./detached.ts";
+import { isAlive, waitForExit, wasStarted } from "./detached.ts";
 import { isMissing } from "./files.ts";
 import type { Host } from "./host.ts";
+import { sourceMoveOf } from "./layout.ts";
 import { frozenSince } from "./source-watch.ts";
 
 /** After this the caller is told, and asks again. */
 const KUBELET_WAIT_MS = 5_000;
 const POLL_MS = 20;
 
+/**
+ * CRIU has put code of its own into the tasks that it dumps. Given up with its page connection it takes that out again and ends; killed
+ * it may leave it there. The source stays frozen for this long at most.
+ */
+const CURE_MS = 1_500;
+
 /** Ends a dump that may still run, then thaws. A container that is gone needs no thawing. */
 export async function resumeSource(host: Host, command: SourceCommand): Promise<Resumed> {
   const { moveUID, source } = command;
   const frozenAtMs = frozenSince(host, moveUID, findContainer(host, source.containerID));
+  await dumpEnded(host, moveUID);
   await endMoveGroup(host, moveUID);
   const container = findContainer(host, source.containerID);
   if (container) thawIfThere(host, container.freezer);
@@ -30,6 +38,12 @@ function thawIfThere(host: Host, freezer: Freezer): void {
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
+}
+
+async function dumpEnded(host: Host, moveUID: string): Promise<void> {
+  const { program } = sourceMoveOf(moveUID);
+  if (!wasStarted(host, program)) return;
+  await waitForExit(host, program, { ms: CURE_MS }).catch(() => undefined); // then it is killed
 }
 
 /**

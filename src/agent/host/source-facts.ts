@@ -10,6 +10,7 @@ import { type Host, runOnHost } from "./host.ts";
 import { mountObstacles } from "./mount-obstacles.ts";
 import { isStoppedBySignal } from "./processes.ts";
 import { connectedSockets } from "./tcp-table.ts";
+import { unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
 
@@ -29,16 +30,18 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     throw error;
   }
   const pids = pidsOf(host, container);
+  const unlinked = unlinkedBytes(pids);
   return {
     running: true,
     memoryBytes: memoryOf(host, container),
-    filesBytes: await filesBytesOf(host, container),
+    filesBytes: (await filesBytesOf(host, container)) + unlinked,
     processes: pids.length,
     establishedTcp: connectionsOf(container.pid).slice(0, 20),
     obstacles: [
       ...terminalObstacle(host, container),
       ...layerObstacle(container),
       ...mountObstacles(host, container),
+      ...unlinkedObstacles(host, unlinked),
       ...pids.flatMap(processObstacles),
     ].slice(0, 20),
   };

@@ -9,8 +9,12 @@ import { isMissing, readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { sourceMoveOf } from "./layout.ts";
 
-/** Written just before the freeze. `pid`: the container's init, as the host numbers it. */
-export const frozenSchema = z.object({ frozenAtMs: z.number(), pid: z.int().optional() });
+/** Written just before the freeze. `pid`: the container's init, as the host numbers it; `group`: its freezer (host path). */
+export const frozenSchema = z.object({
+  frozenAtMs: z.number(),
+  pid: z.int().optional(),
+  group: z.string().optional(),
+});
 export type Frozen = z.infer<typeof frozenSchema>;
 
 /** Undefined: the dump has not come as far as having frozen it. */
@@ -54,7 +58,8 @@ export function noteFreeze(host: Host, moveUID: string, container: Container): n
   const move = sourceMoveOf(moveUID);
   const before = noteIn(readIfThere(host.path(move.frozen)));
   const stillFrozen = before?.pid === container.pid && isFrozenNow(host, container);
-  const note: Frozen = { frozenAtMs: before && stillFrozen ? before.frozenAtMs : Date.now(), pid: container.pid };
+  const frozenAtMs = before && stillFrozen ? before.frozenAtMs : Date.now();
+  const note: Frozen = { frozenAtMs, pid: container.pid, group: container.freezer.group };
   writeFileSync(host.path(move.frozen), JSON.stringify(note));
   return note.frozenAtMs;
 }

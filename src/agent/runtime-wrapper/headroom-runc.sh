@@ -4,6 +4,7 @@
 # It turns `create` into a restore for the container of a pod that this node's agent has registered as the target of a
 # move, and passes everything else to runc untouched:
 #   not registered           runc, always
+#   not known, moves here    fails: it may be a target
 #   registered               waits for the checkpoint, then restores or fails; never a cold start
 #   restored already         fails: an image is restored once
 #   registered and released  runc: after the commit a restart is an ordinary one
@@ -58,20 +59,23 @@ annotation() {
     sed -n 's/^[[:space:]]*"io\.kubernetes\.cri\.'"$1"'"[[:space:]]*:[[:space:]]*"\([^"\\]*\)"[[:space:]]*$/\1/p'
 }
 
-target=
-for uid in $(annotation sandbox-uid); do
-  case $uid in */* | . | .. | '') continue ;; esac
-  if [ -e "$STATE/targets/$uid" ] || [ -L "$STATE/targets/$uid" ]; then target=$STATE/targets/$uid; fi
-done
-[ -n "$target" ] || exec "$RUNC" "$@"
-[ "$(annotation container-type)" = sandbox ] && exec "$RUNC" "$@"
-
 # containerd shows the last error in the log that it names.
 fail() {
   echo "headroom: $1" >&2
   [ -z "$log" ] || printf '{"level":"error","msg":"headroom: %s","time":"%s"}\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >>"$log"
   exit 1
 }
+
+[ "$(annotation container-type)" = sandbox ] && exec "$RUNC" "$@"
+# Any pod may be the target: one that is not known is not started cold. containerd before 1.6.11 doesn't say.
+uids=$(annotation sandbox-uid)
+[ -n "$uids" ] || fail "moves to this node are under way, and $bundle/config.json does not name the pod; is containerd older than 1.6.11?"
+target=
+for uid in $uids; do
+  case $uid in */* | . | .. | '') continue ;; esac
+  if [ -e "$STATE/targets/$uid" ] || [ -L "$STATE/targets/$uid" ]; then target=$STATE/targets/$uid; fi
+done
+[ -n "$target" ] || exec "$RUNC" "$@"
 
 [ -d "$target" ] && [ -r "$target/move" ] && [ -r "$target/container" ] || fail "the registration of this pod is damaged: $target"
 [ -e "$target/released" ] && exec "$RUNC" "$@"

@@ -132,14 +132,14 @@ async function podOf(deps: SweepDependencies, uid: string): Promise<Pod | undefi
   return (await deps.client.list(PODS)).items.find((pod) => pod.metadata.uid === uid);
 }
 
-/** By the move's status, else by the pod's; with neither the agent goes by the pod's UID. */
+/** By the move's status, else by the pod's, else by the agent's record. */
 function containerOf(record: FoundRecord, move: PodMigration | undefined, pod: Pod | undefined): SourceContainer {
   const [pinned] = move?.status?.containers ?? [];
   if (pinned?.containerID !== undefined) {
     return { podUID: record.podUID, containerID: pinned.containerID, containerName: pinned.name };
   }
   const running = pod && runningContainer(pod);
-  return running ?? { podUID: record.podUID, containerID: "", containerName: "" };
+  return running ?? { podUID: record.podUID, containerID: record.containerID ?? "", containerName: "" };
 }
 
 async function recordsOfAllNodes(

@@ -214,6 +214,10 @@ export class SimulatedRuntime implements NodeRuntime {
     this.#container(source)?.process.kill();
   }
 
+  endedAtBirth(): number | undefined {
+    return undefined;
+  }
+
   async cleanupSource({ moveUID }: Command): Promise<void> {
     this.#node.freezes.delete(moveUID);
   }

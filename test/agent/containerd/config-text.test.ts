@@ -10,7 +10,7 @@ import {
   withBlock,
   withoutBlock,
 } from "../../../src/agent/containerd/config-text.ts";
-import { configOf, groupsOf } from "../../../src/agent/containerd/daemon.ts";
+import { configOf, groupsOf, tooOld } from "../../../src/agent/containerd/daemon.ts";
 
 const BINARY = "/var/lib/headroom/bin/headroom-runc";
 
@@ -154,4 +154,14 @@ test("the groups of a process, on either version", () => {
     "/sys/fs/cgroup/systemd/node/cgroup.procs",
     "/sys/fs/cgroup/unified:y/cgroup.procs",
   ]);
+});
+
+test.each([
+  ["containerd github.com/containerd/containerd v1.6.10 abc", true],
+  ["containerd github.com/containerd/containerd 1.5.99~ds1", true],
+  ["containerd github.com/containerd/containerd v1.6.11 abc", false],
+  ["containerd github.com/containerd/containerd/v2 v2.0.1 abc", false],
+  ["containerd, built by hand", false],
+])("a containerd that doesn't name pods in bundles can't be a target: %s", (said, old) => {
+  expect(tooOld(said) !== undefined).toBe(old);
 });

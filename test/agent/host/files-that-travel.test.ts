@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { packEntries, packFolder, unpack } from "../../../src/agent/host/archives.ts";
 import { bundleImages, unbundleImages } from "../../../src/agent/host/image-bundle.ts";
@@ -141,11 +142,35 @@ describe("a bundle of images", () => {
   test("comes back file by file", async () => {
     make("images", { "core-1.img": "\0binary\n", "descriptors.json": "[]", "empty.img": "" });
     make("copy", { ".": undefined });
-    const whole = bundleImages(at("images"));
+    const { bytes, body } = bundleImages(at("images"));
+    const whole = await buffer(body);
+    expect(whole.length).toBe(bytes);
     const pieces = Array.from({ length: Math.ceil(whole.length / 7) }, (_, n) => whole.subarray(7 * n, 7 * n + 7));
     await unbundleImages(at("copy"), Readable.from(pieces));
     expect(tree("copy")).toEqual(tree("images"));
     expect(readFileSync(at("copy/core-1.img"), "utf8")).toBe("\0binary\n");
+  });
+
+  test("with large ones is written by processes of the move's group, and goes out in pieces", async () => {
+    make("images", { "ghost-1.img": "x".repeat(40 << 20), "core-1.img": "core", "empty.img": "" });
+    make("copy", { ".": undefined });
+    make("group", { "cgroup.procs": "" });
+    const { body } = bundleImages(at("images"));
+    const sizes: number[] = [];
+    const seen = body.map((piece: Buffer) => sizes.push(piece.length) && piece);
+    await unbundleImages(at("copy"), seen, [at("group/cgroup.procs")]);
+    expect(tree("copy")).toEqual(tree("images"));
+    expect(readFileSync(at("copy/core-1.img"), "utf8")).toBe("core");
+    expect(Number(readFileSync(at("group/cgroup.procs"), "utf8"))).toBeGreaterThan(0);
+    expect(Math.max(...sizes)).toBeLessThan(3 << 20);
+  });
+
+  test("with a large one that is cut short leaves nothing", async () => {
+    make("copy", { ".": undefined });
+    make("group", { "cgroup.procs": "" });
+    const body = Readable.from([Buffer.from(`[{"name":"a","size":${64 << 20}}]\nx`)]);
+    await expect(unbundleImages(at("copy"), body, [at("group/cgroup.procs")])).rejects.toThrow(/cut short/);
+    expect(tree("copy")).toEqual([]);
   });
 
   test.each([

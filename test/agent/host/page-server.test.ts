@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -113,7 +114,7 @@ describe("the page server", () => {
   const token = "t".repeat(32);
   const greetingFor = (port: number) => greetingOf(token, moveUID, port);
   const pagesTo = (port: number, greeting = greetingFor(port)) =>
-    connectPages({ address: "127.0.0.1", port, greeting }, 1_000);
+    connectPages({ address: "127.0.0.1", port, greeting }, 5_000);
 
   async function listen(refused: string[]) {
     const greeting = (port: number) => expected(greetingFor(port));
@@ -149,6 +150,18 @@ describe("the page server", () => {
     pages.close();
   });
 
+  test("ends with its dump when the source gives that up, and not when only the agent lets go of it", async () => {
+    const { port } = await listen([]);
+    const pages = await pagesTo(port);
+    writeFileSync(join(root, "bin", "dump"), "#!/bin/sh\nwhile echo page >&9; do sleep 0.02; done\n", { mode: 0o755 });
+    const name = join(root, "dump");
+    await startDetached(host, { name, argv: ["dump"], groups: [], socket: pages.socket });
+    await expect(waitForExit(host, name, { ms: 200 })).rejects.toThrow(/has not ended/);
+    pages.shutDown();
+    pages.close();
+    expect(await waitForExit(host, name, { ms: 5_000 })).not.toBe(0);
+  });
+
   test.each([
     ["does not know the token", (port: number) => greetingOf("u".repeat(32), moveUID, port).source],
     ["repeats the word of another port", (port: number) => greetingFor(port + 1).source],
@@ -167,10 +180,11 @@ describe("the page server", () => {
 
   test("is not kept from the source by those who connect and say nothing", async () => {
     const { port } = await listen([]);
-    const silent = Array.from({ length: 5 }, () => connect({ host: "127.0.0.1", port }));
+    const silent = Array.from({ length: 30 }, () => connect({ host: "127.0.0.1", port }));
+    for (const socket of silent) socket.on("error", () => undefined);
     await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
     (await pagesTo(port)).close();
-    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+    for (const socket of silent.filter(({ closed }) => !closed)) await once(socket, "close");
     expect(await waitForExit(host, pageServerOf(moveUID), { ms: 5_000 })).toBe(0);
   });
 

@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Host } from "../../../src/agent/host/host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "../../../src/agent/host/layout.ts";
-import { abort, memoryComplete, restore } from "../../../src/agent/host/restore.ts";
+import { abort, END_WITHOUT_MEMORY, memoryComplete, restore } from "../../../src/agent/host/restore.ts";
 import { waitingCreates } from "../../../src/agent/host/waiting-create.ts";
 
 const POD = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
@@ -68,6 +68,22 @@ describe("the wrapper's process", () => {
     const ended = restore(host, command, false, new AbortController().signal, limits);
     await expect(ended).rejects.toMatchObject({ reason: "RestoreFailed" });
   });
+});
+
+test("a container whose memory does not all come is frozen before it is killed", () => {
+  const group = "/pod/c1";
+  write(move.restorePid, "1 c1\n");
+  write("/run/containerd/runc/k8s.io/c1/state.json", '{"id":"c1","init_process_pid":4711,"init_process_start":5}');
+  write("/proc/4711/cgroup", `9:freezer:${group}\n2:cpu,cpuacct:/other\n0::${group}\n`);
+  write(`/sys/fs/cgroup/freezer${group}/freezer.state`, "THAWED");
+  write(`/sys/fs/cgroup${group}/cgroup.freeze`, "0");
+  write("/bin/runc", `#!/bin/sh\ncat ${host.path(`/sys/fs/cgroup/freezer${group}/freezer.state`)}; echo "$@"\n`);
+  chmodSync(host.path("/bin/runc"), 0o755);
+  const script = END_WITHOUT_MEMORY.replaceAll(/(?<=[ "=])\/(run|sys|proc)\//g, `${root}/$1/`);
+  const env = { PATH: `${host.path("/bin")}:${process.env.PATH}` };
+  const said = execFileSync("/bin/sh", ["-c", script, "headroom-run", host.path(move.restorePid)], { env }).toString();
+  expect(said).toBe(`FROZEN\n--root ${root}/run/containerd/runc/k8s.io kill --all c1 KILL\n`);
+  expect(readFileSync(host.path(`/sys/fs/cgroup${group}/cgroup.freeze`), "utf8")).toBe("1\n");
 });
 
 describe("memory that is filled while the container runs", () => {

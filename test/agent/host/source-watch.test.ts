@@ -53,6 +53,7 @@ describe("the note of a freeze", () => {
     expect(JSON.parse(readFileSync(host.path(sourceMoveOf(MOVE).frozen), "utf8"))).toEqual({
       frozenAtMs,
       pid: process.pid,
+      group: GROUP,
     });
   });
 });

@@ -100,6 +100,9 @@ export class ScriptedRuntime implements NodeRuntime {
   kill(_command: unknown, signal: AbortSignal): Promise<void> {
     return this.#step("kill", undefined, signal);
   }
+  endedAtBirth(): number | undefined {
+    return undefined;
+  }
   cleanupSource(): Promise<void> {
     return this.#step("cleanupSource", undefined);
   }

@@ -81,7 +81,7 @@ export class Move {
   cleanUpTarget = () => target.cleanupTarget({ ...this.#toTarget, released: false });
   resume = () => source.resume({ ...this.#command, source: this.#source });
   kill = () => source.kill({ ...this.#command, source: this.#source });
-  cleanUpSource = () => source.cleanupSource(this.#command);
+  cleanUpSource = () => source.cleanupSource({ ...this.#command, podUID: "" });
 
   #pagePort = 0;
 
