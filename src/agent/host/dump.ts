@@ -181,9 +181,7 @@ function prepareFolder(host: Host, command: DumpCommand): string[] {
 function criuConfig(command: DumpCommand): string {
   const close = command.tcp === "Close" ? ["tcp-close"] : [];
   const fixed = ["ps-socket 9", "network-lock skip", "skip-in-flight", "verbosity 2"];
-  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`, ...close].join("
-")}
-`;
+  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`, ...close].join("\n")}\n`;
 }
 
 async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {
@@ -208,7 +206,7 @@ async function startCheckpoint(
   pages: PageConnection,
 ): Promise<void> {
   const move = sourceMoveOf(command.moveUID);
-  const pageServer = `$command.peer.address:$command.peer.pagePort`;
+  const pageServer = `${command.peer.address}:${command.peer.pagePort}`;
   const options = ["--leave-running", "--file-locks", "--page-server", pageServer];
   const folders = ["--image-path", move.images, "--work-path", move.work];
   await startDetached(host, {
@@ -271,15 +269,15 @@ async function checkpointEnded(
   });
   if (code === 0) return;
   const log = readIfThere(host.path(join(sourceMoveOf(command.moveUID).work, "dump.log")));
-  const why = errorsIn(log) || outputOf(host, programOf(command)) || `exit code $code`;
-  throw new AgentError("DumpFailed", `CRIU could not dump the container: $why`);
+  const why = errorsIn(log) || outputOf(host, programOf(command)) || `exit code ${code}`;
+  throw new AgentError("DumpFailed", `CRIU could not dump the container: ${why}`);
 }
 
 async function sendImages(peer: Peer, images: Readable, signal: AbortSignal): Promise<void> {
   try {
     await peer.put({ part: "images" }, images, signal);
   } catch (cause) {
-    throw sendFailed(`the target did not take the images: $String(cause)`, cause);
+    throw sendFailed(`the target did not take the images: ${String(cause)}`, cause);
   }
 }
 
@@ -298,7 +296,7 @@ export function filesOf(
   const all = emptyDirsOf(container.mounts);
   const emptyDirs = wanted.map((name) => {
     const directory = all.get(name);
-    if (!directory) throw new AgentError("DumpFailed", `the container does not mount an emptyDir $name`);
+    if (!directory) throw new AgentError("DumpFailed", `the container does not mount an emptyDir ${name}`);
     return { name, directory };
   });
   return { upper, merged: container.rootfs, emptyDirs };
