@@ -13,7 +13,7 @@ const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 const podUID = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
 const source = { podUID, containerID: "c1", containerName: "app" };
 const limits = { expectedMs: 500, allowedMs: 60_000, filesBytes: 0 };
-const receiving = { sourceNode: "n1", stagingBytes: 100, filesBytes: 10, emptyDirs: [] };
+const receiving = { sourceNode: "n1", stagingBytes: 100, filesBytes: 10, totalBytes: 90, emptyDirs: [] };
 
 let trust: TestTrust;
 let runtime: ScriptedRuntime;

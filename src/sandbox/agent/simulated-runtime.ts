@@ -24,6 +24,7 @@ import type {
   Command,
   Dumped,
   FreezeLimits,
+  MoveRecord,
   NodeFeatures,
   Released,
   Restored,
@@ -71,6 +72,7 @@ export class SimulatedRuntime implements NodeRuntime {
       handlerInstalled: true,
       stagingBudgetBytes,
       stagingFreeBytes: stagingBudgetBytes - this.#staged(),
+      filesFreeBytes: 2 ** 40,
     });
   }
 
@@ -80,6 +82,7 @@ export class SimulatedRuntime implements NodeRuntime {
       running: process !== undefined && process.state !== "dead",
       memoryBytes: process?.memoryBytes ?? 0,
       filesBytes: 0,
+      memoryFilesBytes: 0,
       processes: 1,
       establishedTcp: [],
       obstacles: [],
@@ -117,6 +120,12 @@ export class SimulatedRuntime implements NodeRuntime {
     const image = imageSchema.parse(JSON.parse(Buffer.concat(chunks).toString("utf8")));
     staging.image = image;
     staging.bytes = image.memoryBytes;
+  }
+
+  arrived(moveUID: string): Pick<MoveRecord, "images"> {
+    const staging = this.#node.staging.get(moveUID);
+    if (staging === undefined) return { images: "gone" };
+    return { images: staging.image === undefined ? "none" : "whole" };
   }
 
   async restore({ moveUID, podUID }: RestoreCommand, signal: AbortSignal): Promise<Restored> {

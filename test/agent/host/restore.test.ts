@@ -65,7 +65,7 @@ describe("the wrapper's process", () => {
   test("that took its word and is gone without one of its own ends the restore, long before its limit", async () => {
     write(registrationOf(POD).claimed, "");
     const limits = { createMs: 1, restoreMs: 600_000 };
-    const ended = restore(host, command, false, new AbortController().signal, limits);
+    const ended = restore(host, command, async () => undefined, false, new AbortController().signal, limits);
     await expect(ended).rejects.toMatchObject({ reason: "RestoreFailed" });
   });
 });

@@ -70,8 +70,8 @@ async function chooseTarget(
       : refused({ reason: target.failure.reason, message: inWords(target.failure) });
   }
   const sides = { node: placed.node, source: source.features, target: target.value };
-  const refusal =
-    targetRefusal({ ...sides, stagingBytes: stagingBytes(facts) }) ?? (await dryRun(run, pod, placed.node));
+  const sizes = { stagingBytes: stagingBytes(facts), diskFilesBytes: facts.filesBytes - facts.memoryFilesBytes };
+  const refusal = targetRefusal({ ...sides, ...sizes }) ?? (await dryRun(run, pod, placed.node));
   if (refusal) return refused(refusal);
   return accepted(run, pod, container, facts, { targetNode: placed.node, freeze: freezeStatus(pod, expected) });
 }
