@@ -137,7 +137,10 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       damage();
       const ended = start(shell, create());
       await tell("restore");
-      expect(await ended).toMatchObject({ code: 1, said: expect.stringContaining("files of the move were not copied") });
+      expect(await ended).toMatchObject({
+        code: 1,
+        said: expect.stringContaining("files of the move were not copied"),
+      });
       expect(calls()).toEqual([]);
       expect([existsSync(move("restore.pid")), existsSync(join(directory, "claimed"))]).toEqual([false, false]);
     });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import type { RestoreCommand } from "../node-runtime.ts";
 import { killGroup, killProcess } from "./cgroups.ts";
-import { isAlive } from "./detached.ts";
+import { exitCodeOf, RUNNER_NAME } from "./detached.ts";
 import { forgetFilled } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
@@ -52,7 +52,7 @@ async function endLazyPages(host: Host, moveUID: string): Promise<void> {
   const name = lazyPagesOf(moveUID);
   const pid = Number(readIfThere(host.path(`${name}.pid`)) ?? 0);
   // A session of its own: the shell, and CRIU below it.
-  if (pid > 1 && isAlive(pid) && runsWith(pid, name)) killProcess(-pid);
+  if (pid > 1 && exitCodeOf(host, name) === undefined && runsWith(pid, RUNNER_NAME)) killProcess(-pid);
   for (const ending of ["pid", "exit", "out"]) rmSync(host.path(`${name}.${ending}`), { force: true });
   rmSync(host.path(join(targetMoveOf(moveUID).work, "lazy-pages.socket")), { force: true });
 }

@@ -232,7 +232,10 @@ describe("a part that lands", () => {
 
   test("and whose move nobody remembers is removed when the agent starts", async () => {
     const node = { ...host, path: (path: string) => at("node", path) };
-    make("node/var/lib/headroom/files", { [`${MOVE}/layer`]: "kept", "00000000-6f0e-4f7c-9f5b-0123456789ab/layer": "" });
+    make("node/var/lib/headroom/files", {
+      [`${MOVE}/layer`]: "kept",
+      "00000000-6f0e-4f7c-9f5b-0123456789ab/layer": "",
+    });
     await removeForgotten(node, [MOVE]);
     expect(tree("node/var/lib/headroom/files")).toEqual([`d ${MOVE}`, `f ${MOVE}/layer`]);
   });
