@@ -150,6 +150,21 @@ describe("commands", () => {
     expect(await driver.moves("n2")).toEqual([]);
   });
 
+  test("a target tells what has arrived of its checkpoint, and while it receives how fast", async () => {
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    const progress = { sentBytes: 1, totalBytes: 90, bytesPerSecond: 2 };
+    runtime.arrival = { images: "partial", progress };
+    expect((await driver.moves("n2"))[0]).not.toHaveProperty("images");
+    await driver.receive("n2", at(1), receiving);
+    expect(await driver.moves("n2")).toMatchObject([{ state: "receiving", images: "partial", progress }]);
+    runtime.arrival = { images: "whole", progress };
+    await driver.restore("n2", at(1), { podUID });
+    const [held] = await driver.moves("n2");
+    expect([held?.state, held?.images, held?.progress]).toEqual(["held", "whole", undefined]);
+    await driver.release("n2", at(1), { podUID });
+    expect((await driver.moves("n2"))[0]).not.toHaveProperty("images");
+  });
+
   test("an older epoch is refused as soon as a newer one has been seen", async () => {
     await upToHeld();
     await expect(driver.cleanup("n2", "target", at(5))).rejects.toMatchObject({ reason: "WrongState" });

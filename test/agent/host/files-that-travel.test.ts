@@ -20,6 +20,7 @@ import { buffer } from "node:stream/consumers";
 import { finished } from "node:stream/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Archive, packFolder, unpack } from "../../../src/agent/host/archives.ts";
+import type { Group } from "../../../src/agent/host/grouped.ts";
 import type { Host } from "../../../src/agent/host/host.ts";
 import { bundleImages, unbundleImages } from "../../../src/agent/host/image-bundle.ts";
 import { land, landedFile, removeForgotten } from "../../../src/agent/host/landing.ts";
@@ -212,13 +213,6 @@ describe("a part that lands", () => {
     await finished(body);
   });
 
-  test("does so in its group's programs: the group's processes alone write it", async () => {
-    make("groups", { procs: "" });
-    const grouped = { host, procs: [at("groups/procs")] };
-    await land(grouped, at("landed/layer"), Readable.from([Buffer.from("x")]));
-    expect(Number(readFileSync(at("groups/procs"), "utf8"))).not.toBe(process.pid);
-  });
-
   test("is put where its volume belongs: one in memory is never put on the disk", () => {
     const emptyDirs = [
       { name: "cache", memory: false },
@@ -238,6 +232,32 @@ describe("a part that lands", () => {
     });
     await removeForgotten(node, [MOVE]);
     expect(tree("node/var/lib/headroom/files")).toEqual([`d ${MOVE}`, `f ${MOVE}/layer`]);
+  });
+});
+
+describe("what the kernel remembers of files is charged to the move's group, not to the agent's, when", () => {
+  const drained = async ({ stream, done }: Archive) => void (await Promise.all([done, buffer(stream)]));
+
+  test.each<[string, (grouped: Group) => Promise<unknown>]>([
+    ["a folder is packed", (grouped) => drained(packFolder(grouped, at("upper")))],
+    [
+      "a layer is listed and packed",
+      (grouped) => {
+        const { listing, files } = packLayer(grouped, at("upper"), at("merged"));
+        return Promise.all([drained(listing), drained(files)]);
+      },
+    ],
+    ["a part lands", (grouped) => land(grouped, at("landed"), Readable.from([Buffer.from("x")]))],
+    ["an archive is unpacked", (grouped) => unpack(grouped, at("target"), at("tar"))],
+    ["files are removed", (grouped) => removeDeleted(grouped, at("target"), at("listing"))],
+  ])("%s", async (_what, work) => {
+    for (const folder of ["upper", "merged", "target"]) make(folder, { file: "x" });
+    await store("tar", packFolder(group, at("upper")));
+    writeFileSync(at("listing"), "F.\0");
+    writeFileSync(at("cgroup.procs"), "");
+    await work({ host, procs: [at("cgroup.procs")] });
+    const joined = Number(readFileSync(at("cgroup.procs"), "utf8"));
+    expect([joined > 0, joined !== process.pid]).toEqual([true, true]);
   });
 });
 
