@@ -196,15 +196,6 @@ function wrapperLives(host: Host, moveUID: string): boolean | undefined {
   return runsWith(wrapper.pid, wrapper.container) || existsSync(host.path(targetMoveOf(moveUID).restoreExit));
 }
 
-/** Undefined: no restore has ended. */
-export function copyAlive(host: Host, moveUID: string): boolean | undefined {
-  const code = readIfThere(host.path(targetMoveOf(moveUID).restoreExit));
-  if (code === undefined) return undefined;
-  if (Number(code) !== 0) return false;
-  const container = restoredContainer(host, moveUID);
-  return container !== undefined && pidsOf(host, container).length > 0;
-}
-
 /** The runtime wrapper that has taken the word to restore, alive or not. */
 export function wrapperOf(host: Host, moveUID: string): { pid: number; container: string } | undefined {
   const text = readIfThere(host.path(targetMoveOf(moveUID).restorePid));

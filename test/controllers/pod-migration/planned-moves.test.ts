@@ -104,7 +104,15 @@ describe("a move that is planned", () => {
           expect(choosePlacement({ ...snapshot, moves: others }, request)).toMatchObject({ ok: true });
           const target = agentsAnswer(snapshot, mine.to, others);
           const staging = stagingBytes({ memoryBytes: mine.bytes, filesBytes: FILES_BYTES });
-          expect(targetRefusal({ node: mine.to, source: FEATURES, target, stagingBytes: staging, diskFilesBytes: FILES_BYTES })).toBeUndefined();
+          expect(
+            targetRefusal({
+              node: mine.to,
+              source: FEATURES,
+              target,
+              stagingBytes: staging,
+              diskFilesBytes: FILES_BYTES,
+            }),
+          ).toBeUndefined();
         }
       }),
       { numRuns: 500 },
