@@ -94,8 +94,8 @@ export interface MoveSnapshot {
   from: string;
   to?: string;
   memoryBytes: number;
-  /** The pod's writable layer and emptyDirs; absent: not known. */
-  filesBytes?: number;
+  /** The pod's memory-backed emptyDirs; absent: not known. */
+  memoryFilesBytes?: number;
   phase: Phase;
   startedAtMs?: number;
   finishedAtMs?: number;

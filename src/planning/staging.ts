@@ -12,9 +12,11 @@ export interface MoveSize {
   memoryBytes: number;
   /** The pod's writable layer, emptyDirs and deleted files that it has open. Only its node's agent knows them: a plan takes them for 0. */
   filesBytes: number;
+  /** The part of them that is in memory-backed emptyDirs. The others land on the target's disk. */
+  memoryFilesBytes: number;
 }
 
 /** The most that the move may stage on its target, bytes. */
-export function stagingBytes({ memoryBytes, filesBytes }: MoveSize): number {
-  return Math.ceil((memoryBytes + filesBytes) * GROWTH) + OTHER_IMAGES_BYTES;
+export function stagingBytes({ memoryBytes, memoryFilesBytes }: Omit<MoveSize, "filesBytes">): number {
+  return Math.ceil((memoryBytes + memoryFilesBytes) * GROWTH) + OTHER_IMAGES_BYTES;
 }

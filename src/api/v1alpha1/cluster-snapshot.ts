@@ -189,7 +189,7 @@ const move = z.strictObject({
   from: name,
   to: name.optional(),
   memory: bytes,
-  files: bytes.optional().describe("Its writable layer and emptyDirs. Absent: not known."),
+  files: bytes.optional().describe("Its memory-backed emptyDirs. Absent: not known."),
   phase: z.enum(PHASES),
   startedAt: time.optional(),
   finishedAt: time.optional(),

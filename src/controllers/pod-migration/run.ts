@@ -88,6 +88,7 @@ export function sizeOf(move: Move): MoveSize {
   return {
     memoryBytes: sum(move.status.containers.map((container) => container.memoryBytes)),
     filesBytes: sum(move.status.containers.map((container) => container.filesBytes)),
+    memoryFilesBytes: sum(move.status.containers.map((container) => container.memoryFilesBytes)),
   };
 }
 

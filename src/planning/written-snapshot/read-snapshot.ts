@@ -149,7 +149,7 @@ function readMove(written: WrittenMove, uids: ReadonlyMap<string, string>): Move
       to,
       startedAtMs: written.startedAt,
       finishedAtMs: written.finishedAt,
-      filesBytes: written.files,
+      memoryFilesBytes: written.files,
       freezeMilliseconds,
       transferredBytes,
       programFailed,

@@ -96,7 +96,7 @@ function writeMove(move: MoveSnapshot): Written {
     from: move.from,
     to: move.to,
     memory: move.memoryBytes,
-    files: move.filesBytes,
+    files: move.memoryFilesBytes,
     phase: move.phase,
     startedAt: timeText(move.startedAtMs),
     finishedAt: timeText(move.finishedAtMs),

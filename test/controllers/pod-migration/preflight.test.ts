@@ -191,6 +191,19 @@ describe("handing over to a ReplicaSet takes until", () => {
   });
 });
 
+describe("files", () => {
+  it.each([
+    ["in memory, and take staging room", 1.5 * GIB, "NoStagingRoom"],
+    ["on a disk, and take none", 0, undefined],
+  ])("that are %s", async (_what, memoryFilesBytes, reason) => {
+    const world = await World.with();
+    world.nodes.facts = { ...FACTS, filesBytes: 2 * GIB, memoryFilesBytes };
+    world.nodes.overrides.set("z2", { ...FEATURES, stagingFreeBytes: 1.5 * GIB });
+    await world.toTheEnd();
+    expect(world.move?.status?.reason === "NoStagingRoom" ? "NoStagingRoom" : undefined).toBe(reason);
+  });
+});
+
 describe("a target's disk", () => {
   it.each([
     ["twice the files that are on a disk", 2 * GIB, undefined],

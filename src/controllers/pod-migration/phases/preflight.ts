@@ -95,11 +95,11 @@ function accepted(
   { targetNode, freeze }: { targetNode: string; freeze: FreezeStatus },
 ): Outcome {
   const { containerID, containerName: name } = container;
-  const { memoryBytes, filesBytes } = size;
+  const { memoryBytes, filesBytes, memoryFilesBytes } = size;
   const changes: StatusChanges = {
     targetNode,
     targetPodName: targetPodName(pod, run.move.metadata.uid),
-    containers: [{ name, containerID, memoryBytes, filesBytes }],
+    containers: [{ name, containerID, memoryBytes, filesBytes, memoryFilesBytes }],
     memory: formatBytes(memoryBytes),
     freeze,
     handOver: handOverOf(pod),
