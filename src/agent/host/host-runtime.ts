@@ -161,8 +161,8 @@ export class HostRuntime implements NodeRuntime {
   }
 
   arrived(moveUID: string): Pick<MoveRecord, "images" | "progress"> {
-    const images = imagesOf(this.#host, moveUID, this.#emptyDirs(moveUID));
     const known = this.#receiving(moveUID);
+    const images = known === undefined ? "gone" : imagesOf(this.#host, moveUID, known.emptyDirs);
     if (images === "gone" || known === undefined) return { images };
     const sentBytes = arrivedBytes(this.#host, moveUID);
     const meter = this.#meters.get(moveUID) ?? new RateMeter();
@@ -174,8 +174,7 @@ export class HostRuntime implements NodeRuntime {
   async restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored> {
     const { lazyPages } = await this.#probe();
     if (command.again) await forgetDeadCopy(this.#host, command, signal);
-    const files = this.#filesOf(command.moveUID);
-    const giveFiles = (container: string) => files.give(container);
+    const giveFiles = async (container: string) => await this.#filesOf(command.moveUID).give(container);
     return await restore(this.#host, command, giveFiles, lazyPages, signal, this.#options.restore);
   }
 
@@ -346,8 +345,11 @@ export class HostRuntime implements NodeRuntime {
     throw new AgentError("WrongState", "this move is no longer received here");
   }
 
+  /** Without them a copy would be restored with empty volumes: so it fails when they aren't known. */
   #emptyDirs(moveUID: string): EmptyDir[] {
-    return this.#receiving(moveUID)?.emptyDirs ?? [];
+    const known = this.#receiving(moveUID);
+    if (known) return known.emptyDirs;
+    throw new AgentError("RestoreFailed", "this node no longer knows which volumes this move brings");
   }
 
   #filesOf(moveUID: string): FileApplying {
