@@ -94,7 +94,9 @@ export interface MoveSnapshot {
   from: string;
   to?: string;
   memoryBytes: number;
-  /** The pod's memory-backed emptyDirs; absent: not known. */
+  /** The pod's writable layer and emptyDirs; absent: not known. */
+  filesBytes?: number;
+  /** The part of them in memory-backed emptyDirs; absent: not known. */
   memoryFilesBytes?: number;
   phase: Phase;
   startedAtMs?: number;

@@ -12,11 +12,16 @@ export interface MoveSize {
   memoryBytes: number;
   /** The pod's writable layer, emptyDirs and deleted files that it has open. Only its node's agent knows them: a plan takes them for 0. */
   filesBytes: number;
-  /** The part of them that is in memory-backed emptyDirs. The others land on the target's disk. */
+}
+
+/** What of a move is staged in its target's memory. Other files land on the target's disk. */
+export interface StagedSize {
+  memoryBytes: number;
+  /** The pod's memory-backed emptyDirs: a part of its files. */
   memoryFilesBytes: number;
 }
 
 /** The most that the move may stage on its target, bytes. */
-export function stagingBytes({ memoryBytes, memoryFilesBytes }: Omit<MoveSize, "filesBytes">): number {
+export function stagingBytes({ memoryBytes, memoryFilesBytes }: StagedSize): number {
   return Math.ceil((memoryBytes + memoryFilesBytes) * GROWTH) + OTHER_IMAGES_BYTES;
 }

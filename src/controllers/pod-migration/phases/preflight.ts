@@ -5,7 +5,7 @@ import type { SourceContainer } from "../../../checkpointing/driver.ts";
 import { KubeError } from "../../../kube/client.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
 import { podObstacle } from "../../../planning/eligibility/pod-obstacles.ts";
-import { type MoveSize, stagingBytes } from "../../../planning/staging.ts";
+import { type MoveSize, type StagedSize, stagingBytes } from "../../../planning/staging.ts";
 import type { Refusal } from "../dependencies.ts";
 import { inWords } from "../driver-failure.ts";
 import { handOverOf } from "../hand-over/belongings.ts";
@@ -91,7 +91,7 @@ function accepted(
   run: MoveRun,
   pod: Pod,
   container: SourceContainer,
-  size: MoveSize,
+  size: MoveSize & StagedSize,
   { targetNode, freeze }: { targetNode: string; freeze: FreezeStatus },
 ): Outcome {
   const { containerID, containerName: name } = container;
