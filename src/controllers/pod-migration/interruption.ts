@@ -48,8 +48,11 @@ function phaseTimeout(move: Move, nowMs: number): Refusal | undefined {
 function phaseLimitMs(move: Move): number | undefined {
   const base = PHASE_LIMIT_MS[move.status.phase];
   if (base === undefined) return undefined;
-  const frozen = move.status.phase === "Frozen" || move.status.phase === "Restoring";
-  return frozen ? base + 3 * (move.status.freeze?.expectedMilliseconds ?? 0) : base;
+  const { phase, freeze, timings } = move.status;
+  if (phase !== "Frozen" && phase !== "Restoring") return base;
+  // Files that have landed are copied into the container while it is Restoring: that takes about as long as they took to come.
+  const copyingMs = phase === "Restoring" ? 3 * (timings.files ?? 0) : 0;
+  return base + 3 * (freeze?.expectedMilliseconds ?? 0) + copyingMs;
 }
 
 function lastWords(move: Move): string {
