@@ -123,14 +123,16 @@ export class SimulatedRuntime implements NodeRuntime {
     return { address: "127.0.0.1", pagePort: 1 };
   }
 
-  /** Files land beside the containers: they are whole, and belong to one, only when the last part has come. */
-  async acceptFiles(moveUID: string, part: FilePart, body: Readable): Promise<void> {
+  /** Files land beside the containers. When the last part has come they are given to the container that waits then, ahead of its restore. */
+  async acceptFiles(moveUID: string, part: FilePart, body: Readable, signal: AbortSignal): Promise<void> {
     const content: unknown = JSON.parse((await buffer(body)).toString("utf8"));
     const staging = this.#staging(moveUID);
     if (part.part === "images") {
       const image = imageSchema.parse(content);
       staging.image = image;
       staging.bytes = image.memoryBytes;
+      const { waiting } = this.#registered({ moveUID, podUID: "" }) ?? {};
+      if (waiting) await this.#applyFiles(moveUID, waiting, signal);
       return;
     }
     const landing = this.#node.landings.get(moveUID) ?? { parts: new Map() };
