@@ -11,6 +11,7 @@ import { isWorthMeasuring, linkRefusal } from "../../agent/link.ts";
 import type {
   DumpCommand,
   FilePart,
+  GuardedSource,
   NodeRuntime,
   Peer,
   ReceiveCommand,
@@ -244,7 +245,7 @@ export class SimulatedRuntime implements NodeRuntime {
       this.#refuseSlowLink(limits, process.memoryBytes + filesBytesOf(container.pod), way);
     const frozenAtMs = this.#node.clock.now();
     this.#node.freezes.set(moveUID, frozenAtMs);
-    this.#node.guards.set(source.podUID, { moveUID, containerID: source.containerID });
+    this.#node.guards.set(source.podUID, { moveUID, containerID: source.containerID, ended: 0 });
     process.freeze();
     await this.#pass(PAUSE_MS, signal);
     const image = process.image();
@@ -292,8 +293,8 @@ export class SimulatedRuntime implements NodeRuntime {
     throw new AgentError("WrongState", message, { retryable: true });
   }
 
-  endedAtBirth(): number | undefined {
-    return undefined;
+  endedAtBirth(moveUID: string): number | undefined {
+    return [...this.#node.guards.values()].find((guard) => guard.moveUID === moveUID)?.ended;
   }
 
   async cleanupSource({ moveUID }: Command): Promise<void> {
@@ -303,12 +304,20 @@ export class SimulatedRuntime implements NodeRuntime {
     }
   }
 
-  /** Newborns of guarded pods that came while no agent was there are killed now. */
-  async recover(): Promise<void> {
+  /** Guards what the records say; newborns that came while no agent was there are killed now. */
+  async recover({ source }: { source: GuardedSource[] }): Promise<void> {
+    const { guards, containers } = this.#node;
     this.#node.guarded = true;
-    for (const container of this.#node.containers.values()) {
-      const guard = this.#node.guards.get(container.pod.metadata.uid);
-      if (guard && guard.containerID !== container.id) this.#node.end(container, 137, "Error");
+    guards.clear();
+    for (const { moveUID, podUID, containerID, dumped } of source) {
+      const isFrozen = containers.get(containerID)?.process.state === "frozen";
+      if (dumped || isFrozen) guards.set(podUID, { moveUID, containerID, ended: 0 });
+    }
+    for (const container of containers.values()) {
+      const guard = guards.get(container.pod.metadata.uid);
+      if (!guard || guard.containerID === container.id || container.exit) continue;
+      guard.ended++;
+      this.#node.end(container, 137, "Error");
     }
   }
 

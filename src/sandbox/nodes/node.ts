@@ -90,7 +90,7 @@ export class SimulatedNode {
   /** By move UID. */
   readonly landings = new Map<string, Landing>();
   /** Sources of moves, by pod UID: no other container of the pod lives while the agent does. */
-  readonly guards = new Map<string, { moveUID: string; containerID: string }>();
+  readonly guards = new Map<string, { moveUID: string; containerID: string; ended: number }>();
   /** An agent runs that watches over the guards. */
   guarded = false;
   /** By pod UID, then by name. */
@@ -126,9 +126,11 @@ export class SimulatedNode {
     if (registration && !registration.released) return this.#hold(registration, pod);
     const files = { root: imageRoot(), volumes: this.#volumesOf(pod) };
     const options = this.#processOptions(pod, files);
-    if (!this.guarded || !this.guards.has(uid)) {
+    const guard = this.guarded ? this.guards.get(uid) : undefined;
+    if (!guard) {
       return Promise.resolve(this.#add(newId(), pod, files, SimulatedProcess.coldStart(options, randomUUID())));
     }
+    guard.ended++;
     const stillborn = this.#add(newId(), pod, files, SimulatedProcess.stillborn(options, randomUUID()));
     this.end(stillborn, 137, "Error");
     return Promise.resolve(stillborn);
