@@ -57,10 +57,21 @@ export class AgentCommands {
     });
   }
 
-  #ofTarget({ moveUID, state }: StoredRecord): Pick<MoveRecord, "createWaiting" | "copyAlive"> {
+  #ofTarget(record: StoredRecord): Pick<MoveRecord, "createWaiting" | "copyAlive" | "images" | "progress"> {
+    const { moveUID, state } = record;
     const waiting = this.#parts.runtime.createWaiting(moveUID) ? { createWaiting: true } : {};
-    if (state !== "held" && state !== "released") return waiting;
-    return { ...waiting, copyAlive: this.#parts.runtime.copyAlive(moveUID) ?? false };
+    const arrived = this.#arrived(record);
+    if (state !== "held" && state !== "released") return { ...waiting, ...arrived };
+    return { ...waiting, ...arrived, copyAlive: this.#parts.runtime.copyAlive(moveUID) ?? false };
+  }
+
+  #arrived({ moveUID, state }: StoredRecord): Pick<MoveRecord, "images" | "progress"> {
+    if (!["receiving", "restoring", "held"].includes(state)) return {};
+    const { images, progress } = this.#parts.runtime.arrived(moveUID);
+    return {
+      ...(images === undefined ? {} : { images }),
+      ...(progress === undefined || state !== "receiving" ? {} : { progress }),
+    };
   }
 
   #ofSource(record: StoredRecord): Pick<MoveRecord, "process" | "guarded"> {

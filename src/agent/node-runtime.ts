@@ -59,7 +59,7 @@ export interface GuardedSource {
 export type FilePart =
   /** CRIU's images other than pages: a tar. The last part of a move. */
   | { part: "images" }
-  /** Writable layer, first half: JSON, what of the image's own files is still there (see ./host/writable-layer.ts). */
+  /** Writable layer, first half: what of the image's own files is still there (see ./host/layer.pl). */
   | { part: "layer-manifest" }
   /** Writable layer, second half: a tar of its files. */
   | { part: "layer" }
@@ -86,12 +86,17 @@ export interface NodeRuntime {
   createWaiting(moveUID: string): boolean;
   /** Repeated: the same answer as long as the page server waits or works, else a page server anew. */
   receive(command: ReceiveCommand, signal: AbortSignal): Promise<{ address: string; pagePort: number }>;
+  /** What of the checkpoint has come, and how fast it comes. */
+  arrived(moveUID: string): Pick<MoveRecord, "images" | "progress">;
   /**
    * A part from the peer; resolves when it is stored. Its size is watched over by the server. `signal`: the move goes on without
    * it, and the body ends with an error; from then on nothing more may be written.
    */
   acceptFiles(moveUID: string, part: FilePart, body: Readable, signal: AbortSignal): Promise<void>;
-  /** Resolves when every task of the restored container is held before its first instruction. */
+  /**
+   * Resolves when every task of the restored container is held before its first instruction. Fails with `CopyDead` when it was and has
+   * died since; `again` restores it once more then, from the same images and files.
+   */
   restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored>;
   /**
    * Decides that the copy runs: durable when it returns, and the pod is an ordinary one from then on (a restart by the kubelet is a cold

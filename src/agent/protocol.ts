@@ -40,6 +40,8 @@ export const featuresSchema = z.object({
   /** Bytes that all moves together may stage on this node, and what is free of it. */
   stagingBudgetBytes: z.number(),
   stagingFreeBytes: z.number(),
+  /** Bytes free on the disk that files land on. */
+  filesFreeBytes: z.number(),
 });
 export type NodeFeatures = z.infer<typeof featuresSchema>;
 
@@ -56,10 +58,12 @@ export const sourceSchema = z.object({
 /** What only the node knows of a running container. */
 export const sourceFactsSchema = z.object({
   running: z.boolean(),
-  /** Anonymous and shmem memory that a dump would hold. */
+  /** Anonymous and shmem memory that a dump would hold. Not that of memory-backed emptyDirs: they are files. */
   memoryBytes: z.number(),
   /** Writable layer, emptyDirs, and deleted files that are still open. */
   filesBytes: z.number(),
+  /** The part of `filesBytes` that is staged in memory: memory-backed emptyDirs, and deleted files that are still open. */
+  memoryFilesBytes: z.number(),
   processes: z.int(),
   /** Established TCP connections of the container's network namespace, loopback included, as "local -> remote". At most 20. */
   establishedTcp: z.array(z.string()),
@@ -74,6 +78,13 @@ export const registerSchema = commandSchema.extend({
   containerName: z.string(),
 });
 
+/** Its files land on the target's disk, those of a memory-backed one in the move's staging area. The name is part of a path. */
+export const emptyDirSchema = z.object({
+  name: z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/),
+  memory: z.boolean(),
+});
+export type EmptyDir = z.infer<typeof emptyDirSchema>;
+
 /** Target: open the page server and the way for files. `stagingBytes` bounds what this move may stage. */
 export const receiveSchema = commandSchema.extend({
   token: z.string().min(32),
@@ -83,8 +94,10 @@ export const receiveSchema = commandSchema.extend({
   stagingBytes: z.number().positive(),
   /** Writable layer and emptyDirs as they were at preflight: bounds what may be unpacked on this node. */
   filesBytes: z.number().nonnegative().default(0),
-  /** emptyDir volume names that will arrive. */
-  emptyDirs: z.array(z.string()),
+  /** Memory and files as they were at preflight: what `progress` is a part of. */
+  totalBytes: z.number().nonnegative().default(0),
+  /** emptyDir volumes that will arrive. */
+  emptyDirs: z.array(emptyDirSchema),
 });
 export const receivingSchema = z.object({ address: z.string(), pagePort: z.int(), agentPort: z.int() });
 export type Receiving = z.infer<typeof receivingSchema>;
@@ -197,7 +210,10 @@ export const moveRecordSchema = z.object({
   images: z.enum(["none", "partial", "whole", "gone"]).optional(),
   /** Target, held or released: false when the restored container has died. */
   copyAlive: z.boolean().optional(),
-  /** Source, while dumping: bytes of memory and files sent so far and in all, and the rate of the last second. */
+  /**
+   * Target, while receiving: bytes of memory and files that the source has sent and that are here, what was announced of them, and the
+   * rate of the last second. The target counts them, because CRIU does not report how far it is.
+   */
   progress: z.object({ sentBytes: z.number(), totalBytes: z.number(), bytesPerSecond: z.number() }).optional(),
   /** Source, from the freeze until it is resumed or cleaned up: containers of its pod that were ended at birth, as a second copy. */
   guarded: z.int().optional(),

@@ -22,7 +22,14 @@ import {
   type SourceFacts,
   sourceFactsSchema,
 } from "../agent/protocol.ts";
-import { type CheckpointDriver, DriverError, type DumpOptions, type MoveId, type SourceContainer } from "./driver.ts";
+import {
+  type CheckpointDriver,
+  DriverError,
+  type DumpOptions,
+  type MoveId,
+  type ReceiveOptions,
+  type SourceContainer,
+} from "./driver.ts";
 
 export interface AgentDriverOptions {
   /** The node's agent, as it is now. */
@@ -66,11 +73,7 @@ export class AgentDriver implements CheckpointDriver {
     await this.#step(node, move, "target/register", target, QUICK_MS);
   }
 
-  async receive(
-    node: string,
-    move: MoveId,
-    options: { sourceNode: string; stagingBytes: number; filesBytes: number; emptyDirs: string[] },
-  ): Promise<Receiving & { token: string }> {
+  async receive(node: string, move: MoveId, options: ReceiveOptions): Promise<Receiving & { token: string }> {
     const token = this.#options.tokenOf(move.moveUID);
     const sourceAddress = this.#locate(options.sourceNode).address;
     const answer = await this.#step(node, move, "target/receive", { ...options, sourceAddress, token }, QUICK_MS);

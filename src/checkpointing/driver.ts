@@ -6,6 +6,7 @@ import type {
   AgentErrorBody,
   Cleaned,
   Dumped,
+  EmptyDir,
   FreezeLimits,
   MoveRecord,
   NodeFeatures,
@@ -38,16 +39,21 @@ export interface DumpOptions {
   limits: FreezeLimits;
 }
 
+/** See receiveSchema. */
+export interface ReceiveOptions {
+  sourceNode: string;
+  stagingBytes: number;
+  filesBytes: number;
+  totalBytes: number;
+  emptyDirs: EmptyDir[];
+}
+
 export interface CheckpointDriver {
   features(node: string): Promise<NodeFeatures>;
   inspect(node: string, source: SourceContainer): Promise<SourceFacts>;
   /** Must be done before the target pod can be scheduled: see REGISTERING_GATE. */
   register(node: string, move: MoveId, target: { podUID: string; containerName: string }): Promise<void>;
-  receive(
-    node: string,
-    move: MoveId,
-    options: { sourceNode: string; stagingBytes: number; filesBytes: number; emptyDirs: string[] },
-  ): Promise<Receiving & { token: string }>;
+  receive(node: string, move: MoveId, options: ReceiveOptions): Promise<Receiving & { token: string }>;
   dump(node: string, move: MoveId, source: SourceContainer, options: DumpOptions): Promise<Dumped>;
   restore(node: string, move: MoveId, target: { podUID: string; again?: boolean }): Promise<Restored>;
   /** Only after Committed. */

@@ -25,8 +25,8 @@ export interface Reservation {
   from: string;
   to: string;
   bytes: number;
-  /** What the pod's files take of the copy; absent: not known. */
-  filesBytes?: number | undefined;
+  /** What the pod's memory-backed emptyDirs take of the copy; absent: not known. */
+  memoryFilesBytes?: number | undefined;
   requestBytes: number;
   growthBytesPerMinute: number | undefined;
   /** Absent: one that is no longer known. */
@@ -80,7 +80,7 @@ function ledgerOver(accounts: Map<string, Account>, known: Arrivals = NO_ARRIVAL
     arrivals: () => arrivals,
     at: (node) => accounts.get(node) ?? EMPTY,
     fork: () => ledgerOver(new Map([...accounts].map(([node, account]) => [node, { ...account }])), arrivals),
-    reserve({ from, to, bytes, filesBytes = 0, requestBytes, growthBytesPerMinute = 0, pod }) {
+    reserve({ from, to, bytes, memoryFilesBytes = 0, requestBytes, growthBytesPerMinute = 0, pod }) {
       if (pod !== undefined) arrivals = [...arrivals, { pod, to }];
       leave(accountOf(accounts, from), bytes);
       const target = accountOf(accounts, to);
@@ -88,7 +88,7 @@ function ledgerOver(accounts: Map<string, Account>, known: Arrivals = NO_ARRIVAL
       target.incomingRequestBytes += requestBytes;
       target.incomingPods += 1;
       target.incomingGrowthBytesPerMinute += Math.max(0, growthBytesPerMinute);
-      target.stagingBytes += stagingBytes({ memoryBytes: bytes, filesBytes });
+      target.stagingBytes += stagingBytes({ memoryBytes: bytes, memoryFilesBytes });
     },
   };
 }
@@ -128,8 +128,8 @@ function enter(cluster: Cluster, move: MoveSnapshot, ledger: Ledger, account: (n
     else {
       const growthBytesPerMinute = moveGrowth(cluster, move.podUID);
       const requestBytes = pod?.requestBytes ?? 0;
-      const { from, to, filesBytes } = move;
-      ledger.reserve({ from, to, bytes, filesBytes, requestBytes, growthBytesPerMinute, pod });
+      const { from, to, memoryFilesBytes } = move;
+      ledger.reserve({ from, to, bytes, memoryFilesBytes, requestBytes, growthBytesPerMinute, pod });
     }
   } else if (move.phase === "Succeeded") {
     if (move.to !== undefined && unseen(cluster, move.to, move)) account(move.to).incomingBytes += bytes;

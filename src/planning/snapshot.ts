@@ -96,6 +96,8 @@ export interface MoveSnapshot {
   memoryBytes: number;
   /** The pod's writable layer and emptyDirs; absent: not known. */
   filesBytes?: number;
+  /** The part of them in memory-backed emptyDirs; absent: not known. */
+  memoryFilesBytes?: number;
   phase: Phase;
   startedAtMs?: number;
   finishedAtMs?: number;

@@ -14,7 +14,14 @@ export interface MoveSize {
   filesBytes: number;
 }
 
+/** What of a move is staged in its target's memory. Other files land on the target's disk. */
+export interface StagedSize {
+  memoryBytes: number;
+  /** The pod's memory-backed emptyDirs: a part of its files. */
+  memoryFilesBytes: number;
+}
+
 /** The most that the move may stage on its target, bytes. */
-export function stagingBytes({ memoryBytes, filesBytes }: MoveSize): number {
-  return Math.ceil((memoryBytes + filesBytes) * GROWTH) + OTHER_IMAGES_BYTES;
+export function stagingBytes({ memoryBytes, memoryFilesBytes }: StagedSize): number {
+  return Math.ceil((memoryBytes + memoryFilesBytes) * GROWTH) + OTHER_IMAGES_BYTES;
 }

@@ -51,6 +51,7 @@ function registered(options: { container?: string; move?: string } = {}): string
   writeFileSync(join(directory, "move"), `${options.move ?? MOVE}\n`);
   writeFileSync(join(directory, "container"), `${options.container ?? "app"}\n`);
   mkdirSync(join(root, "run", "target", MOVE, "waiting"), { recursive: true });
+  writeFileSync(move("files-for"), "c1\n");
   return directory;
 }
 
@@ -126,6 +127,22 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       const { code, said } = await start(shell, create());
       expect([code, calls()]).toEqual([1, []]);
       expect(said).toMatch(/does not name the pod; is containerd older than 1\.6\.11/);
+    });
+
+    test.each<[string, () => void]>([
+      ["were copied into another container", () => writeFileSync(move("files-for"), "c0\n")],
+      ["were copied into none", () => rmSync(move("files-for"))],
+    ])("a container is not restored when the move's files %s", async (_case, damage) => {
+      const directory = registered();
+      damage();
+      const ended = start(shell, create());
+      await tell("restore");
+      expect(await ended).toMatchObject({
+        code: 1,
+        said: expect.stringContaining("files of the move were not copied"),
+      });
+      expect(calls()).toEqual([]);
+      expect([existsSync(move("restore.pid")), existsSync(join(directory, "claimed"))]).toEqual([false, false]);
     });
 
     test("a restore that another create has begun is not begun again, however far that one came", async () => {

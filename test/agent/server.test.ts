@@ -13,7 +13,7 @@ const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 const podUID = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
 const source = { podUID, containerID: "c1", containerName: "app" };
 const limits = { expectedMs: 500, allowedMs: 60_000, filesBytes: 0 };
-const receiving = { sourceNode: "n1", stagingBytes: 100, filesBytes: 10, emptyDirs: [] };
+const receiving = { sourceNode: "n1", stagingBytes: 100, filesBytes: 10, totalBytes: 90, emptyDirs: [] };
 
 let trust: TestTrust;
 let runtime: ScriptedRuntime;
@@ -148,6 +148,21 @@ describe("commands", () => {
     expect(await driver.release("n2", at(1), { podUID })).toEqual({ releasedAtMs: 42 });
     await driver.cleanup("n2", "target", at(1));
     expect(await driver.moves("n2")).toEqual([]);
+  });
+
+  test("a target tells what has arrived of its checkpoint, and while it receives how fast", async () => {
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    const progress = { sentBytes: 1, totalBytes: 90, bytesPerSecond: 2 };
+    runtime.arrival = { images: "partial", progress };
+    expect((await driver.moves("n2"))[0]).not.toHaveProperty("images");
+    await driver.receive("n2", at(1), receiving);
+    expect(await driver.moves("n2")).toMatchObject([{ state: "receiving", images: "partial", progress }]);
+    runtime.arrival = { images: "whole", progress };
+    await driver.restore("n2", at(1), { podUID });
+    const [held] = await driver.moves("n2");
+    expect([held?.state, held?.images, held?.progress]).toEqual(["held", "whole", undefined]);
+    await driver.release("n2", at(1), { podUID });
+    expect((await driver.moves("n2"))[0]).not.toHaveProperty("images");
   });
 
   test("an older epoch is refused as soon as a newer one has been seen", async () => {

@@ -34,9 +34,9 @@ describe("a move asked for by hand", () => {
       ],
     });
     // 20 and (20 + 25) × 1.1 and a sixteenth fit into 70.
-    expect(ask({ filesBytes: 25 * GI }, known(100))).toMatchObject({ ok: true, node: "n3" });
-    expect(ask({ filesBytes: 26 * GI }, known(100))).toMatchObject(refused("NoRoomForCopy"));
-    expect(ask({ filesBytes: 25 * GI }, known(49))).toMatchObject(refused("NoStagingRoom"));
+    expect(ask({ memoryFilesBytes: 25 * GI }, known(100))).toMatchObject({ ok: true, node: "n3" });
+    expect(ask({ memoryFilesBytes: 26 * GI }, known(100))).toMatchObject(refused("NoRoomForCopy"));
+    expect(ask({ memoryFilesBytes: 25 * GI }, known(49))).toMatchObject(refused("NoStagingRoom"));
     expect(ask({}, known(49))).toMatchObject({ ok: true, node: "n3" });
   });
 

@@ -41,9 +41,9 @@ describe("a move stages at most", () => {
   it.each([
     ["CRIU's own images", 0, 0, 64 * MI],
     ["a tenth more than its memory", 10 * GI, 0, 11 * GI + 64 * MI],
-    ["its files in the same way", 10 * GI, 10 * GI, 22 * GI + 64 * MI],
-  ])("%s", (_, memoryBytes, filesBytes, expected) => {
-    const bytes = stagingBytes({ memoryBytes, filesBytes });
+    ["its files that are in memory in the same way", 10 * GI, 10 * GI, 22 * GI + 64 * MI],
+  ])("%s", (_, memoryBytes, memoryFilesBytes, expected) => {
+    const bytes = stagingBytes({ memoryBytes, memoryFilesBytes });
     expect(bytes - expected).toBeGreaterThanOrEqual(0);
     expect(bytes - expected).toBeLessThanOrEqual(1);
   });
@@ -70,8 +70,8 @@ describe("what can be staged is shared", () => {
   it.each([
     ["under way", 33.2, [underWay()], ["w→z1"]],
     ["under way", 33.1, [underWay()], []],
-    ["under way, with its files,", 44.2, [underWay({ filesBytes: 10 * GI })], ["w→z1"]],
-    ["under way, with its files,", 44.1, [underWay({ filesBytes: 10 * GI })], []],
+    ["under way, with its files,", 44.2, [underWay({ memoryFilesBytes: 10 * GI })], ["w→z1"]],
+    ["under way, with its files,", 44.1, [underWay({ memoryFilesBytes: 10 * GI })], []],
     ["that has ended", 22.1, [underWay({ phase: "Succeeded", finishedAtMs: NOW_MS - 600_000 })], ["w→z1"]],
   ])("with a move %s: %d GiB for both", (_, staging, moves, expected) => {
     expect(brief(decide(stagingAt("z1", 0, staging), { w: 20 }, moves).moves)).toEqual(expected);

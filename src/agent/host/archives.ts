@@ -1,71 +1,49 @@
 /** Tars of files with owners, modes, times, sparse areas and extended attributes, made and unpacked by GNU tar. */
-import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
-import { finished } from "node:stream/promises";
+import { type Group, runGrouped, startGrouped } from "./grouped.ts";
 
 const COMMON = ["--format=posix", "--numeric-owner", "--sparse", "--acls", "--xattrs", "--xattrs-include=*"];
 const OVERLAY_OWN = "--xattrs-exclude=trusted.overlay.*";
 
-/** Packs `entries` (relative to `directory`, folders before contents). Sockets are left out: CRIU binds them anew. */
-export function packEntries(directory: string, entries: readonly string[]): Archive {
-  const archive = start(["-C", directory, ...COMMON, OVERLAY_OWN, "--no-recursion", "--null", "-T", "-", "-cf", "-"]);
-  archive.child.stdin.on("error", () => undefined); // a tar that died is told by its exit code
-  archive.child.stdin.end(entries.map((entry) => `./${entry}\0`).join(""));
-  return archive;
-}
-
-/** Packs all of a folder. */
-export function packFolder(directory: string): Archive {
-  const archive = start(["-C", directory, ...COMMON, "-cf", "-", "."]);
-  archive.child.stdin.end();
-  return archive;
-}
-
-/** Unpacks into `directory`, over what is there. Rejects when the body is cut short, wherever that is. */
-export async function unpack(directory: string, body: Readable): Promise<void> {
-  const archive = start(["-C", directory, ...COMMON, "-p", "--same-owner", "--overwrite-dir", "-xf", "-"]);
-  const { stdin } = archive.child;
-  archive.child.stdout.resume();
-  stdin.on("error", () => undefined); // a tar that died is told by its exit code
-  // tar stops reading at the archive's end mark, which may come before the body's end.
-  stdin.once("close", () => {
-    body.unpipe(stdin);
-    body.resume();
-  });
-  const whole = finished(body, { writable: false }).catch((error: unknown) => {
-    archive.child.kill("SIGKILL");
-    throw error;
-  });
-  body.pipe(stdin);
-  try {
-    await Promise.all([whole, archive.done]);
-  } finally {
-    await archive.closed; // nothing is written any more when this resolves or rejects
-  }
-}
-
 export interface Archive {
   stream: Readable;
-  /** Resolves when tar has ended well. */
+  /** Resolves when all of it has been made. */
   done: Promise<void>;
 }
 
-function start(args: readonly string[]) {
-  const child = spawn("tar", args, { stdio: ["pipe", "pipe", "pipe"], env: { PATH: process.env.PATH, LC_ALL: "C" } });
-  const complaints = text(child.stderr);
-  const done = new Promise<void>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => {
-      if (code === 0) resolve();
-      else
-        void complaints.then((said) => reject(new Error(`tar: ${said.trim().slice(0, 500) || `exit code ${code}`}`)));
-    });
-  });
-  done.catch(() => undefined); // whoever awaits it sees the failure
-  const closed = new Promise<void>((resolve) => {
-    child.once("error", () => resolve());
-    child.once("close", () => resolve());
-  });
-  return { child, stream: child.stdout, done, closed };
+/** What is to be packed: names that each end with a NUL, relative to the folder, folders before their contents. */
+export type Names = Archive;
+
+/** Packs what is named, as the names come. Sockets are left out: CRIU binds them again. */
+export function packNamed(group: Group, directory: string, names: Names): Archive {
+  const what = ["--no-recursion", "--null", "-T", "-"];
+  const tar = startGrouped(group, ["tar", "-C", directory, ...COMMON, OVERLAY_OWN, ...what, "-cf", "-"]);
+  names.stream.pipe(tar.stdin, { end: false });
+  const named = names.done.then(
+    () => void tar.stdin.end(),
+    (error: unknown) => {
+      tar.child.kill("SIGKILL"); // of an incomplete list tar would make a whole archive
+      throw error;
+    },
+  );
+  return { stream: tar.stdout, done: both(named, tar.done) };
+}
+
+/** Packs all of a folder. */
+export function packFolder(group: Group, directory: string): Archive {
+  const tar = startGrouped(group, ["tar", "-C", directory, ...COMMON, "-cf", "-", "."]);
+  tar.stdin.end();
+  return { stream: tar.stdout, done: tar.done };
+}
+
+function both(first: Promise<void>, second: Promise<void>): Promise<void> {
+  const all = Promise.all([first, second]).then(() => undefined);
+  all.catch(() => undefined); // the caller that awaits it sees the failure
+  return all;
+}
+
+/** Unpacks an archive into `directory`, over what is there. Rejects when it is cut short. */
+export async function unpack(group: Group, directory: string, archive: string, signal?: AbortSignal): Promise<void> {
+  const how = ["-p", "--same-owner", "--overwrite-dir", "--force-local"];
+  await runGrouped(group, ["tar", "-C", directory, ...COMMON, ...how, "-xf", archive], signal);
 }

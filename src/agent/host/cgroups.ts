@@ -45,6 +45,22 @@ function makeLegacy(host: Host, moveUID: string, memoryBytes: number | undefined
   return [join(group, "cgroup.procs"), ...others];
 }
 
+/**
+ * A group inside of a pod's for a program that works for the pod: the memory that it takes there is the pod's, also once the group is
+ * gone. `podGroup` is the pod's own group (host path), on version 1 that of the memory controller.
+ */
+export async function makePodGroup(host: Host, podGroup: string): Promise<{ procs: string; end: () => Promise<void> }> {
+  const group = join(podGroup, "headroom");
+  const end = async () => {
+    await killGroup(host, group);
+    removeGroup(host, group);
+  };
+  await end(); // what an agent before this one has left would write beside the new program
+  if (cgroupVersion(host) === 2) enableMemory(host, podGroup);
+  mkdirSync(host.path(group), { recursive: true });
+  return { procs: join(group, "cgroup.procs"), end };
+}
+
 function moveGroup(host: Host, moveUID: string): string {
   return cgroupVersion(host) === 2 ? join(ROOT, "headroom", moveUID) : join(ROOT, "memory", "headroom", moveUID);
 }

@@ -23,6 +23,9 @@ export interface DetachedProgram {
   onFailure?: string;
 }
 
+/** Among the arguments of the shell that runs a program. */
+export const RUNNER_NAME = "headroom-run";
+
 // $1: name, $2: command on failure, then cgroup.procs files up to "--", then the program.
 const RUNNER = `name=$1 onfailure=$2; shift 2
 while [ "$1" != -- ]; do echo $$ > "$1" || true; shift; done; shift
@@ -36,7 +39,7 @@ echo $code > "$name.exit.new" && mv "$name.exit.new" "$name.exit"`;
 export async function startDetached(host: Host, program: DetachedProgram): Promise<void> {
   rmSync(host.path(`${program.name}.exit`), { force: true });
   rmSync(host.path(`${program.name}.pid`), { force: true });
-  const shell = ["/bin/sh", "-c", RUNNER, "headroom-run", program.name, program.onFailure ?? ""];
+  const shell = ["/bin/sh", "-c", RUNNER, RUNNER_NAME, program.name, program.onFailure ?? ""];
   const { file, args } = host.command([...shell, ...program.groups, "--", ...program.argv]);
   const child: ChildProcess = spawn(file, args, {
     cwd: "/",

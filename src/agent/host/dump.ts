@@ -240,7 +240,9 @@ async function finish(
   const memoryBytes = memoryOf(host, container);
   const [, fileBytes] = await Promise.all([
     checkpointEnded(host, command, signal, limits).finally(since("dump")),
-    sendFiles(host, files, peer, signal).finally(since("files")),
+    sendFiles({ host, procs: makeMoveGroup(host, command.moveUID, undefined) }, files, peer, signal).finally(
+      since("files"),
+    ),
   ]);
   const images = bundleImages(host.path(sourceMoveOf(command.moveUID).images));
   await sendImages(peer, images.body, signal);

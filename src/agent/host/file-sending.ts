@@ -2,9 +2,9 @@
 import { PassThrough } from "node:stream";
 import { AgentError } from "../agent-error.ts";
 import type { FilePart, Peer } from "../node-runtime.ts";
-import { type Archive, packEntries, packFolder } from "./archives.ts";
-import type { Host } from "./host.ts";
-import { listLayer } from "./writable-layer.ts";
+import { type Archive, packFolder } from "./archives.ts";
+import type { Group } from "./grouped.ts";
+import { packLayer } from "./writable-layer.ts";
 
 /** Host paths. `merged` is the mounted overlay that `upper` is the writable layer of. */
 export interface ContainerFiles {
@@ -13,13 +13,19 @@ export interface ContainerFiles {
   emptyDirs: { name: string; directory: string }[];
 }
 
-/** Resolves with the bytes sent when the peer has stored everything. */
-export async function sendFiles(host: Host, files: ContainerFiles, peer: Peer, signal: AbortSignal): Promise<number> {
+/** Packs in the move's `group`. Resolves with the bytes sent when the peer has stored everything. */
+export async function sendFiles(group: Group, files: ContainerFiles, peer: Peer, signal: AbortSignal): Promise<number> {
+  const { host } = group;
+  const layer = packLayer(group, host.path(files.upper), host.path(files.merged));
+  const emptyDirs = files.emptyDirs.map(({ name, directory }) =>
+    sendArchive(peer, { part: "empty-dir", name }, packFolder(group, host.path(directory)), signal),
+  );
   try {
-    const parts = files.emptyDirs.map(({ name, directory }) =>
-      sendArchive(peer, { part: "empty-dir", name }, packFolder(host.path(directory)), signal),
-    );
-    const sizes = await Promise.all([sendLayer(host, files, peer, signal), ...parts]);
+    const sizes = await Promise.all([
+      sendArchive(peer, { part: "layer-manifest" }, layer.listing, signal),
+      sendArchive(peer, { part: "layer" }, layer.files, signal),
+      ...emptyDirs,
+    ]);
     return sizes.reduce((sum, size) => sum + size, 0);
   } catch (cause) {
     throw sendFailed(`the files could not be sent: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
@@ -32,16 +38,7 @@ export function sendFailed(message: string, cause: unknown): AgentError {
   return new AgentError("SendFailed", message, { cause, retryable: !refused });
 }
 
-async function sendLayer(host: Host, files: ContainerFiles, peer: Peer, signal: AbortSignal): Promise<number> {
-  const upper = host.path(files.upper);
-  const { manifest, entries } = listLayer(upper, host.path(files.merged));
-  const text = Buffer.from(JSON.stringify(manifest));
-  await peer.put({ part: "layer-manifest" }, text, signal);
-  if (entries.length === 0) return text.length;
-  return text.length + (await sendArchive(peer, { part: "layer" }, packEntries(upper, entries), signal));
-}
-
-/** The stream ends only when tar has ended well, so that a cut-off archive never looks like a whole one to the peer. */
+/** The stream ends only when the program behind it has ended well, so that a cut-off archive never looks like a whole one to the peer. */
 async function sendArchive(peer: Peer, part: FilePart, archive: Archive, signal: AbortSignal): Promise<number> {
   let size = 0;
   const body = new PassThrough({ highWaterMark: 1 << 20, signal });

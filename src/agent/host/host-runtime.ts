@@ -2,7 +2,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
-import { buffer } from "node:stream/consumers";
 import { z } from "zod";
 import { type Amount, amountBytes } from "../../api/quantity.ts";
 import { AgentError } from "../agent-error.ts";
@@ -19,16 +18,29 @@ import type {
   SourceCommand,
   SourceProcess,
 } from "../node-runtime.ts";
-import type { Cleaned, Command, Dumped, NodeFeatures, Released, Restored, Resumed, SourceFacts } from "../protocol.ts";
-import { unpack } from "./archives.ts";
+import {
+  type Cleaned,
+  type Command,
+  type Dumped,
+  type EmptyDir,
+  emptyDirSchema,
+  type MoveRecord,
+  type NodeFeatures,
+  type Released,
+  type Restored,
+  type Resumed,
+  type SourceFacts,
+} from "../protocol.ts";
+import { arrivedBytes, imagesOf, RateMeter } from "./arrival.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
-import { bundleOf, emptyDirsOf } from "./containers.ts";
 import { wasStarted } from "./detached.ts";
 import { dump } from "./dump.ts";
 import { type FixedFeatures, probe } from "./features.ts";
+import { FileApplying } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { unbundleImages } from "./image-bundle.ts";
+import { filesFreeBytes, land, landedFile, removeForgotten, removeLanded } from "./landing.ts";
 import { sourceMoveOf, targetMoveOf } from "./layout.ts";
 import { type ExpectedGreeting, expected, greetingOf } from "./page-greeting.ts";
 import { forgetFailedPageServer, listenForPages, type PageListener, pageServerOf } from "./page-server.ts";
@@ -44,16 +56,16 @@ import {
   restore,
   startLazyPages,
 } from "./restore.ts";
+import { forgetDeadCopy } from "./restore-again.ts";
 import { killSource, resumeSource } from "./source-ending.ts";
 import { gatherFacts } from "./source-facts.ts";
 import { SourceGuard } from "./source-guard.ts";
 import { sourceProcess } from "./source-watch.ts";
 import { availableBytes, isMounted, mountStaging, removeStaging, stagedBytes } from "./staging.ts";
-import { waitForCreate, waitingCreates } from "./waiting-create.ts";
-import { layerManifestSchema, removeDeleted } from "./writable-layer.ts";
+import { waitingCreates } from "./waiting-create.ts";
 
-/** What CRIU needs beside the pages that it writes, bytes. */
-const GROUP_SLACK_BYTES = 96 << 20;
+/** What CRIU needs beside the pages that it writes, and the kernel for the files that are being copied, bytes. It can reclaim the latter. */
+const GROUP_SLACK_BYTES = 512 << 20;
 
 export interface HostRuntimeOptions {
   host: Host;
@@ -79,6 +91,8 @@ const receivingSchema = z.object({
   port: z.int(),
   sourceAddress: z.string(),
   stagingBytes: z.number(),
+  emptyDirs: z.array(emptyDirSchema),
+  totalBytes: z.number(),
   greeting: z.object({ sourceDigest: hexSchema, target: hexSchema }),
 });
 type Receiving = z.infer<typeof receivingSchema>;
@@ -88,6 +102,8 @@ export class HostRuntime implements NodeRuntime {
   readonly #host: Host;
   readonly #listeners = new Map<string, PageListener>();
   readonly #guard: SourceGuard;
+  readonly #files = new Map<string, FileApplying>();
+  readonly #meters = new Map<string, RateMeter>();
   #fixed: Promise<FixedFeatures> | undefined;
 
   constructor(options: HostRuntimeOptions) {
@@ -106,6 +122,7 @@ export class HostRuntime implements NodeRuntime {
       ...(handler.message === undefined ? {} : { handlerMessage: handler.message }),
       stagingBudgetBytes: budget,
       stagingFreeBytes: Math.max(0, Math.min(budget - stagedBytes(this.#host), availableBytes(this.#host))),
+      filesFreeBytes: filesFreeBytes(this.#host),
     };
   }
 
@@ -127,26 +144,38 @@ export class HostRuntime implements NodeRuntime {
     await mountStaging(this.#host, moveUID, stagingBytes, this.#budget());
     writeFileSync(this.#host.path(move.criuConfig), "leave-stopped\ntcp-close\nverbosity 2\n");
     const greeting = (port: number) => expected(greetingOf(token, moveUID, port));
-    const port = await this.#listen(moveUID, { port: 0, sourceAddress, stagingBytes }, greeting);
+    const { emptyDirs, totalBytes } = command;
+    const wanted = { port: 0, sourceAddress, stagingBytes, emptyDirs, totalBytes };
+    const port = await this.#listen(moveUID, wanted, greeting);
     return { address: this.#options.nodeAddress, pagePort: port };
   }
 
   async acceptFiles(moveUID: string, part: FilePart, body: Readable, signal: AbortSignal): Promise<void> {
     if (part.part === "images") return await this.#acceptImages(moveUID, body, signal);
-    const { rootfs, emptyDirs } = await this.#destination(moveUID, signal);
-    if (part.part === "layer-manifest") {
-      const manifest = layerManifestSchema.parse(JSON.parse((await buffer(body)).toString("utf8")));
-      return removeDeleted(this.#host.path(rootfs), manifest);
-    }
-    if (part.part === "layer") return await unpack(this.#host.path(rootfs), body);
-    const directory = emptyDirs.get(part.name);
-    if (!directory) throw new AgentError("BadRequest", `the target's container mounts no emptyDir ${part.name}`);
-    await unpack(this.#host.path(directory), body);
+    this.#mustReceive(moveUID);
+    const group = { host: this.#host, procs: makeMoveGroup(this.#host, moveUID, undefined) };
+    await land(group, landedFile(moveUID, part, this.#emptyDirs(moveUID)), body);
+    signal.throwIfAborted();
+    const files = this.#filesOf(moveUID);
+    if (files.landed()) files.giveAhead((error) => this.#options.warn(`move ${moveUID}: ${String(error)}`));
+  }
+
+  arrived(moveUID: string): Pick<MoveRecord, "images" | "progress"> {
+    const known = this.#receiving(moveUID);
+    const images = known === undefined ? "gone" : imagesOf(this.#host, moveUID, known.emptyDirs);
+    if (images === "gone" || known === undefined) return { images };
+    const sentBytes = arrivedBytes(this.#host, moveUID);
+    const meter = this.#meters.get(moveUID) ?? new RateMeter();
+    this.#meters.set(moveUID, meter);
+    const bytesPerSecond = meter.rate(performance.now(), sentBytes);
+    return { images, progress: { sentBytes, totalBytes: known.totalBytes, bytesPerSecond } };
   }
 
   async restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored> {
     const { lazyPages } = await this.#probe();
-    return await restore(this.#host, command, lazyPages, signal, this.#options.restore);
+    if (command.again) await forgetDeadCopy(this.#host, command, signal);
+    const giveFiles = async (container: string) => await this.#filesOf(command.moveUID).give(container);
+    return await restore(this.#host, command, giveFiles, lazyPages, signal, this.#options.restore);
   }
 
   markReleased(command: Command & { podUID: string }): void {
@@ -171,14 +200,18 @@ export class HostRuntime implements NodeRuntime {
 
   async abort(command: Command & { podUID: string }): Promise<void> {
     this.#unlisten(command.moveUID);
+    await this.#endFiles(command.moveUID);
     await abort(this.#host, command);
     await endMoveGroup(this.#host, command.moveUID);
+    await removeLanded(this.#host, command.moveUID);
   }
 
   async cleanupTarget(command: Command & { podUID: string; released: boolean }): Promise<Cleaned> {
     const { moveUID } = command;
     const podUID = this.#podOf(command);
     this.#unlisten(moveUID);
+    await this.#endFiles(moveUID);
+    await removeLanded(this.#host, moveUID); // nothing restores the copy once more
     const incomplete = await memoryComplete(this.#host, moveUID, this.#options.restore.restoreMs);
     const released = command.released || (podUID !== "" && isReleased(this.#host, podUID));
     const memoryLost = released ? incomplete : undefined; // what was aborted lacks nothing
@@ -225,6 +258,7 @@ export class HostRuntime implements NodeRuntime {
   async recover(moves: { target: string[]; source: GuardedSource[] }): Promise<void> {
     this.sweep();
     for (const source of moves.source) this.#guard.watch(source);
+    await removeForgotten(this.#host, moves.target);
     for (const moveUID of moves.target) {
       const known = this.#receiving(moveUID);
       if (known === undefined || !isMounted(this.#host, targetMoveOf(moveUID).staging)) continue;
@@ -267,14 +301,14 @@ export class HostRuntime implements NodeRuntime {
     if (forgetFailedPageServer(this.#host, moveUID)) this.#unlisten(moveUID);
     const taken = this.#listeners.has(moveUID) || wasStarted(this.#host, pageServerOf(moveUID));
     if (known !== undefined && taken) return known.port;
-    const { port, sourceAddress, stagingBytes } = wanted;
+    const { port, sourceAddress, stagingBytes, emptyDirs, totalBytes } = wanted;
     const groups = makeMoveGroup(this.#host, moveUID, Math.ceil(stagingBytes) + GROUP_SLACK_BYTES);
     const listening = { moveUID, address: this.#options.nodeAddress, groups, port, sourceAddress, greeting };
     const listener = await listenForPages(this.#host, listening, this.#options.warn);
     this.#listeners.set(moveUID, listener);
     const { sourceDigest, target } = greeting(listener.port);
     const words = { sourceDigest: sourceDigest.toString("hex"), target: target.toString("hex") };
-    const content = { port: listener.port, sourceAddress, stagingBytes, greeting: words };
+    const content = { port: listener.port, sourceAddress, stagingBytes, emptyDirs, totalBytes, greeting: words };
     writeFileSync(this.#host.path(targetMoveOf(moveUID).receiving), JSON.stringify(content), { mode: 0o600 });
     return listener.port;
   }
@@ -294,9 +328,7 @@ export class HostRuntime implements NodeRuntime {
   /** The images are the last to come: with them everything is there to serve the memory from. */
   async #acceptImages(moveUID: string, body: Readable, signal: AbortSignal): Promise<void> {
     const move = targetMoveOf(moveUID);
-    // An upload that outlives its move must not bring the move's folder back, outside of any staging area.
-    if (!isMounted(this.#host, move.staging))
-      throw new AgentError("WrongState", "this move is no longer received here");
+    this.#mustReceive(moveUID);
     mkdirSync(this.#host.path(move.images), { recursive: true });
     const groups = makeMoveGroup(this.#host, moveUID, undefined).map((group) => this.#host.path(group));
     await unbundleImages(this.#host.path(move.images), body, groups);
@@ -307,20 +339,29 @@ export class HostRuntime implements NodeRuntime {
     if ((await this.#probe()).lazyPages) await startLazyPages(this.#host, moveUID);
   }
 
-  /** Where the waiting container's files are; waits for the container. */
-  async #destination(
-    moveUID: string,
-    signal: AbortSignal,
-  ): Promise<{ rootfs: string; emptyDirs: Map<string, string> }> {
-    const container = await waitForCreate(this.#host, moveUID, { ms: this.#options.restore.createMs, signal });
-    if (container === undefined)
-      throw new AgentError("RestoreFailed", "containerd did not create the target's container");
-    const bundle = bundleOf(container);
-    const mounts = bundleSchema.parse(
-      JSON.parse(readFileSync(this.#host.path(`${bundle}/config.json`), "utf8")),
-    ).mounts;
-    return { rootfs: `${bundle}/rootfs`, emptyDirs: emptyDirsOf(mounts) };
+  /** An upload that outlives its move must not bring the move's folders back, outside of any staging area. */
+  #mustReceive(moveUID: string): void {
+    if (isMounted(this.#host, targetMoveOf(moveUID).staging)) return;
+    throw new AgentError("WrongState", "this move is no longer received here");
+  }
+
+  /** Without them a copy would be restored with empty volumes: so it fails when they aren't known. */
+  #emptyDirs(moveUID: string): EmptyDir[] {
+    const known = this.#receiving(moveUID);
+    if (known) return known.emptyDirs;
+    throw new AgentError("RestoreFailed", "this node no longer knows which volumes this move brings");
+  }
+
+  #filesOf(moveUID: string): FileApplying {
+    const files = this.#files.get(moveUID) ?? new FileApplying(this.#host, moveUID, this.#emptyDirs(moveUID));
+    this.#files.set(moveUID, files);
+    return files;
+  }
+
+  async #endFiles(moveUID: string): Promise<void> {
+    const files = this.#files.get(moveUID);
+    this.#files.delete(moveUID);
+    this.#meters.delete(moveUID);
+    await files?.end();
   }
 }
-
-const bundleSchema = z.object({ mounts: z.array(z.object({ source: z.string().default("") })).default([]) });

@@ -17,8 +17,8 @@ export interface Outcome {
 export interface Host {
   /** Where the agent finds the host's `path`. */
   path(path: string): string;
-  /** The command line that runs `argv` on the host. */
-  command(argv: readonly string[]): { file: string; args: string[] };
+  /** The command line that runs `argv` on the host; with "own" it is a program of the agent's image, which may join the host's groups. */
+  command(argv: readonly string[], files?: "own"): { file: string; args: string[] };
   /** Environment of programs on the host. */
   environment(extra?: Record<string, string>): NodeJS.ProcessEnv;
 }
@@ -27,7 +27,10 @@ export interface Host {
 export function hostOfProcessOne(): Host {
   return {
     path: (path) => join("/proc/1/root", path),
-    command: (argv) => ({ file: "nsenter", args: ["-t", "1", "-m", "-u", "-n", "-i", "-C", "--", ...argv] }),
+    command: (argv, files) => {
+      const others = files === "own" ? [] : ["-m", "-u", "-n", "-i"];
+      return { file: "nsenter", args: ["-t", "1", ...others, "-C", "--", ...argv] };
+    },
     environment,
   };
 }

@@ -4,8 +4,10 @@
  *   /var/lib/headroom/targets/<pod UID>/   registration: its existence is what counts; survives a reboot
  *       move, container                    the move's UID, the container's name
  *       claimed/ released aborted          made by the wrapper before it restores; by release; by abort
+ *   /var/lib/headroom/files/<move UID>/    target, 0700: the writable layer and the emptyDirs on disk, as they arrived
  *   /run/headroom/target/<move UID>/       waiting/<container>{,.pid}: fifos of waiting creates; restore.{pid,exit}; lazy
- *       staging/{images,work}              a tmpfs of the move's own, 0700
+ *       files-for                          the container that has got all files: the only one that may be restored
+ *       staging/{images,work,files}        a tmpfs of the move's own, 0700; files: emptyDirs that are in memory
  *   /run/headroom/restored/<container>     made by the wrapper: the container's `start` has nothing to do
  *   /run/headroom/source/<move UID>/       images, work: CRIU's images other than pages
  */
@@ -15,6 +17,7 @@ export const STATE_DIRECTORY = "/var/lib/headroom";
 export const RUN_DIRECTORY = "/run/headroom";
 export const TARGETS_DIRECTORY = join(STATE_DIRECTORY, "targets");
 export const TARGET_MOVES_DIRECTORY = join(RUN_DIRECTORY, "target");
+export const FILES_DIRECTORY = join(STATE_DIRECTORY, "files");
 
 /** A pod's registration as a target. */
 export function registrationOf(podUID: string) {
@@ -42,7 +45,11 @@ export function targetMoveOf(moveUID: string) {
     lazyReady: join(directory, "lazy.ready"),
     restorePid: join(directory, "restore.pid"),
     restoreExit: join(directory, "restore.exit"),
+    filesFor: join(directory, "files-for"),
+    volumesFilled: join(directory, "volumes-filled"),
+    files: join(FILES_DIRECTORY, moveUID),
     staging,
+    memoryFiles: join(staging, "files"),
     images: join(staging, "images"),
     imagesComplete: join(staging, "images.complete"),
     work: join(staging, "work"),

@@ -11,6 +11,7 @@ import { killGroup, killProcess, makeMoveGroup } from "./cgroups.ts";
 import { type Container, findContainer, pidsOf } from "./containers.ts";
 import { errorsIn } from "./criu-log.ts";
 import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
+import { hasFiles } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
@@ -31,7 +32,7 @@ const SILENCE_MS = 2_000;
 type PodCommand = Command & { podUID: string };
 
 /** Name of the detached `criu lazy-pages`. */
-function lazyPagesOf(moveUID: string): string {
+export function lazyPagesOf(moveUID: string): string {
   return join(targetMoveOf(moveUID).directory, "lazy-pages");
 }
 
@@ -92,9 +93,13 @@ export async function pagesArrived(host: Host, moveUID: string, signal: AbortSig
   throw new AgentError("RestoreFailed", `the page server failed: ${errorsIn(log) || `exit code ${code}`}`);
 }
 
+/** Copies a move's files into a container whose `create` waits, unless it has them. */
+export type GiveFiles = (container: string) => Promise<void>;
+
 export async function restore(
   host: Host,
   command: PodCommand,
+  giveFiles: GiveFiles,
   lazy: boolean,
   signal: AbortSignal,
   limits: RestoreLimits,
@@ -110,24 +115,44 @@ export async function restore(
       await startLazyPages(host, command.moveUID);
       await lazyPagesReady(host, command.moveUID, signal);
     }
-    await giveWord(host, command, signal, limits);
+    await giveWord(host, command, giveFiles, signal, limits);
     timings.ready = Date.now() - startedAt;
   }
   await restoreEnded(host, command, signal, limits);
   timings.restore = Date.now() - startedAt - (timings.ready ?? 0);
   const container = restoredContainer(host, command.moveUID);
-  if (!container) throw new AgentError("RestoreFailed", "runc restored the container and does not know it");
+  if (!container) throw copyDead();
   await held(host, container, signal);
   timings.held = Date.now() - startedAt - (timings.ready ?? 0) - timings.restore;
   return { containerID: container.id, pid: container.pid, timings };
 }
 
-async function giveWord(host: Host, command: PodCommand, signal: AbortSignal, limits: RestoreLimits): Promise<void> {
-  const deadline = Date.now() + limits.createMs;
+function copyDead(): AgentError {
+  return new AgentError("CopyDead", "the restored container has died before it was released");
+}
+
+/** The word goes to one container only: the one that has all files. A later one gets them first. */
+async function giveWord(
+  host: Host,
+  command: PodCommand,
+  giveFiles: GiveFiles,
+  signal: AbortSignal,
+  limits: RestoreLimits,
+): Promise<void> {
+  let deadline = Date.now() + limits.createMs;
   while (Date.now() <= deadline) {
     const container = await waitForCreate(host, command.moveUID, { ms: deadline - Date.now(), signal });
     signal.throwIfAborted();
-    if (container !== undefined && tellCreate(host, command.moveUID, container, "restore")) return;
+    if (container === undefined) break;
+    const waits = () => waitingCreates(host, command.moveUID)[0] === container;
+    const beganMs = Date.now();
+    await giveFiles(container).catch((error: unknown) => {
+      if (waits()) throw error; // else its create has ended meanwhile
+    });
+    deadline += Date.now() - beganMs; // a create was there all the while
+    signal.throwIfAborted();
+    const ready = waits() && hasFiles(host, command.moveUID, container);
+    if (ready && tellCreate(host, command.moveUID, container, "restore")) return;
     await sleep(2); // it has not opened its fifo yet, or has just gone
   }
   throw new AgentError(
@@ -172,7 +197,7 @@ function wrapperLives(host: Host, moveUID: string): boolean | undefined {
 }
 
 /** The runtime wrapper that has taken the word to restore, alive or not. */
-function wrapperOf(host: Host, moveUID: string): { pid: number; container: string } | undefined {
+export function wrapperOf(host: Host, moveUID: string): { pid: number; container: string } | undefined {
   const text = readIfThere(host.path(targetMoveOf(moveUID).restorePid));
   const [pid, container] = text?.trim().split(" ") ?? [];
   return pid && container ? { pid: Number(pid), container } : undefined;
@@ -192,7 +217,7 @@ async function held(host: Host, container: Container, signal: AbortSignal): Prom
     if (Date.now() > deadline) throw new AgentError("RestoreFailed", "the restored container is not held");
     await sleep(1);
   }
-  if (pidsOf(host, container).length === 0) throw new AgentError("RestoreFailed", "the restored container has died");
+  if (pidsOf(host, container).length === 0) throw copyDead();
 }
 
 /**

@@ -1,12 +1,14 @@
 /** What only the node knows of a container that may be moved: how much there is to move, and what cannot be. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { AgentError } from "../agent-error.ts";
 import type { SourceFacts } from "../protocol.ts";
+import { makeMoveGroup } from "./cgroups.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { isMissing, readIfThere } from "./files.ts";
-import { type Host, runOnHost } from "./host.ts";
+import { runGrouped } from "./grouped.ts";
+import type { Host } from "./host.ts";
 import { mountObstacles } from "./mount-obstacles.ts";
 import { isStoppedBySignal } from "./processes.ts";
 import { connectedSockets } from "./tcp-table.ts";
@@ -31,10 +33,12 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
   }
   const pids = pidsOf(host, container);
   const unlinked = unlinkedBytes(pids);
+  const files = await filesBytesOf(host, container);
   return {
     running: true,
-    memoryBytes: memoryOf(host, container),
-    filesBytes: (await filesBytesOf(host, container)) + unlinked,
+    memoryBytes: dumpedBytes(host, container, files.memoryFilesBytes),
+    filesBytes: files.filesBytes + unlinked,
+    memoryFilesBytes: files.memoryFilesBytes + unlinked, // they are staged among CRIU's images
     processes: pids.length,
     establishedTcp: connectionsOf(container.pid).slice(0, 20),
     obstacles: [
@@ -48,7 +52,8 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
 }
 
 function nothingThere(): SourceFacts {
-  return { running: false, memoryBytes: 0, filesBytes: 0, processes: 0, establishedTcp: [], obstacles: [] };
+  const nothing = { memoryBytes: 0, filesBytes: 0, memoryFilesBytes: 0, processes: 0 };
+  return { running: false, ...nothing, establishedTcp: [], obstacles: [] };
 }
 
 /** Connected TCP sockets of the process's network namespace. */
@@ -58,19 +63,60 @@ export function connectionsOf(pid: number): string[] {
 
 /** Anonymous and shared memory of the container's group, bytes. */
 export function memoryOf(host: Host, container: Container): number {
-  const group = container.freezer.version === 2 ? container.group : container.memoryGroup;
-  const lines = readFileSync(host.path(join(group, "memory.stat")), "utf8").split("\n");
-  const stats = new Map(lines.map((line) => [line.split(" ")[0] ?? "", Number(line.split(" ")[1])]));
-  const names = container.freezer.version === 2 ? ["anon", "shmem"] : ["total_rss", "total_shmem"];
-  return names.reduce((sum, name) => sum + (stats.get(name) ?? 0), 0);
+  const { anonymous, shared } = memoryStatOf(host, container, memoryGroupOf(container));
+  return anonymous + shared;
 }
 
-async function filesBytesOf(host: Host, container: Container): Promise<number> {
+/**
+ * As memoryOf, without the files of memory-backed emptyDirs. They are shared memory of whichever of the pod's groups wrote them: the
+ * container's own, or after a move the pod's.
+ */
+function dumpedBytes(host: Host, container: Container, memoryFilesBytes: number): number {
+  if (memoryFilesBytes === 0) return memoryOf(host, container);
+  const { anonymous } = memoryStatOf(host, container, memoryGroupOf(container));
+  const { shared } = memoryStatOf(host, container, dirname(memoryGroupOf(container)));
+  return anonymous + Math.max(0, shared - memoryFilesBytes);
+}
+
+function memoryGroupOf(container: Container): string {
+  return container.freezer.version === 2 ? container.group : container.memoryGroup;
+}
+
+function memoryStatOf(host: Host, container: Container, group: string): { anonymous: number; shared: number } {
+  const lines = readFileSync(host.path(join(group, "memory.stat")), "utf8").split("\n");
+  const stats = new Map(lines.map((line) => [line.split(" ")[0] ?? "", Number(line.split(" ")[1])]));
+  const unified = container.freezer.version === 2;
+  return {
+    anonymous: stats.get(unified ? "anon" : "total_rss") ?? 0,
+    shared: stats.get(unified ? "shmem" : "total_shmem") ?? 0,
+  };
+}
+
+async function filesBytesOf(
+  host: Host,
+  container: Container,
+): Promise<Pick<SourceFacts, "filesBytes" | "memoryFilesBytes">> {
   const upper = upperDirectoryOf(container.rootfs);
-  const folders = [...(upper ? [upper] : []), ...emptyDirsOf(container.mounts).values()];
+  const folders = [...(upper ? [upper] : []), ...emptyDirsOf(container.mounts).values()].map((path) => host.path(path));
+  const inMemory = folders.filter((folder) => statfsSync(folder).type === TMPFS);
+  const onDisk = folders.filter((folder) => !inMemory.includes(folder));
+  const [diskBytes, memoryFilesBytes] = await Promise.all([diskUsage(host, onDisk), diskUsage(host, inMemory)]);
+  return { filesBytes: diskBytes + memoryFilesBytes, memoryFilesBytes };
+}
+
+/** What `statfs` calls a tmpfs. */
+const TMPFS = 0x01021994;
+/** A group for all that is measured here: what the kernel remembers of the files is not the agent's memory, and not much. */
+const MEASURING = { name: "measuring", memoryBytes: 64 << 20 };
+
+/** Of all folders, bytes. */
+async function diskUsage(host: Host, folders: readonly string[]): Promise<number> {
   if (folders.length === 0) return 0;
-  const { stdout } = await runOnHost(host, ["du", "-sk", ...folders]);
-  return stdout.split("\n").reduce((sum, line) => sum + (Number.parseInt(line, 10) || 0) * 1024, 0);
+  const group = { host, procs: makeMoveGroup(host, MEASURING.name, MEASURING.memoryBytes) };
+  // The pod runs: a file that vanishes meanwhile is no failure.
+  const printed = await runGrouped(group, ["/bin/sh", "-c", 'du -skc -- "$@" || true', "headroom-du", ...folders]);
+  const total = /^(\d+)\ttotal$/m.exec(printed)?.[1];
+  return Number(total ?? 0) * 1024;
 }
 
 function terminalObstacle(host: Host, container: Container): Obstacle[] {

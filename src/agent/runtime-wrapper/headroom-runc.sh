@@ -100,6 +100,8 @@ case $answer in
   '') fail "no checkpoint arrived within $LIMIT seconds" ;;
   *) fail "the move of this pod was given up: $answer" ;;
 esac
+files= && read -r files 2>/dev/null <"$work/files-for"
+[ "$files" = "$id" ] || fail "the files of the move were not copied into this container"
 # Whoever rolls back marks the pod first and looks for this process then: one of the two sees the other.
 (set -C && echo "$$ $id" >"$work/restore.pid") 2>/dev/null || fail "this pod was restored before, and its move is not committed"
 [ -e "$target/aborted" ] && fail "the move of this pod was rolled back"

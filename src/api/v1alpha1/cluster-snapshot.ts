@@ -190,6 +190,7 @@ const move = z.strictObject({
   to: name.optional(),
   memory: bytes,
   files: bytes.optional().describe("Its writable layer and emptyDirs. Absent: not known."),
+  memoryFiles: bytes.optional().describe("The part of `files` in memory-backed emptyDirs. Absent: not known."),
   phase: z.enum(PHASES),
   startedAt: time.optional(),
   finishedAt: time.optional(),

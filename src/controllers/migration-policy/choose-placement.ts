@@ -26,7 +26,7 @@ export function placementNow(context: ControllerContext, collect: CollectFigures
     const answer = choosePlacement(snapshot, {
       podUID: pod.metadata.uid ?? "",
       podBytes: size.memoryBytes,
-      filesBytes: size.filesBytes,
+      memoryFilesBytes: size.memoryFilesBytes,
       source,
       staleAfterSeconds: STALE_AFTER_SECONDS,
       ...(targetNode === undefined ? {} : { targetNode }),

@@ -22,6 +22,7 @@ export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): Mov
     finishedAtMs: optionalTime(status?.completionTime),
     freezeMilliseconds: status?.freezeMilliseconds,
     filesBytes: known(containers.map((container) => container.filesBytes)),
+    memoryFilesBytes: known(containers.map((container) => container.memoryFilesBytes)),
     transferredBytes: known(containers.map((container) => container.transferredBytes)),
     programFailed: status?.reason === PROGRAM_FAILED ? true : undefined,
   };

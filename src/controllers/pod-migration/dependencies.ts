@@ -6,7 +6,7 @@ import type { EventRecorder } from "../../kube/events.ts";
 import type { Pod } from "../../kube/resources.ts";
 import type { Logger } from "../../logging/logger.ts";
 import type { FreezeCosts } from "../../planning/cost/freeze-costs.ts";
-import type { MoveSize } from "../../planning/staging.ts";
+import type { StagedSize } from "../../planning/staging.ts";
 
 /** A refusal with a stable CamelCase reason. */
 export interface Refusal {
@@ -17,7 +17,7 @@ export interface Refusal {
 export interface PlacementRequest {
   pod: Pod;
   /** As its node's agent has measured it. */
-  size: MoveSize;
+  size: StagedSize;
   /** Only this node, if it fits. */
   targetNode: string | undefined;
 }

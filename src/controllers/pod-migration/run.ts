@@ -3,7 +3,7 @@ import type { Receiving, Restored } from "../../agent/protocol.ts";
 import type { PodMigration, PodMigrationStatus } from "../../api/v1alpha1/pod-migration.ts";
 import type { MoveId, SourceContainer } from "../../checkpointing/driver.ts";
 import type { Term } from "../../kube/controller.ts";
-import type { MoveSize } from "../../planning/staging.ts";
+import type { MoveSize, StagedSize } from "../../planning/staging.ts";
 import type { Away } from "./decision/stand-down.ts";
 import type { MoveDependencies } from "./dependencies.ts";
 
@@ -83,11 +83,12 @@ export function targetOf(move: Move): { node: string; podUID: string; podName: s
 }
 
 /** What the move carries, as preflight saw it. */
-export function sizeOf(move: Move): MoveSize {
+export function sizeOf(move: Move): MoveSize & StagedSize {
   const sum = (values: (number | undefined)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
   return {
     memoryBytes: sum(move.status.containers.map((container) => container.memoryBytes)),
     filesBytes: sum(move.status.containers.map((container) => container.filesBytes)),
+    memoryFilesBytes: sum(move.status.containers.map((container) => container.memoryFilesBytes)),
   };
 }
 

@@ -15,8 +15,10 @@ export async function openForSource(run: MoveRun, source: Pod): Promise<Attempt<
       sourceNode: sourceOf(run.move).node,
       stagingBytes: stagingBytes(size),
       filesBytes: size.filesBytes,
+      totalBytes: size.memoryBytes + size.filesBytes,
       emptyDirs,
     }),
   );
-  return received.ok ? { ok: true, value: { peer: { ...received.value, node }, emptyDirs } } : received;
+  if (!received.ok) return received;
+  return { ok: true, value: { peer: { ...received.value, node }, emptyDirs: emptyDirs.map(({ name }) => name) } };
 }

@@ -23,8 +23,8 @@ export interface PlacementRequest {
   margin?: Amount;
   /** The pod's memory where it is known better than from the snapshot, e.g. from the agent. */
   podBytes?: number;
-  /** The pod's writable layer and emptyDirs, where they are known: they are staged on the target too. Default: 0. */
-  filesBytes?: number;
+  /** The pod's memory-backed emptyDirs, where they are known: they are staged on the target too. Default: 0. */
+  memoryFilesBytes?: number;
 }
 
 export type PlacementAnswer =
@@ -54,7 +54,7 @@ export function choosePlacement(snapshot: ClusterSnapshot, request: PlacementReq
   const context: FeasibilityContext = {
     view,
     ledger: openLedger(cluster, pod.uid),
-    ...(request.filesBytes === undefined ? {} : { filesBytes: request.filesBytes }),
+    ...(request.memoryFilesBytes === undefined ? {} : { memoryFilesBytes: request.memoryFilesBytes }),
     freeBelow: request.freeBelow ?? { bytes: 0 },
     margin: request.margin ?? { fraction: 0.05 },
     isGated: () => false,

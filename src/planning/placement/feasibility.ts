@@ -18,8 +18,8 @@ export interface FeasibilityContext {
   ledger: Ledger;
   freeBelow: Amount;
   margin: Amount;
-  /** What the pod's files take of the copy; absent: 0, for nothing is known of them. */
-  filesBytes?: number;
+  /** What the pod's memory-backed emptyDirs take of the copy; absent: 0, for nothing is known of them. */
+  memoryFilesBytes?: number;
   /**
    * The room must still be there after so long, with the growth of what runs there, what comes and the pod; where the policy forecasts,
    * with the bounds of what is foreseen of them up to then. Absent: 0.
@@ -159,8 +159,8 @@ function foreseenGrowth(
 }
 
 /** What a move of this pod stages on its target beside the pod itself. */
-export function copyBytes(bytes: number, { filesBytes = 0 }: FeasibilityContext): number {
-  return stagingBytes({ memoryBytes: bytes, filesBytes });
+export function copyBytes(bytes: number, { memoryFilesBytes = 0 }: FeasibilityContext): number {
+  return stagingBytes({ memoryBytes: bytes, memoryFilesBytes });
 }
 
 /** The node's agent stages so much for all moves together. */

@@ -150,6 +150,7 @@ function readMove(written: WrittenMove, uids: ReadonlyMap<string, string>): Move
       startedAtMs: written.startedAt,
       finishedAtMs: written.finishedAt,
       filesBytes: written.files,
+      memoryFilesBytes: written.memoryFiles,
       freezeMilliseconds,
       transferredBytes,
       programFailed,

@@ -97,6 +97,7 @@ function writeMove(move: MoveSnapshot): Written {
     to: move.to,
     memory: move.memoryBytes,
     files: move.filesBytes,
+    memoryFiles: move.memoryFilesBytes,
     phase: move.phase,
     startedAt: timeText(move.startedAtMs),
     finishedAt: timeText(move.finishedAtMs),

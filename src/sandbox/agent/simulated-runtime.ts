@@ -87,6 +87,7 @@ export class SimulatedRuntime implements NodeRuntime {
       handlerInstalled: true,
       stagingBudgetBytes,
       stagingFreeBytes: stagingBudgetBytes - this.#staged(),
+      filesFreeBytes: 2 ** 40,
     });
   }
 
@@ -96,6 +97,7 @@ export class SimulatedRuntime implements NodeRuntime {
       running: container !== undefined && container.process.state !== "dead",
       memoryBytes: container?.process.memoryBytes ?? 0,
       filesBytes: container ? filesBytesOf(container.pod) : 0,
+      memoryFilesBytes: 0,
       processes: 1,
       establishedTcp: [],
       obstacles: [],
@@ -114,12 +116,12 @@ export class SimulatedRuntime implements NodeRuntime {
     return registrations.some((registration) => registration.moveUID === moveUID && registration.waiting !== undefined);
   }
 
-  async receive({ moveUID, stagingBytes, sourceNode }: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
+  async receive({ moveUID, stagingBytes, sourceNode, totalBytes }: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
     if (!this.#node.staging.has(moveUID)) {
       const free = this.#options.stagingBudgetBytes - this.#staged();
       if (free < stagingBytes)
         throw new AgentError("NoRoom", `${free} bytes are free for staging, ${stagingBytes} are asked for`);
-      this.#node.staging.set(moveUID, { bytes: 0, sourceNode, totalBytes: 0 });
+      this.#node.staging.set(moveUID, { bytes: 0, sourceNode, totalBytes });
     }
     return { address: "127.0.0.1", pagePort: 1 };
   }

@@ -17,11 +17,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-
+import { finished } from "node:stream/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { packEntries, packFolder, unpack } from "../../../src/agent/host/archives.ts";
+import { type Archive, packFolder, unpack } from "../../../src/agent/host/archives.ts";
+import type { Group } from "../../../src/agent/host/grouped.ts";
+import type { Host } from "../../../src/agent/host/host.ts";
 import { bundleImages, unbundleImages } from "../../../src/agent/host/image-bundle.ts";
-import { listLayer, removeDeleted } from "../../../src/agent/host/writable-layer.ts";
+import { land, landedFile, removeForgotten } from "../../../src/agent/host/landing.ts";
+import { packLayer, removeDeleted } from "../../../src/agent/host/writable-layer.ts";
+
+const MOVE = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 
 let root: string;
 const at = (...path: string[]) => join(root, ...path);
@@ -48,11 +53,29 @@ function tree(folder: string): string[] {
   return listed.trim().split("\n").filter(Boolean).sort();
 }
 
+/** Programs run as they are, in no group. */
+const host: Host = {
+  path: (path) => path,
+  command: ([file = "true", ...args]) => ({ file, args }),
+  environment: (extra = {}) => ({ PATH: process.env.PATH, ...extra }),
+};
+const group = { host, procs: [] };
+
+async function store(file: string, { stream, done }: Archive): Promise<string> {
+  await Promise.all([land(group, at(file), stream), done]);
+  return at(file);
+}
+
+async function pack(): Promise<{ listing: string; layer: string }> {
+  const { listing, files } = packLayer(group, at("upper"), at("merged"));
+  const [first, second] = await Promise.all([store("landed/listing", listing), store("landed/layer", files)]);
+  return { listing: first, layer: second };
+}
+
 async function travel(): Promise<void> {
-  const { manifest, entries } = listLayer(at("upper"), at("merged"));
-  removeDeleted(at("target"), manifest);
-  const archive = packEntries(at("upper"), entries);
-  await Promise.all([unpack(at("target"), archive.stream), archive.done]);
+  const { listing, layer } = await pack();
+  await removeDeleted(group, at("target"), listing);
+  await unpack(group, at("target"), layer);
 }
 
 describe("a writable layer", () => {
@@ -95,6 +118,43 @@ describe("a writable layer", () => {
     expect(tree("target")).toEqual(["d data", "f data/new", "f x"]);
   });
 
+  test("a link where the listing has folders leads nowhere, however deep they are", async () => {
+    make("outside", { "sub/keep": "precious" });
+    make("target", { x: "x" });
+    symlinkSync(at("outside"), at("target/evil"));
+    const records = ["F.", "Kx", "F./evil", "Ssub", "F./evil/sub", "F../outside", "F./../outside/sub", ""];
+    writeFileSync(at("listing"), records.join("\0"));
+    await removeDeleted(group, at("target"), at("listing"));
+    expect(readFileSync(at("outside/sub/keep"), "utf8")).toBe("precious");
+    expect(tree("target")).toEqual(["f x"]);
+  });
+
+  test.each(["", "F./a", "X"])("a listing that is none (%j) is an error", async (text) => {
+    make("target", image);
+    writeFileSync(at("listing"), text && `${text}\0X\0`);
+    await expect(removeDeleted(group, at("target"), at("listing"))).rejects.toThrow(/not a listing/);
+    expect(tree("target")).toContain("f usr/bin/tool");
+  });
+
+  test("names may be any bytes but a slash and NUL", async () => {
+    const odd = Buffer.from("ab\n\\\xff 'x", "latin1");
+    const inside = (folder: string) => Buffer.concat([Buffer.from(`${at(folder)}/`), odd]);
+    for (const folder of ["upper", "merged", "target"]) make(folder, { ".": undefined });
+    for (const folder of ["upper", "merged"]) writeFileSync(inside(folder), folder);
+    await travel();
+    expect(readFileSync(inside("target"), "utf8")).toBe("upper");
+  });
+
+  test("of which a folder cannot be read is an error, not a shorter layer", async () => {
+    make("upper", { a: "a", "b/c": "c" });
+    make("merged", { a: "a", b: "not the folder that it has to be" });
+    const { listing, files } = packLayer(group, at("upper"), at("merged"));
+    listing.stream.resume();
+    files.stream.resume();
+    await expect(listing.done).rejects.toThrow(/Not a directory/);
+    await expect(files.done).rejects.toThrow(/Not a directory/);
+  });
+
   test("that is empty changes nothing", async () => {
     make("target", image);
     make("merged", image);
@@ -112,8 +172,7 @@ describe("a tar", () => {
     symlinkSync("/run/secret", at("from/soft"));
     execFileSync("truncate", ["-s", "64M", at("from/sparse")]);
     make("to", { ".": undefined });
-    const archive = packFolder(at("from"));
-    await Promise.all([unpack(at("to"), archive.stream), archive.done]);
+    await unpack(group, at("to"), await store("tar", packFolder(group, at("from"))));
     expect(statSync(at("to/run")).mode & 0o7777).toBe(0o4755);
     expect(statSync(at("to/run")).ino).toBe(statSync(at("to/hard")).ino);
     expect(readlinkSync(at("to/soft"))).toBe("/run/secret");
@@ -124,17 +183,81 @@ describe("a tar", () => {
   test("that is cut short is an error", async () => {
     make("from", { big: "x".repeat(200_000) });
     make("to", { ".": undefined });
-    const whole = await buffer(packFolder(at("from")).stream);
-    await expect(unpack(at("to"), Readable.from([whole.subarray(0, 100_000)]))).rejects.toThrow(/tar/);
+    const whole = await buffer(packFolder(group, at("from")).stream);
+    writeFileSync(at("tar"), whole.subarray(0, 100_000));
+    await expect(unpack(group, at("to"), at("tar"))).rejects.toThrow(/tar/);
+  });
+});
+
+describe("a part that lands", () => {
+  test("is there when it is whole", async () => {
+    await land(group, at("landed/layer"), Readable.from([Buffer.from("one "), Buffer.from("two")]));
+    expect(readFileSync(at("landed/layer"), "utf8")).toBe("one two");
+    expect(statSync(at("landed")).mode & 0o777).toBe(0o700);
+    expect(statSync(at("landed/layer")).mode & 0o777).toBe(0o600);
   });
 
-  test("of which the sender goes away is an error, even at a file's end", async () => {
-    make("to", { ".": undefined });
+  test("and whose sender goes away is not there, nor is any of it", async () => {
     const body = new Readable({ read() {} });
-    const unpacked = unpack(at("to"), body);
+    const landed = land(group, at("landed/layer"), body);
     body.push(Buffer.alloc(512));
     body.destroy(new Error("connection reset"));
-    await expect(unpacked).rejects.toThrow(/connection reset/);
+    await expect(landed).rejects.toThrow(/connection reset/);
+    expect(tree("landed")).toEqual([]);
+  });
+
+  test("and does not fit is refused as NoRoom, and its sender is read to the end", async () => {
+    const full = { ...group, host: { ...host, command: () => host.command(["/bin/sh", "-c", "cat >/dev/full"]) } };
+    const body = Readable.from(Array.from({ length: 64 }, () => Buffer.alloc(1 << 16)));
+    await expect(land(full, at("landed/layer"), body)).rejects.toMatchObject({ reason: "NoRoom" });
+    await finished(body);
+  });
+
+  test("is put where its volume belongs: one in memory is never put on the disk", () => {
+    const emptyDirs = [
+      { name: "cache", memory: false },
+      { name: "secret", memory: true },
+    ];
+    const file = (name: string) => landedFile(MOVE, { part: "empty-dir", name }, emptyDirs);
+    expect(file("cache")).toBe(`/var/lib/headroom/files/${MOVE}/empty-dir.cache`);
+    expect(file("secret")).toBe(`/run/headroom/target/${MOVE}/staging/files/empty-dir.secret`);
+    expect(() => file("other")).toThrow(/no emptyDir other/);
+  });
+
+  test("and whose move nobody remembers is removed when the agent starts", async () => {
+    const node = { ...host, path: (path: string) => at("node", path) };
+    make("node/var/lib/headroom/files", {
+      [`${MOVE}/layer`]: "kept",
+      "00000000-6f0e-4f7c-9f5b-0123456789ab/layer": "",
+    });
+    await removeForgotten(node, [MOVE]);
+    expect(tree("node/var/lib/headroom/files")).toEqual([`d ${MOVE}`, `f ${MOVE}/layer`]);
+  });
+});
+
+describe("what the kernel remembers of files is charged to the move's group, not to the agent's, when", () => {
+  const drained = async ({ stream, done }: Archive) => void (await Promise.all([done, buffer(stream)]));
+
+  test.each<[string, (grouped: Group) => Promise<unknown>]>([
+    ["a folder is packed", (grouped) => drained(packFolder(grouped, at("upper")))],
+    [
+      "a layer is listed and packed",
+      (grouped) => {
+        const { listing, files } = packLayer(grouped, at("upper"), at("merged"));
+        return Promise.all([drained(listing), drained(files)]);
+      },
+    ],
+    ["a part lands", (grouped) => land(grouped, at("landed"), Readable.from([Buffer.from("x")]))],
+    ["an archive is unpacked", (grouped) => unpack(grouped, at("target"), at("tar"))],
+    ["files are removed", (grouped) => removeDeleted(grouped, at("target"), at("listing"))],
+  ])("%s", async (_what, work) => {
+    for (const folder of ["upper", "merged", "target"]) make(folder, { file: "x" });
+    await store("tar", packFolder(group, at("upper")));
+    writeFileSync(at("listing"), "F.\0");
+    writeFileSync(at("cgroup.procs"), "");
+    await work({ host, procs: [at("cgroup.procs")] });
+    const joined = Number(readFileSync(at("cgroup.procs"), "utf8"));
+    expect([joined > 0, joined !== process.pid]).toEqual([true, true]);
   });
 });
 

@@ -218,7 +218,7 @@ describe("a PodMigration", () => {
   });
 
   it("speaks for itself once its figures are pinned", () => {
-    const container = { name: "main", memoryBytes: 5, filesBytes: 2 };
+    const container = { name: "main", memoryBytes: 5, filesBytes: 3, memoryFilesBytes: 2 };
     const pinned = migration("m", {
       phase: "Frozen",
       sourcePodUID: "u9",
@@ -231,7 +231,8 @@ describe("a PodMigration", () => {
       from: "n9",
       to: "n8",
       memoryBytes: 10,
-      filesBytes: 4,
+      filesBytes: 6,
+      memoryFilesBytes: 4,
     });
   });
 });

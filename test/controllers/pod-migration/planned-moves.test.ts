@@ -40,7 +40,7 @@ const moveArb = (of: string) =>
       from: fc.constantFrom(...NAMES),
       to: fc.constantFrom(...NAMES),
       memoryBytes: sizeArb,
-      filesBytes: fc.option(sizeArb, { nil: 0 }),
+      memoryFilesBytes: fc.option(sizeArb, { nil: 0 }),
     })
     .map((drawn) => move({ pod: of, podUID: `uid-${of}`, phase: "Preparing", ...drawn }));
 
@@ -80,9 +80,9 @@ function agentsAnswer({ nodes, pods }: ClusterSnapshot, to: string, others: read
   const { capacityBytes = 0, usedBytes = 0, stagingFreeBytes = 0 } = nodes.find(({ name }) => name === to) ?? {};
   const arriving = others
     .filter((one) => one.to === to)
-    .map(({ podUID, memoryBytes, filesBytes = 0 }) => {
+    .map(({ podUID, memoryBytes, memoryFilesBytes = 0 }) => {
       const grown = Math.max(memoryBytes, pods.find(({ uid }) => uid === podUID)?.usedBytes ?? 0);
-      return { bytes: grown, staged: stagingBytes({ memoryBytes: grown, filesBytes }) };
+      return { bytes: grown, staged: stagingBytes({ memoryBytes: grown, memoryFilesBytes }) };
     });
   const sum = (of: "bytes" | "staged") => arriving.reduce((total, one) => total + one[of], 0);
   const availableBytes = capacityBytes - usedBytes - sum("bytes") - sum("staged");
@@ -100,11 +100,24 @@ describe("a move that is planned", () => {
         withoutStaging += refusals.filter(({ reason }) => reason === "NoStagingRoom").length;
         for (const mine of moves) {
           const others = [...snapshot.moves, ...moves.filter((other) => other !== mine).map(started)];
-          const request = { podUID: mine.podUID, targetNode: mine.to, podBytes: mine.bytes, filesBytes: FILES_BYTES };
+          const request = {
+            podUID: mine.podUID,
+            targetNode: mine.to,
+            podBytes: mine.bytes,
+            memoryFilesBytes: FILES_BYTES,
+          };
           expect(choosePlacement({ ...snapshot, moves: others }, request)).toMatchObject({ ok: true });
           const target = agentsAnswer(snapshot, mine.to, others);
-          const staging = stagingBytes({ memoryBytes: mine.bytes, filesBytes: FILES_BYTES });
-          expect(targetRefusal({ node: mine.to, source: FEATURES, target, stagingBytes: staging })).toBeUndefined();
+          const staging = stagingBytes({ memoryBytes: mine.bytes, memoryFilesBytes: FILES_BYTES });
+          expect(
+            targetRefusal({
+              node: mine.to,
+              source: FEATURES,
+              target,
+              stagingBytes: staging,
+              diskFilesBytes: FILES_BYTES,
+            }),
+          ).toBeUndefined();
         }
       }),
       { numRuns: 500 },

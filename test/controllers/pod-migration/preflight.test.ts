@@ -128,12 +128,16 @@ describe("the emptyDirs that travel", () => {
     const pod = sourcePod();
     pod.spec.volumes = [
       { name: "used", emptyDir: {} },
+      { name: "secret", emptyDir: { medium: "Memory" } },
       { name: "init", emptyDir: {} },
       { name: "settings", configMap: { name: "settings" } },
     ];
-    const volumeMounts = ["used", "settings"].map((name) => ({ name, mountPath: `/${name}` }));
+    const volumeMounts = ["used", "secret", "settings"].map((name) => ({ name, mountPath: `/${name}` }));
     pod.spec.containers = pod.spec.containers.map((container) => ({ ...container, volumeMounts }));
-    expect(emptyDirsOf(pod)).toEqual(["used"]);
+    expect(emptyDirsOf(pod)).toEqual([
+      { name: "used", memory: false },
+      { name: "secret", memory: true },
+    ]);
   });
 });
 
@@ -184,5 +188,31 @@ describe("handing over to a ReplicaSet takes until", () => {
 
   it("at once without a readiness probe", () => {
     expect(swapDelayMs(sourcePod())).toBe(0);
+  });
+});
+
+describe("files", () => {
+  it.each([
+    ["in memory, and take staging room", 1.5 * GIB, "NoStagingRoom"],
+    ["on a disk, and take none", 0, undefined],
+  ])("that are %s", async (_what, memoryFilesBytes, reason) => {
+    const world = await World.with();
+    world.nodes.facts = { ...FACTS, filesBytes: 2 * GIB, memoryFilesBytes };
+    world.nodes.overrides.set("z2", { ...FEATURES, stagingFreeBytes: 1.5 * GIB });
+    await world.toTheEnd();
+    expect(world.move?.status?.reason === "NoStagingRoom" ? "NoStagingRoom" : undefined).toBe(reason);
+  });
+});
+
+describe("a target's disk", () => {
+  it.each([
+    ["twice the files that are on a disk", 2 * GIB, undefined],
+    ["less", 2 * GIB - 1, "NoDiskRoom"],
+  ])("must have room for the files as they land and as they are copied: %s", async (_what, filesFreeBytes, reason) => {
+    const world = await World.with();
+    world.nodes.facts = { ...FACTS, filesBytes: 3 * GIB, memoryFilesBytes: 2 * GIB };
+    world.nodes.overrides.set("z2", { ...FEATURES, filesFreeBytes });
+    await world.toTheEnd();
+    expect(world.move?.status?.reason === "NoDiskRoom" ? "NoDiskRoom" : undefined).toBe(reason);
   });
 });

@@ -224,7 +224,18 @@ describe("scheduling rules", () => {
 it("what a move and its files come to is the same when written and read again", () => {
   const snapshot = {
     ...read({}),
-    moves: [move({ pod: "p", from: "a", to: "b", lineage: "l", memoryBytes: 3, filesBytes: 2, programFailed: true })],
+    moves: [
+      move({
+        pod: "p",
+        from: "a",
+        to: "b",
+        lineage: "l",
+        memoryBytes: 3,
+        filesBytes: 4,
+        memoryFilesBytes: 2,
+        programFailed: true,
+      }),
+    ],
   };
   const again = clusterSnapshotSchema.parse(JSON.parse(JSON.stringify(writeSnapshot(snapshot))));
   expect(readSnapshot(again).moves).toEqual(snapshot.moves);

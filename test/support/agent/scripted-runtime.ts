@@ -5,6 +5,7 @@ import type { FilePart, NodeRuntime, SourceProcess } from "../../../src/agent/no
 import type {
   Cleaned,
   Dumped,
+  MoveRecord,
   NodeFeatures,
   Released,
   Restored,
@@ -37,11 +38,12 @@ export class ScriptedRuntime implements NodeRuntime {
       handlerInstalled: true,
       stagingBudgetBytes: 1,
       stagingFreeBytes: 1,
+      filesFreeBytes: 1,
     });
   }
   inspect(): Promise<SourceFacts> {
-    const facts = { running: true, memoryBytes: 1, filesBytes: 0, processes: 1, establishedTcp: [], obstacles: [] };
-    return this.#step("inspect", facts);
+    const size = { memoryBytes: 1, filesBytes: 0, memoryFilesBytes: 0, processes: 1 };
+    return this.#step("inspect", { running: true, ...size, establishedTcp: [], obstacles: [] });
   }
   register(_command: unknown, signal: AbortSignal): Promise<void> {
     return this.#step("register", undefined, signal);
@@ -55,6 +57,11 @@ export class ScriptedRuntime implements NodeRuntime {
   async acceptFiles(moveUID: string, part: FilePart, body: Readable, signal: AbortSignal): Promise<void> {
     await this.inside.get("acceptFiles")?.(signal);
     this.files.push({ moveUID, part, text: (await buffer(body)).toString() });
+  }
+  /** What `arrived` finds. */
+  arrival: Pick<MoveRecord, "images" | "progress"> = {};
+  arrived(): Pick<MoveRecord, "images" | "progress"> {
+    return this.arrival;
   }
   restore(_command: unknown, signal: AbortSignal): Promise<Restored> {
     return this.#step("restore", { containerID: "c", pid: 7, timings: { restore: 1 } }, signal);

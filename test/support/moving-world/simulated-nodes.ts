@@ -37,6 +37,7 @@ export const FACTS: SourceFacts = {
   running: true,
   memoryBytes: 0.1 * GIB,
   filesBytes: 0,
+  memoryFilesBytes: 0,
   processes: 1,
   establishedTcp: [],
   obstacles: [],
@@ -53,6 +54,7 @@ export const FEATURES: NodeFeatures = {
   handlerInstalled: true,
   stagingBudgetBytes: 8 * GIB,
   stagingFreeBytes: 8 * GIB,
+  filesFreeBytes: 100 * GIB,
 };
 
 /** A failure to be thrown by the next calls of a step; `after`: once the step has been carried out, its answer lost. */

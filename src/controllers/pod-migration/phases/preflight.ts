@@ -5,7 +5,7 @@ import type { SourceContainer } from "../../../checkpointing/driver.ts";
 import { KubeError } from "../../../kube/client.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
 import { podObstacle } from "../../../planning/eligibility/pod-obstacles.ts";
-import { type MoveSize, stagingBytes } from "../../../planning/staging.ts";
+import { type MoveSize, type StagedSize, stagingBytes } from "../../../planning/staging.ts";
 import type { Refusal } from "../dependencies.ts";
 import { inWords } from "../driver-failure.ts";
 import { handOverOf } from "../hand-over/belongings.ts";
@@ -70,8 +70,8 @@ async function chooseTarget(
       : refused({ reason: target.failure.reason, message: inWords(target.failure) });
   }
   const sides = { node: placed.node, source: source.features, target: target.value };
-  const refusal =
-    targetRefusal({ ...sides, stagingBytes: stagingBytes(facts) }) ?? (await dryRun(run, pod, placed.node));
+  const sizes = { stagingBytes: stagingBytes(facts), diskFilesBytes: facts.filesBytes - facts.memoryFilesBytes };
+  const refusal = targetRefusal({ ...sides, ...sizes }) ?? (await dryRun(run, pod, placed.node));
   if (refusal) return refused(refusal);
   return accepted(run, pod, container, facts, { targetNode: placed.node, freeze: freezeStatus(pod, expected) });
 }
@@ -91,15 +91,15 @@ function accepted(
   run: MoveRun,
   pod: Pod,
   container: SourceContainer,
-  size: MoveSize,
+  size: MoveSize & StagedSize,
   { targetNode, freeze }: { targetNode: string; freeze: FreezeStatus },
 ): Outcome {
   const { containerID, containerName: name } = container;
-  const { memoryBytes, filesBytes } = size;
+  const { memoryBytes, filesBytes, memoryFilesBytes } = size;
   const changes: StatusChanges = {
     targetNode,
     targetPodName: targetPodName(pod, run.move.metadata.uid),
-    containers: [{ name, containerID, memoryBytes, filesBytes }],
+    containers: [{ name, containerID, memoryBytes, filesBytes, memoryFilesBytes }],
     memory: formatBytes(memoryBytes),
     freeze,
     handOver: handOverOf(pod),

@@ -1,5 +1,6 @@
 /** What preflight reads off the source pod. Pure. */
 
+import type { EmptyDir } from "../../../agent/protocol.ts";
 import type { SourceContainer } from "../../../checkpointing/driver.ts";
 import type { Pod } from "../../../kube/resources.ts";
 
@@ -24,8 +25,8 @@ export function bareId(containerID: string): string {
 }
 
 /** Those that the container mounts: one that only a completed init container used holds nothing that is missed. */
-export function emptyDirsOf(pod: Pod): string[] {
+export function emptyDirsOf(pod: Pod): EmptyDir[] {
   const mounted = new Set(pod.spec.containers.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name)));
   const volumes = (pod.spec.volumes ?? []).filter(({ emptyDir, name }) => emptyDir !== undefined && mounted.has(name));
-  return volumes.map((volume) => volume.name);
+  return volumes.map(({ name, emptyDir }) => ({ name, memory: emptyDir?.medium === "Memory" }));
 }

@@ -8,6 +8,8 @@ export interface TargetSide {
   source: NodeFeatures;
   target: NodeFeatures;
   stagingBytes: number;
+  /** Files that are on a disk: writable layer and emptyDirs that are not in memory. */
+  diskFilesBytes: number;
 }
 
 type Check = (side: TargetSide) => Refusal | undefined;
@@ -55,4 +57,13 @@ const stagingRoom: Check = ({ node, target, stagingBytes }) =>
         message: `node ${node} can stage ${formatBytes(target.stagingFreeBytes)} now, the move needs ${formatBytes(stagingBytes)}`,
       };
 
-const CHECKS: readonly Check[] = [handlerInstalled, cgroupVersion, cpuFlags, stagingRoom];
+/** The files land on the target before they are copied into the pod: they are there twice until the move ends. */
+const diskRoom: Check = ({ node, target, diskFilesBytes }) =>
+  target.filesFreeBytes >= 2 * diskFilesBytes
+    ? undefined
+    : {
+        reason: "NoDiskRoom",
+        message: `node ${node} has ${formatBytes(target.filesFreeBytes)} of disk free now, the move needs twice the ${formatBytes(diskFilesBytes)} of the pod's files`,
+      };
+
+const CHECKS: readonly Check[] = [handlerInstalled, cgroupVersion, cpuFlags, stagingRoom, diskRoom];

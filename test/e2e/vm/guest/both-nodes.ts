@@ -17,7 +17,7 @@ function sourceHost(): Host {
   const renamed = (path: string): string => path.replace("/sys/fs/cgroup/headroom", "/sys/fs/cgroup/source");
   return {
     path: (path) => renamed(host.path(path)),
-    command: (argv) => host.command(argv.map(renamed)),
+    command: (argv, files) => host.command(argv.map(renamed), files),
     environment: host.environment,
   };
 }
@@ -56,6 +56,7 @@ export class Move {
       sourceNode: "here",
       sourceAddress: ADDRESS,
       filesBytes: 0,
+      totalBytes: 0,
       emptyDirs: [],
     };
     const { pagePort } = await target.receive({ ...this.#command, ...receiving, stagingBytes: 256 << 20 });
