@@ -201,12 +201,12 @@ const cancelled: Fault = {
   },
 };
 
-/** Until the move's end. */
+/** Long enough for a transfer of 2 GiB at 12 MB/s. */
 export const slowLink = (bytesPerSecond: number): Fault => ({
   about: "the link becomes slow",
   strike({ sandbox: { cluster }, from, to, mend }) {
     cluster.links.limit(from, to, bytesPerSecond);
-    mend(30 * MINUTE, () => cluster.links.limit(from, to, undefined));
+    mend(5 * MINUTE, () => cluster.links.limit(from, to, undefined));
     return {};
   },
 });
