@@ -1,4 +1,5 @@
 /** Puts the controllers together from their parts. */
+import type { CheckpointDriver } from "../checkpointing/driver.ts";
 import type { ControllerConfig } from "../config/controller-config.ts";
 import { agentConnections } from "../controllers/agent-enrolment/controller.ts";
 import { placementNow } from "../controllers/migration-policy/choose-placement.ts";
@@ -10,18 +11,26 @@ import { leftoversController } from "../controllers/pod-migration/leftovers.ts";
 import type { HeadroomOperator } from "../kube/operator.ts";
 import { createMetricsSources } from "../metrics/sources.ts";
 
-/** Returns what is to be closed when the operator has stopped. */
-export function registerControllers(operator: HeadroomOperator, config: ControllerConfig): { close(): Promise<void> } {
+/**
+ * Returns what is to be closed when the operator has stopped.
+ * @param around puts something around the way to the agents, for tests.
+ */
+export function registerControllers(
+  operator: HeadroomOperator,
+  config: ControllerConfig,
+  around: (driver: CheckpointDriver) => CheckpointDriver = (driver) => driver,
+): { close(): Promise<void> } {
   const { context } = operator;
   const { client: kube, clock, stores } = context;
   const sources = createMetricsSources({ kube, clock, influx: config.influx, kubeletSummary: config.kubeletSummary });
   const collect = figureCollector(sources, stores, () => clock.now());
   const { driver, enrolment, whenOpen } = agentConnections(context);
   const choosePlacement = placementNow(context, collect);
-  const outside = { driver, choosePlacement, expectFreeze: freezeNow(stores) };
+  const own = around(driver);
+  const outside = { driver: own, choosePlacement, expectFreeze: freezeNow(stores) };
   operator.register(enrolment);
   operator.register(whenOpen(podMigrationController(context, { ...outside, caps: config.moveCaps })));
-  operator.register(whenOpen(leftoversController(context, driver)));
+  operator.register(whenOpen(leftoversController(context, own)));
   operator.register(migrationPolicyController(context, collect));
   return driver;
 }

@@ -20,6 +20,8 @@ export interface SandboxParts {
   /** For the kubeconfig and logs. */
   directory: string;
   timing?: Partial<KubeletTiming>;
+  /** How often nodes are looked at. */
+  tickMs?: number;
   /** Bytes per second from node to node. */
   bandwidth?: number;
   api?: SandboxOptions;
@@ -27,7 +29,6 @@ export interface SandboxParts {
   aroundRuntime?: (node: string, runtime: NodeRuntime) => NodeRuntime;
 }
 
-const BANDWIDTH = 1.2e9;
 const READY_LIMIT_MS = 60_000;
 const STAGING_BUDGET_BYTES = 8 * 2 ** 30;
 
@@ -41,10 +42,10 @@ export class Sandbox {
   #agents: AgentDaemonSet | undefined;
 
   private constructor(parts: SandboxParts, server: SandboxApiServer) {
-    const { clock, nodes, timing, directory } = parts;
+    const { directory } = parts;
     this.#parts = parts;
     this.server = server;
-    this.cluster = new SimulatedCluster({ server, clock, nodes, ...(timing ? { timing } : {}) });
+    this.cluster = new SimulatedCluster({ ...parts, server });
     this.directory = directory;
     this.kubeconfigFile = join(directory, "kubeconfig");
     writeFileSync(this.kubeconfigFile, server.kubeconfig(), { mode: 0o600 });
@@ -56,7 +57,7 @@ export class Sandbox {
   }
 
   static async start(parts: SandboxParts): Promise<Sandbox> {
-    const server = await SandboxApiServer.start({ now: parts.clock.now, ...parts.api });
+    const server = await SandboxApiServer.start({ clock: parts.clock, ...parts.api });
     const sandbox = new Sandbox(parts, server);
     if (parts.headroom) sandbox.#install();
     return sandbox;
@@ -68,7 +69,7 @@ export class Sandbox {
       server: this.server,
       nodes: this.cluster.nodes.values(),
       directory: join(this.#parts.directory, "nodes"),
-      bandwidth: this.#parts.bandwidth ?? BANDWIDTH,
+      links: this.cluster.links,
       stagingBudgetBytes: STAGING_BUDGET_BYTES,
       now: this.#parts.clock.now,
       around: this.#parts.aroundRuntime,

@@ -13,7 +13,7 @@ let cluster: SimulatedCluster;
 
 beforeEach(async () => {
   clock = new ManualClock();
-  server = await SandboxApiServer.start({ now: clock.now });
+  server = await SandboxApiServer.start({ clock });
   cluster = new SimulatedCluster({
     server,
     clock,

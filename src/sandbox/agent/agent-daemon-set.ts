@@ -6,6 +6,7 @@ import { TOKEN_AUDIENCE } from "../../checkpointing/trust/enrolment.ts";
 import { type ApiObject, stringAt } from "../api-server/json.ts";
 import type { SandboxApiServer } from "../api-server/server.ts";
 import { agentPod, HEADROOM_NAMESPACE } from "../installation.ts";
+import type { Links } from "../nodes/links.ts";
 import type { SimulatedNode } from "../nodes/node.ts";
 import { SimulatedAgent } from "./simulated-agent.ts";
 import { SimulatedRuntime } from "./simulated-runtime.ts";
@@ -15,8 +16,7 @@ export interface DaemonSetOptions {
   nodes: Iterable<SimulatedNode>;
   /** Every node's disk is a folder below it. */
   directory: string;
-  /** Bytes per second from node to node. */
-  bandwidth: number;
+  links: Links;
   /** Bytes that all moves together may stage on a node. */
   stagingBudgetBytes: number;
   now: () => number;
@@ -32,12 +32,12 @@ export class AgentDaemonSet {
   #started: Promise<void> | undefined;
 
   constructor(options: DaemonSetOptions) {
-    const { server, bandwidth, stagingBudgetBytes, directory, now } = options;
+    const { server, links, stagingBudgetBytes, directory, now } = options;
     this.#server = server;
     this.#stagingBudgetBytes = stagingBudgetBytes;
     for (const node of options.nodes) {
       const runtime = (killed: AbortSignal) => {
-        const own = new SimulatedRuntime({ node, bandwidth, stagingBudgetBytes, killed });
+        const own = new SimulatedRuntime({ node, links, stagingBudgetBytes, killed });
         return options.around?.(node.name, own) ?? own;
       };
       const agent = new SimulatedAgent({ node: node.name, runtime, directory: join(directory, node.name), now });

@@ -82,6 +82,12 @@ export class SimulatedAgent {
     this.#server = server;
   }
 
+  /** Off the network, or on it again: it goes on with its steps, and nobody reaches it. */
+  async cutOff(isCutOff: boolean): Promise<void> {
+    if (isCutOff) await this.#server?.stop();
+    else await this.#server?.start({ host: "127.0.0.1", port: this.#port });
+  }
+
   /** As by SIGKILL: connections break, nothing is answered any more. */
   async kill(): Promise<void> {
     const server = this.#server;

@@ -62,6 +62,7 @@ export const BUILT_IN_TYPES: readonly ResourceType[] = [
   builtIn("PersistentVolumeClaim", "persistentvolumeclaims", { shortNames: ["pvc"], statusSubresource: true }),
   builtIn("Event", "events", { group: "events.k8s.io", shortNames: ["ev"] }),
   builtIn("Lease", "leases", { group: "coordination.k8s.io" }),
+  builtIn("NetworkPolicy", "networkpolicies", { group: "networking.k8s.io", shortNames: ["netpol"] }),
   builtIn("RuntimeClass", "runtimeclasses", { group: "node.k8s.io", namespaced: false }),
   builtIn("Deployment", "deployments", { ...workload, shortNames: ["deploy"], subresources: ["scale"] }),
   builtIn("ReplicaSet", "replicasets", { ...workload, shortNames: ["rs"], subresources: ["scale"] }),

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { load } from "js-yaml";
+import { type Clock, systemClock } from "../../kube/clock.ts";
 import { Tokens } from "./authentication.ts";
 import { customTypes, forgetCustomTypes, isCrd, registerCustomTypes } from "./custom-resources.ts";
 import { discovery } from "./discovery.ts";
@@ -32,12 +33,14 @@ export interface InterceptedRequest {
   watch: boolean;
   /** Who asks, from the User-Agent. */
   userAgent: string;
+  /** The bearer token; empty without one. */
+  token: string;
 }
 
 export interface SandboxOptions {
   /** 0, the default, takes any free port. */
   port?: number;
-  now?: () => number;
+  clock?: Clock;
   backends?: Backends;
   intercept?: (request: InterceptedRequest) => Interception | Promise<Interception>;
   bookmarkSeconds?: number;
@@ -65,19 +68,20 @@ export class SandboxApiServer {
   readonly #handlers: Handlers;
   readonly #lists: Lists;
   readonly #options: SandboxOptions;
-  readonly #now: () => number;
+  readonly #clock: Clock;
 
   private constructor(options: SandboxOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#clock = options.clock ?? systemClock;
+    const now = () => this.#clock.now();
     this.backends = options.backends ?? {};
     this.intercept = options.intercept;
     this.store = new ObjectStore(options.historyLimit === undefined ? {} : { historyLimit: options.historyLimit });
-    this.registry = new Registry({ store: this.store, now: this.#now, uid: randomUUID, suffix: randomSuffix });
-    this.tokens = new Tokens(this.registry, this.#now, () => randomBytes(24).toString("base64url"));
-    this.#lists = new Lists(this.store, this.#now);
+    this.registry = new Registry({ store: this.store, now, uid: randomUUID, suffix: randomSuffix });
+    this.tokens = new Tokens(this.registry, now, () => randomBytes(24).toString("base64url"));
+    this.#lists = new Lists(this.store, now);
     const { registry, tokens, backends } = this;
-    this.#handlers = new Handlers({ registry, lists: this.#lists, tokens, backends, now: this.#now });
+    this.#handlers = new Handlers({ registry, lists: this.#lists, tokens, backends, now });
     this.#server = createServer((request, response) => void this.#serve(request, response));
     this.#server.keepAliveTimeout = 60_000;
   }
@@ -102,8 +106,8 @@ export class SandboxApiServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** A kubeconfig for this server, as YAML. Plain HTTP on loopback: client-node wants to be told that this is meant. */
-  kubeconfig(): string {
+  /** A kubeconfig for this server, as YAML; interceptors see the token. Plain HTTP on loopback: client-node wants to be told that this is meant. */
+  kubeconfig(token?: string): string {
     const name = "headroom-sandbox";
     return [
       "apiVersion: v1",
@@ -111,7 +115,7 @@ export class SandboxApiServer {
       `current-context: ${name}`,
       `clusters: [{name: ${name}, cluster: {server: "${this.url}", insecure-skip-tls-verify: true}}]`,
       `contexts: [{name: ${name}, context: {cluster: ${name}, user: ${name}}}]`,
-      `users: [{name: ${name}, user: {}}]`,
+      `users: [{name: ${name}, user: ${token === undefined ? "{}" : `{token: ${token}}`}}]`,
       "",
     ].join("\n");
   }
@@ -240,10 +244,11 @@ export class SandboxApiServer {
       resourceVersion: query.get("resourceVersion") ?? undefined,
       bookmarks: query.get("allowWatchBookmarks") === "true",
       sendInitialEvents: query.get("sendInitialEvents") === "true",
+      clock: this.#clock,
       timeoutSeconds: Number(query.get("timeoutSeconds") || 1800),
       bookmarkSeconds: this.#options.bookmarkSeconds ?? 30,
       render: (object) => {
-        const rendered = renderObject(type, object, form, this.#now(), first);
+        const rendered = renderObject(type, object, form, this.#clock.now(), first);
         first = false;
         return rendered;
       },
@@ -271,6 +276,7 @@ const described = (request: IncomingMessage, url: URL): InterceptedRequest => ({
   query: url.searchParams,
   watch: ["true", "1"].includes(url.searchParams.get("watch") ?? ""),
   userAgent: request.headers["user-agent"] ?? "",
+  token: request.headers.authorization?.replace(/^Bearer /, "") ?? "",
 });
 
 async function readBody(request: IncomingMessage): Promise<string> {

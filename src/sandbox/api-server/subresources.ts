@@ -1,5 +1,6 @@
 /** Subresources that do something: eviction and binding of pods, scale of workloads, tokens of service accounts. */
-import { deleteObject, deleteOptions } from "./deletion.ts";
+import { deleteOptions } from "./deletion.ts";
+import { disrupt } from "./disruption.ts";
 import { ApiError, badRequest, conflict } from "./errors.ts";
 import { type ApiObject, arrayAt, type JsonObject, numberAt, objectAt, stringAt, valueAt } from "./json.ts";
 import type { Address, Registry } from "./registry.ts";
@@ -26,7 +27,8 @@ export function evict(registry: Registry, address: Address, eviction: JsonObject
     ];
     throw new ApiError(429, "TooManyRequests", message, { causes });
   }
-  deleteObject(registry, address, deleteOptions(objectAt(eviction, "deleteOptions"), new URLSearchParams()));
+  const options = deleteOptions(objectAt(eviction, "deleteOptions"), new URLSearchParams());
+  disrupt(registry, address, "EvictionByEvictionAPI", options);
   return success();
 }
 

@@ -1,5 +1,6 @@
 /** A watch: the changes of one kind, filtered, as a stream of JSON lines until the client or its time limit ends it. */
 import type { ServerResponse } from "node:http";
+import { type Clock, sleep } from "../../kube/clock.ts";
 import type { ApiError } from "./errors.ts";
 import { expired } from "./errors.ts";
 import type { ApiObject, JsonObject } from "./json.ts";
@@ -15,6 +16,7 @@ export interface WatchRequest {
   bookmarks: boolean;
   /** Begin with what is there, then a bookmark that says so (a streaming list). */
   sendInitialEvents: boolean;
+  clock: Clock;
   timeoutSeconds: number;
   bookmarkSeconds: number;
   /** The form in which the client wants objects: as they are, or as tables. */
@@ -29,16 +31,24 @@ export function serveWatch(response: ServerResponse, request: WatchRequest): voi
   const stream = new WatchStream(response, request);
   if (!stream.begin()) return;
   const unsubscribe = request.store.subscribe((change) => stream.change(change));
-  const bookmarks = setInterval(() => stream.bookmark(), request.bookmarkSeconds * 1000);
-  const end = setTimeout(() => {
+  const closed = new AbortController();
+  void sendBookmarks(stream, request, closed.signal);
+  const end = request.clock.after(request.timeoutSeconds * 1000, () => {
     stream.bookmark();
     response.end();
-  }, request.timeoutSeconds * 1000);
+  });
   response.on("close", () => {
     unsubscribe();
-    clearInterval(bookmarks);
-    clearTimeout(end);
+    closed.abort();
+    end.cancel();
   });
+}
+
+async function sendBookmarks(stream: WatchStream, request: WatchRequest, closed: AbortSignal): Promise<void> {
+  while (!closed.aborted) {
+    await sleep(request.clock, request.bookmarkSeconds * 1000, closed);
+    if (!closed.aborted) stream.bookmark();
+  }
 }
 
 class WatchStream {

@@ -5,7 +5,9 @@ import type { Json } from "../api-server/json.ts";
 import type { SandboxApiServer } from "../api-server/server.ts";
 import { releaseOrphans, syncJob } from "./jobs.ts";
 import { KUBELET_TIMING, type KubeletTiming, type OomKill, SimulatedKubelet } from "./kubelet.ts";
+import { Links } from "./links.ts";
 import { SimulatedNode } from "./node.ts";
+import { NodeLifecycle } from "./node-lifecycle.ts";
 import { syncDeployment, syncReplicaSet } from "./replica-sets.ts";
 import { Scheduler } from "./scheduler.ts";
 import { podList, summary } from "./summary.ts";
@@ -24,9 +26,15 @@ export interface ClusterOptions {
   clock: Clock;
   nodes: NodeSpec[];
   timing?: Partial<KubeletTiming>;
-  /** How often memory, exits and probes are looked at. */
+  /** How often memory, exits, probes and silent nodes are looked at. */
   tickMs?: number;
+  /** Bytes per second from node to node. */
+  bandwidth?: number;
 }
+
+const BANDWIDTH = 1.2e9;
+/** The runtime wrapper's limit: below the kubelet's. */
+const HOLD_MS = 110_000;
 
 const JOB_SYNC_MS = 1_000;
 
@@ -35,6 +43,7 @@ export class SimulatedCluster {
   readonly witness = new Witness();
   readonly nodes = new Map<string, SimulatedNode>();
   readonly oomKills: OomKill[] = [];
+  readonly links: Links;
   readonly #kubelets = new Map<string, SimulatedKubelet>();
   readonly #clock: Clock;
   readonly #ends: (() => void)[] = [];
@@ -45,15 +54,25 @@ export class SimulatedCluster {
   constructor(options: ClusterOptions) {
     this.server = options.server;
     this.#clock = options.clock;
+    this.links = new Links(options.clock, options.bandwidth ?? BANDWIDTH);
     const { registry, types, backends } = options.server;
     const pods = types.find("", "v1", "pods");
-    if (!pods) throw new Error("the API server knows no pods");
+    const nodes = types.find("", "v1", "nodes");
+    if (!pods || !nodes) throw new Error("the API server knows no pods or nodes");
     for (const spec of options.nodes) this.#addNode(spec, options);
     backends.podLog = (namespace, name) => this.#log(`${namespace}/${name}`);
     backends.nodeProxy = (node, path) => this.#proxy(node, path);
     this.#ends.push(new Scheduler(registry, pods, this.#clock).start(), this.#startControllers());
     for (const kubelet of this.#kubelets.values()) this.#ends.push(kubelet.start());
-    this.#tick(options.tickMs ?? 50);
+    const isOnline = (name: string) => this.kubelet(name).online;
+    const lifecycle = new NodeLifecycle({ registry, nodes, pods, clock: this.#clock, isOnline });
+    this.#tick(options.tickMs ?? 50, lifecycle);
+  }
+
+  kubelet(name: string): SimulatedKubelet {
+    const kubelet = this.#kubelets.get(name);
+    if (!kubelet) throw new Error(`there is no node ${name}`);
+    return kubelet;
   }
 
   node(name: string): SimulatedNode {
@@ -76,6 +95,7 @@ export class SimulatedCluster {
       capacityBytes: spec.capacityBytes,
       systemBytes: spec.systemBytes ?? 0,
       clock: this.#clock,
+      holdMs: HOLD_MS,
       onProcessChange: this.witness.observe,
     });
     this.nodes.set(spec.name, node);
@@ -105,10 +125,11 @@ export class SimulatedCluster {
     return process ? `instance ${process.instance.slice(0, 8)} n=${Math.floor(process.workMs / 1000)}\n` : "";
   }
 
-  #tick(everyMs: number): void {
+  #tick(everyMs: number, lifecycle: NodeLifecycle): void {
     if (this.#stopped) return;
     for (const kubelet of this.#kubelets.values()) kubelet.tick();
-    this.#clock.after(everyMs, () => this.#tick(everyMs));
+    lifecycle.look();
+    this.#clock.after(everyMs, () => this.#tick(everyMs, lifecycle));
   }
 
   /** ReplicaSets are looked at as soon as anything changes, Jobs with the real controller's second of delay. */

@@ -5,7 +5,7 @@ import { ApiError } from "../api-server/errors.ts";
 import { type ApiObject, arrayAt, jsonEquals, numberAt, stringAt, valueAt } from "../api-server/json.ts";
 import type { Registry } from "../api-server/registry.ts";
 import type { ResourceType } from "../api-server/resource-types.ts";
-import { type Container, type ContainerExit, containerNameOf, oomVictim, type SimulatedNode } from "./node.ts";
+import { type Container, type ContainerExit, oomVictim, type SimulatedNode } from "./node.ts";
 import { type PodFacts, podStatus } from "./pod-status.ts";
 
 export interface KubeletTiming {
@@ -15,7 +15,7 @@ export interface KubeletTiming {
   startMs: number;
   /** A process that is asked to end takes this long. */
   stopMs: number;
-  /** Between a container's end and its next start. */
+  /** Between a container's end and its next start; doubled with each further one, up to five minutes. */
   restartMs: number;
   /** What the kubelet gives a container's creation. */
   createLimitMs: number;
@@ -52,11 +52,21 @@ interface PodRecord extends PodFacts {
   pod: ApiObject;
   /** A container is being created, or about to be. */
   starting: boolean;
+  /** The node's life in which it began. */
+  life: number;
+  /** Creations that failed since the last container. */
+  failedCreates: number;
   containerStartMs: number;
   /** When its process was last seen running. */
   runningMs: number;
   terminating: boolean;
+  /** The API has it no more. */
+  gone: boolean;
+  /** The container that is being ended because its liveness probe failed. */
+  killing: Container | undefined;
 }
+
+const BACK_OFF_LIMIT_MS = 300_000;
 
 export class SimulatedKubelet {
   readonly node: SimulatedNode;
@@ -64,6 +74,10 @@ export class SimulatedKubelet {
   readonly #clock: Clock;
   readonly #records = new Map<string, PodRecord>();
   #stopped = false;
+  #online = true;
+  /** Counts the times that the node was switched off: what was to happen later then doesn't. */
+  #life = 0;
+  #off = false;
 
   constructor(options: KubeletOptions) {
     this.#options = options;
@@ -75,16 +89,80 @@ export class SimulatedKubelet {
   start(): () => void {
     const { store } = this.#options.registry;
     const unsubscribe = store.subscribe(({ store: name, type, object }) => {
-      if (name !== "pods" || stringAt(object, "spec", "nodeName") !== this.node.name) return;
-      this.#later(this.#options.timing.viewMs, () => (type === "DELETED" ? this.#forget(object) : this.#see(object)));
+      if (name !== "pods" || !this.#isHere(object)) return;
+      this.#later(this.#options.timing.viewMs, () => {
+        if (!this.online) return;
+        if (type === "DELETED") this.#forget(object);
+        else this.#see(object);
+      });
     });
-    for (const pod of store.list("pods")) {
-      if (stringAt(pod, "spec", "nodeName") === this.node.name) this.#see(pod);
-    }
+    this.#list();
     return () => {
       this.#stopped = true;
       unsubscribe();
     };
+  }
+
+  /** It is there, and the API server hears from it. */
+  get online(): boolean {
+    return this.#online && !this.#off;
+  }
+
+  /** Cut off from the API server, it goes on with the pods as it knew them; connected again, it lists them first. */
+  set online(online: boolean) {
+    const back = online && !this.#online;
+    this.#online = online;
+    if (back && !this.#off) this.#comeBack();
+  }
+
+  /** The node's power; what ran on it is the node's own business. */
+  switchOff(): void {
+    this.#off = true;
+    this.#life++;
+  }
+
+  switchOn(): void {
+    this.#off = false;
+    if (this.#online) this.#comeBack();
+  }
+
+  /** The node is short of memory or disk: the pod is ended for good. */
+  evict(podUID: string): void {
+    const record = this.#records.get(podUID);
+    if (!record || record.terminating || record.ended) return;
+    if (record.container) this.node.end(record.container, 137, "Error");
+    record.ended = "Failed";
+    record.evicted = true;
+    this.#report(record);
+  }
+
+  /** The kernel kills the pod's container. */
+  oomKill(podUID: string): void {
+    const container = this.#records.get(podUID)?.container;
+    if (container) this.node.end(container, 137, "OOMKilled");
+  }
+
+  #isHere = (pod: ApiObject): boolean => stringAt(pod, "spec", "nodeName") === this.node.name;
+
+  #list(): ApiObject[] {
+    const here = this.#options.registry.store.list("pods").filter(this.#isHere);
+    for (const pod of here) this.#see(pod);
+    return here;
+  }
+
+  #comeBack(): void {
+    const here = new Set(this.#list().map(({ metadata }) => metadata.uid));
+    for (const record of [...this.#records.values()]) {
+      if (!here.has(record.pod.metadata.uid)) this.#forget(record.pod);
+      else if (!record.terminating) this.#resume(record);
+    }
+  }
+
+  /** A creation that a reboot has ended is begun again. */
+  #resume(record: PodRecord): void {
+    record.starting &&= record.life === this.#life;
+    if (record.container || record.ended) this.#report(record);
+    else this.#startContainer(record, this.#options.timing.startMs);
   }
 
   /** The kubelet's own view of its pods. */
@@ -94,6 +172,7 @@ export class SimulatedKubelet {
 
   /** What happens by itself as time goes by: memory runs out, processes finish or were killed, probes change. */
   tick(): void {
+    if (this.#off) return;
     this.#outOfMemory();
     for (const record of this.#records.values()) this.#look(record);
   }
@@ -125,11 +204,33 @@ export class SimulatedKubelet {
       return;
     }
     if (process.state === "running") record.runningMs = this.#clock.now();
+    this.#alive(record, container);
     const ready = this.#ready(record, process.state === "running");
     if (ready !== record.ready) {
       record.ready = ready;
       this.#report(record);
     }
+  }
+
+  /**
+   * A process that stands still doesn't answer: after the probe's failures in a row it is asked to end, and killed when its grace is
+   * over. An exec probe can't be started in a frozen container, and counts for nothing.
+   */
+  #alive(record: PodRecord, container: Container): void {
+    const probe = valueAt(arrayAt(record.pod, "spec", "containers")[0], "livenessProbe");
+    if (probe === undefined || valueAt(probe, "exec") !== undefined) return;
+    if (record.killing === container) {
+      if (container.process.state === "running") this.node.end(container, 143, "Error");
+      return;
+    }
+    const seconds = (field: string, otherwise: number) => numberAt(probe, field) ?? otherwise;
+    const forgivenMs =
+      1000 * ((seconds("failureThreshold", 3) - 1) * seconds("periodSeconds", 10) + seconds("timeoutSeconds", 1));
+    const answered = Math.max(record.runningMs, record.containerStartMs + 1000 * seconds("initialDelaySeconds", 0));
+    if (record.terminating || this.#clock.now() - answered < forgivenMs) return;
+    record.killing = container;
+    const graceSeconds = numberAt(record.pod, "spec", "terminationGracePeriodSeconds") ?? 30;
+    this.#later(graceSeconds * 1000, () => this.node.end(container, 137, "Error"));
   }
 
   /** Without a probe a container is ready as long as it is there, frozen or not: as with a real kubelet. */
@@ -168,6 +269,11 @@ export class SimulatedKubelet {
       waitingReason: "ContainerCreating",
       ended: phase === "Succeeded" || phase === "Failed" ? phase : undefined,
       starting: false,
+      life: this.#life,
+      failedCreates: 0,
+      evicted: false,
+      gone: false,
+      killing: undefined,
       containerStartMs: 0,
       runningMs: 0,
       terminating: false,
@@ -179,29 +285,40 @@ export class SimulatedKubelet {
   #startContainer(record: PodRecord, afterMs: number): void {
     if (record.starting) return;
     record.starting = true;
+    record.life = this.#life;
     this.#report(record);
     this.#later(afterMs, () => void this.#create(record));
   }
 
   async #create(record: PodRecord): Promise<void> {
-    if (record.terminating || this.#records.get(record.pod.metadata.uid) !== record) return;
+    if (record.terminating || record.ended || this.#records.get(record.pod.metadata.uid) !== record) return;
+    const life = this.#life;
     const limit = this.#clock.after(this.#options.timing.createLimitMs, () =>
       this.node.cancelCreate(record.pod.metadata.uid),
     );
     try {
-      const container = await this.node.create(record.pod, containerNameOf(record.pod));
-      this.#created(record, container);
+      this.#created(record, await this.node.create(record.pod));
     } catch {
-      record.starting = false;
-      record.waitingReason = "CreateContainerError";
-      if (!record.terminating && !this.#stopped) this.#startContainer(record, this.#options.timing.restartMs * 5);
+      if (life === this.#life) this.#createFailed(record);
     } finally {
       limit.cancel();
     }
   }
 
+  #createFailed(record: PodRecord): void {
+    record.starting = false;
+    record.waitingReason = "CreateContainerError";
+    if (record.terminating || record.ended || this.#stopped) return;
+    this.#startContainer(record, this.#backOffMs(5 * this.#options.timing.restartMs, record.failedCreates++));
+  }
+
+  #backOffMs(firstMs: number, failures: number): number {
+    return Math.min(BACK_OFF_LIMIT_MS, firstMs * 2 ** failures);
+  }
+
   #created(record: PodRecord, container: Container): void {
     record.starting = false;
+    record.failedCreates = 0;
     record.container = container;
     record.containerStartMs = this.#clock.now();
     record.containerStartTime = this.#options.registry.time();
@@ -227,7 +344,7 @@ export class SimulatedKubelet {
     record.lastExit = exit;
     record.restarts += 1;
     record.waitingReason = exit.code === 0 ? "CrashLoopBackOff" : exit.reason;
-    this.#startContainer(record, this.#options.timing.restartMs);
+    this.#startContainer(record, this.#backOffMs(this.#options.timing.restartMs, record.restarts - 1));
   }
 
   #terminate(record: PodRecord): void {
@@ -242,7 +359,8 @@ export class SimulatedKubelet {
 
   /** SIGTERM, and SIGKILL when the grace is over: a frozen process hears only the second. */
   #stop(record: PodRecord, container: Container): void {
-    const graceMs = (record.pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
+    const ownSeconds = numberAt(record.pod, "spec", "terminationGracePeriodSeconds") ?? 30;
+    const graceMs = 1000 * (record.gone ? ownSeconds : (record.pod.metadata.deletionGracePeriodSeconds ?? ownSeconds));
     const heard = container.process.state === "running";
     this.#later(heard ? Math.min(graceMs, this.#options.timing.stopMs) : graceMs, () => {
       this.node.end(container, heard ? 143 : 137, "Error");
@@ -250,9 +368,11 @@ export class SimulatedKubelet {
     });
   }
 
-  #finish({ pod }: PodRecord): void {
+  #finish({ pod, gone }: PodRecord): void {
     const { namespace, name, uid } = pod.metadata;
     this.node.remove(uid);
+    if (gone) this.#records.delete(uid);
+    if (gone || !this.online) return;
     this.#ignoringGone(() => {
       deleteObject(
         this.#options.registry,
@@ -262,13 +382,16 @@ export class SimulatedKubelet {
     });
   }
 
-  /** The pod object is gone, by whatever way: nothing of it stays on the node. */
+  /** The pod object is gone, by whatever way: what still runs of it is ended as if it were deleted only now. */
   #forget(pod: ApiObject): void {
-    this.node.remove(pod.metadata.uid);
-    this.#records.delete(pod.metadata.uid);
+    const record = this.#records.get(pod.metadata.uid);
+    if (!record) return;
+    record.gone = true;
+    this.#terminate(record);
   }
 
   #report(record: PodRecord): void {
+    if (!this.online) return;
     const { registry, pods } = this.#options;
     const { namespace, name, uid } = record.pod.metadata;
     if (registry.store.get("pods", namespace, name)?.metadata.uid !== uid) return;
@@ -290,8 +413,9 @@ export class SimulatedKubelet {
   }
 
   #later(milliseconds: number, act: () => void): void {
+    const life = this.#life;
     this.#clock.after(milliseconds, () => {
-      if (!this.#stopped) act();
+      if (!this.#stopped && life === this.#life) act();
     });
   }
 }

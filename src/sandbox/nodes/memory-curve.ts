@@ -2,11 +2,15 @@
  * How much memory a simulated process uses after so much work, from the pod's annotation:
  *   sandbox.headroom.dev/memory: "0s=300Mi, 40s=2Gi"     straight lines between the points, level after the last
  *   sandbox.headroom.dev/runs-for: 90s                   then it exits with 0; absent: it runs for ever
+ *   sandbox.headroom.dev/files: 100Mi                    what its files weigh; absent: nothing
  */
 import { quantityValue } from "../api-server/cel-rules.ts";
+import type { ApiObject } from "../api-server/json.ts";
 
 export const MEMORY_ANNOTATION = "sandbox.headroom.dev/memory";
 export const RUNS_FOR_ANNOTATION = "sandbox.headroom.dev/runs-for";
+
+export const FILES_ANNOTATION = "sandbox.headroom.dev/files";
 
 const DEFAULT_BYTES = 64 * 2 ** 20;
 
@@ -47,3 +51,7 @@ export function durationMs(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)([smh])$/.exec(text);
   return match ? Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? 0) : undefined;
 }
+
+/** Bytes of the pod's writable layer and emptyDirs. */
+export const filesBytesOf = ({ metadata }: ApiObject): number =>
+  quantityValue(metadata.annotations?.[FILES_ANNOTATION] ?? "0") ?? 0;

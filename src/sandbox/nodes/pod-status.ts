@@ -1,4 +1,5 @@
 /** The status that a kubelet writes for a pod. Pure. */
+import { DISRUPTION_TARGET } from "../api-server/disruption.ts";
 import {
   type ApiObject,
   arrayAt,
@@ -25,6 +26,8 @@ export interface PodFacts {
   waitingReason: string;
   /** The pod has ended for good. */
   ended: "Succeeded" | "Failed" | undefined;
+  /** By the kubelet, for its node's sake. */
+  evicted: boolean;
 }
 
 export function podStatus(pod: ApiObject, facts: PodFacts, time: string): JsonObject {
@@ -34,11 +37,12 @@ export function podStatus(pod: ApiObject, facts: PodFacts, time: string): JsonOb
   return {
     ...objectAt(pod, "status"),
     phase,
+    ...(facts.evicted ? { reason: "Evicted", message: "The node was low on resource: memory." } : {}),
     hostIP: "127.0.0.1",
     podIP: facts.podIP,
     podIPs: [{ ip: facts.podIP }],
     startTime: facts.startTime,
-    conditions: conditions(pod, ready, time),
+    conditions: conditions(pod, ready, facts.evicted, time),
     containerStatuses: arrayAt(pod, "spec", "containers").map((container) =>
       containerStatus(container, facts, running, ready),
     ),
@@ -81,7 +85,7 @@ function imageID(image: string): string {
   return `${image.replace(/:[^/:]+$/, "")}@sha256:${digest}`;
 }
 
-function conditions(pod: ApiObject, ready: boolean, time: string): JsonObject[] {
+function conditions(pod: ApiObject, ready: boolean, evicted: boolean, time: string): JsonObject[] {
   const present = arrayAt(pod, "status", "conditions");
   const condition = (type: string, on: boolean): JsonObject => {
     const old = present.find((candidate) => stringAt(candidate, "type") === type);
@@ -89,7 +93,10 @@ function conditions(pod: ApiObject, ready: boolean, time: string): JsonObject[] 
     const since = stringAt(old, "status") === status ? stringAt(old, "lastTransitionTime") : undefined;
     return { type, status, lastTransitionTime: since ?? time };
   };
+  const disrupted = present.filter((other) => stringAt(other, "type") === DISRUPTION_TARGET).map((c) => objectAt(c));
+  const byKubelet = { ...condition(DISRUPTION_TARGET, true), reason: "TerminationByKubelet" };
   return [
+    ...(evicted ? [byKubelet] : disrupted),
     condition("PodScheduled", true),
     condition("Initialized", true),
     condition("ContainersReady", ready),

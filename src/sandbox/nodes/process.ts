@@ -1,4 +1,5 @@
-/** A simulated process: memory and a counter that grow while it runs and stand still while it is frozen or held. */
+/** A simulated process: memory, files and a counter that grow while it runs and stand still while it is frozen or held. */
+import { amiss, type MountedFiles, writeDiary } from "./files.ts";
 import type { MemoryCurve } from "./memory-curve.ts";
 
 /** `frozen`: stopped where it was. `held`: restored, its first instruction not yet executed. */
@@ -17,12 +18,15 @@ export interface ProcessChange {
   from: ProcessState | "none";
   to: ProcessState;
   atMs: number;
+  /** Sentences about files that a process finds wrong as it runs on. */
+  amiss: readonly string[];
 }
 
 export interface ProcessOptions {
   /** The pod, as namespace/name. */
   pod: string;
   node: string;
+  files: MountedFiles;
   curve: MemoryCurve;
   runsForMs: number | undefined;
   now: () => number;
@@ -48,12 +52,17 @@ export class SimulatedProcess {
     this.#workMs = image.workMs;
     this.#runningSinceMs = options.now();
     this.#state = state;
-    options.onChange({ process: this, from: "none", to: state, atMs: options.now() });
+    options.onChange({ process: this, from: "none", to: state, atMs: options.now(), amiss: [] });
   }
 
   /** From zero, under a new instance. */
   static coldStart(options: ProcessOptions, instance: string): SimulatedProcess {
     return new SimulatedProcess(options, { instance, workMs: 0 }, "running");
+  }
+
+  /** Killed before its first instruction. */
+  static stillborn(options: ProcessOptions, instance: string): SimulatedProcess {
+    return new SimulatedProcess(options, { instance, workMs: 0 }, "dead");
   }
 
   /** From a checkpoint, held before its first instruction. */
@@ -99,10 +108,13 @@ export class SimulatedProcess {
 
   #become(to: ProcessState): void {
     const from = this.#state;
-    const atMs = this.#options.now();
+    const { now, files } = this.#options;
+    const atMs = now();
     this.#workMs = this.workMs;
+    if (from === "running") writeDiary(files, this.#workMs);
     this.#runningSinceMs = atMs;
     this.#state = to;
-    this.#options.onChange({ process: this, from, to, atMs });
+    const found = to === "running" ? amiss(files, this.#workMs) : [];
+    this.#options.onChange({ process: this, from, to, atMs, amiss: found });
   }
 }

@@ -21,6 +21,8 @@ export class Witness {
   readonly #copies = new Map<string, Set<SimulatedProcess>>();
   /** When an instance stopped to run, and where. */
   readonly #stopped = new Map<string, { atMs: number; node: string }>();
+  /** The work that an instance had done when it last stopped to run. */
+  readonly #latestMs = new Map<string, number>();
   readonly #finished = new Set<string>();
   /** Instances that never may have two copies running: sentences about those that had. */
   readonly violations: string[] = [];
@@ -36,6 +38,9 @@ export class Witness {
   /** To be called in the moment of every change. */
   readonly observe = (change: ProcessChange): void => {
     const { process, from, to } = change;
+    if (from === "none" && to === "dead") return;
+    for (const what of change.amiss)
+      this.violations.push(`${process.pod} on ${process.node} runs on wrong files: ${what}`);
     const copies = this.#copies.get(process.instance) ?? new Set();
     this.#copies.set(process.instance, copies);
     if (to === "dead") copies.delete(process);
@@ -43,7 +48,10 @@ export class Witness {
     if (from === "none" && to === "running")
       this.starts.push({ instance: process.instance, pod: process.pod, node: process.node });
     if (to === "running") this.#runs(change, copies);
-    if (from === "running") this.#stopped.set(process.instance, { atMs: change.atMs, node: process.node });
+    if (from === "running") {
+      this.#stopped.set(process.instance, { atMs: change.atMs, node: process.node });
+      this.#latestMs.set(process.instance, process.workMs);
+    }
     if (to === "dead" && copies.size === 0) this.#lost(change);
     this.listener(change);
   };
@@ -58,6 +66,8 @@ export class Witness {
   }
 
   #runs({ process, atMs }: ProcessChange, copies: Set<SimulatedProcess>): void {
+    if (process.workMs < (this.#latestMs.get(process.instance) ?? 0))
+      this.violations.push(`${process.pod} on ${process.node} runs on from an old state`);
     const running = [...copies].filter(({ state }) => state === "running");
     if (running.length > 1) {
       const where = running.map((copy) => `${copy.pod} on ${copy.node}`).join(" and ");

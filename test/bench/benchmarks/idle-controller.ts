@@ -27,7 +27,7 @@ export const IDLE_CONTROLLER = "idle controller: two nodes, one policy evaluated
 export async function idleController(): Promise<string> {
   if (!existsSync("/proc/self/stat")) return "  skipped: needs Linux's /proc";
   const directory = mkdtempSync(join(tmpdir(), "headroom-bench-"));
-  const server = await SandboxApiServer.start({ now: systemClock.now });
+  const server = await SandboxApiServer.start({ clock: systemClock });
   const nodes = ["z1", "z2"].map((name) => ({ name, capacityBytes: 4 * GI }));
   const cluster = new SimulatedCluster({ server, clock: systemClock, nodes });
   try {

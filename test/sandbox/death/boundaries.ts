@@ -1,6 +1,6 @@
 /**
  * The I/O boundaries of a move: before and after every request of the controller to the API server, and before and after every
- * step that an agent carries out. At one of them somebody is killed.
+ * step that an agent carries out. At one of them something happens.
  */
 import { AgentError } from "../../../src/agent/agent-error.ts";
 import type { NodeRuntime } from "../../../src/agent/node-runtime.ts";
@@ -11,23 +11,37 @@ const STEPS = new Set([
   ...["dump", "resume", "kill", "cleanupSource", "inspect", "features"],
 ]);
 
-/** Who dies, and how. `node` is the agent's. */
-export type Victim = { kind: "controller"; kill: () => void } | { kind: "agent"; node: string; kill: () => void };
+/** Those that decide for good, and don't wait for anything. */
+const MARKS = new Set(["markReleased", "markAborted"]);
+
+/** What a fault makes of the call at whose boundary it strikes: a request to the API is lost, or the agent of a node dies over it. */
+export interface Struck {
+  api?: boolean;
+  agent?: string;
+}
 
 export class Boundaries {
   /** What was passed, in order. */
   readonly trace: string[] = [];
-  #killAt = Number.POSITIVE_INFINITY;
-  #victim: Victim | undefined;
+  #at: number | string = Number.POSITIVE_INFINITY;
+  #strike: () => Struck = () => ({});
   #counting = false;
   /** Restores come about and are then said to have failed. */
   restoreFails = false;
+  /** No request reaches the API server. */
+  apiIsAway = false;
+  readonly #isDead: (token: string) => boolean;
 
-  /** Counts from now on; at boundary `killAt` (from 0) the victim dies. */
-  begin(killAt = Number.POSITIVE_INFINITY, victim?: Victim): void {
+  /** @param isDead has the process died whose requests carry this token? */
+  constructor(isDead: (token: string) => boolean) {
+    this.#isDead = isDead;
+  }
+
+  /** Counts from now on; at boundary `at` (from 0), or at the first of which that is a part, it strikes. */
+  begin(at: number | string = Number.POSITIVE_INFINITY, strike: () => Struck = () => ({})): void {
     this.trace.length = 0;
-    this.#killAt = killAt;
-    this.#victim = victim;
+    this.#at = at;
+    this.#strike = strike;
     this.#counting = true;
   }
 
@@ -37,11 +51,12 @@ export class Boundaries {
 
   /** For the API server: renewals of the lease and events are no steps of a move. */
   readonly intercept = (request: InterceptedRequest): Interception => {
+    if (this.apiIsAway || this.#isDead(request.token)) return "loseRequest";
     const own = request.userAgent.startsWith("headroom") && !request.watch;
     if (!own || /\/(leases|events)(\/|$)/.test(request.path)) return "pass";
     const what = `${request.method} ${request.path}`;
-    if (this.#pass(`before ${what}`)?.kind === "controller") return "loseRequest";
-    return this.#pass(`after ${what}`)?.kind === "controller" ? "loseAnswer" : "pass";
+    if (this.#pass(`before ${what}`).api) return "loseRequest";
+    return this.#pass(`after ${what}`).api ? "loseAnswer" : "pass";
   };
 
   /** For an agent: its steps as boundaries. One that dies carries nothing out any more, and answers nothing. */
@@ -50,6 +65,8 @@ export class Boundaries {
       get: (target, name) => {
         const method: unknown = Reflect.get(target, name);
         if (typeof method !== "function") return method;
+        if (MARKS.has(String(name)))
+          return (command: unknown) => this.#mark(String(name), node, method.bind(target, command));
         if (!STEPS.has(String(name))) return method.bind(target);
         return async (...given: unknown[]) => {
           this.#step(`before ${String(name)} on ${node}`, node);
@@ -61,17 +78,22 @@ export class Boundaries {
       },
     });
 
-  #step(what: string, node: string): void {
-    const died = this.#pass(what);
-    if (died?.kind === "agent" && died.node === node) throw new Error("the agent was killed");
+  #mark(name: string, node: string, mark: () => void): void {
+    this.#step(`before ${name} on ${node}`, node);
+    mark();
+    this.#step(`after ${name} on ${node}`, node);
   }
 
-  /** Whoever died here. */
-  #pass(what: string): Victim | undefined {
-    if (!this.#counting) return undefined;
+  #step(what: string, node: string): void {
+    if (this.#pass(what).agent === node) throw new Error("the agent was killed");
+  }
+
+  #pass(what: string): Struck {
+    if (!this.#counting) return {};
     this.trace.push(what);
-    if (this.trace.length - 1 !== this.#killAt) return undefined;
-    this.#victim?.kill();
-    return this.#victim;
+    const isHere = typeof this.#at === "string" ? what.includes(this.#at) : this.trace.length - 1 === this.#at;
+    if (!isHere) return {};
+    this.#at = Number.POSITIVE_INFINITY;
+    return this.#strike();
   }
 }

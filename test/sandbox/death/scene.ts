@@ -1,131 +1,177 @@
-/** A cluster in which one pod after the other is moved while somebody dies; and what must hold afterwards. */
-import { mkdtempSync, rmSync } from "node:fs";
+/** A cluster in which one pod after the other is moved while something happens; and what must hold afterwards. */
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { API_VERSION } from "../../../src/api/v1alpha1/group.ts";
 import { FINAL_PHASES, phaseSchema } from "../../../src/api/v1alpha1/pod-migration.ts";
-import { systemClock } from "../../../src/kube/clock.ts";
-import { type ApiObject, type JsonObject, numberAt, objectAt, stringAt } from "../../../src/sandbox/api-server/json.ts";
-import { MEMORY_ANNOTATION } from "../../../src/sandbox/nodes/memory-curve.ts";
-import type { ProcessChange, SimulatedProcess } from "../../../src/sandbox/nodes/process.ts";
+import { type Logger, silentLogger } from "../../../src/logging/logger.ts";
+import { type ApiObject, numberAt, stringAt } from "../../../src/sandbox/api-server/json.ts";
+import { HEADROOM_NAMESPACE } from "../../../src/sandbox/installation.ts";
+import type { SimulatedProcess } from "../../../src/sandbox/nodes/process.ts";
+import { isReady } from "../../../src/sandbox/nodes/replica-sets.ts";
 import { Sandbox } from "../../../src/sandbox/sandbox.ts";
-import { until } from "../../support/until.ts";
-import { Boundaries, type Victim } from "./boundaries.ts";
+import { Boundaries } from "./boundaries.ts";
 import { Controllers } from "./controllers.ts";
+import type { Fault, Stage } from "./faults.ts";
+import { Verdict } from "./verdict.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+import { manifests, type Workload } from "./workloads.ts";
 
-export type Owner = "none" | "Deployment" | "Job";
-export type VictimName = "controller" | "source agent" | "target agent";
-
-export interface MoveOptions {
-  owner: Owner;
-  victim?: VictimName;
-  /** The boundary at which the victim dies; absent: nobody does. */
-  killAt?: number;
+export interface MoveOptions extends Workload {
+  fault?: Fault;
+  /** The boundary at which it strikes, or the first whose name ends like this. */
+  at?: number | string;
+  /** Of the link from source to target, bytes per second, from the beginning. */
+  bandwidth?: number;
   restoreFails?: boolean;
 }
 
 export interface Outcome {
   trace: string[];
   phase: string;
+  reason: string;
+  /** The process runs on somewhere. */
+  survived: boolean;
   /** Sentences; empty when all is well. */
   complaints: string[];
 }
 
 const GI = 2 ** 30;
-const AGENT_IS_DOWN_MS = 150;
-const MOVE_LIMIT_MS = 40_000;
+const MINUTE_MS = 60_000;
+const MOVE_LIMIT_MS = 60 * MINUTE_MS;
+const REST_LIMIT_MS = 40 * MINUTE_MS;
+const BANDWIDTH = 2e9;
+const TICK_MS = 200;
+/** The longest that a watch waits before it tries again. */
+const BACK_OFF_MS = 40_000;
 
 export class Scene {
+  readonly #clock: VirtualClock;
   readonly #sandbox: Sandbox;
   readonly #controllers: Controllers;
   readonly #boundaries: Boundaries;
   readonly #directory: string;
-  readonly #untimely: string[] = [];
   #moves = 0;
+  /** What faults have broken and is not mended yet. */
+  #broken = 0;
+  /** From then on everybody has tried again what failed meanwhile. */
+  #wholeAtMs = 0;
 
-  private constructor(sandbox: Sandbox, boundaries: Boundaries, directory: string) {
+  private constructor(clock: VirtualClock, sandbox: Sandbox, boundaries: Boundaries, directory: string) {
+    this.#clock = clock;
     this.#sandbox = sandbox;
     this.#boundaries = boundaries;
     this.#directory = directory;
-    this.#controllers = new Controllers(sandbox, directory);
+    this.#controllers = new Controllers(sandbox, clock, logger(clock));
   }
 
   static async open(): Promise<Scene> {
     const directory = mkdtempSync(join(tmpdir(), "headroom-death-"));
-    const boundaries = new Boundaries();
+    let isDead = (_token: string): boolean => false;
+    const boundaries = new Boundaries((token) => isDead(token));
+    const clock = new VirtualClock();
     const sandbox = await Sandbox.start({
-      clock: systemClock,
-      nodes: ["n1", "n2"].map((name) => ({ name, capacityBytes: 4 * GI })),
+      clock,
+      nodes: ["n1", "n2"].map((name) => ({ name, capacityBytes: 64 * GI })),
       headroom: true,
       directory,
-      timing: { viewMs: 5, startMs: 30, stopMs: 10, restartMs: 50 },
-      bandwidth: 2e9,
+      bandwidth: BANDWIDTH,
+      tickMs: TICK_MS,
       api: { intercept: boundaries.intercept },
       aroundRuntime: boundaries.around,
     });
-    const scene = new Scene(sandbox, boundaries, directory);
-    sandbox.cluster.witness.listener = (change) => scene.#heed(change);
+    const scene = new Scene(clock, sandbox, boundaries, directory);
+    isDead = (token) => scene.#controllers.isDead(token);
     await scene.#controllers.start();
     return scene;
   }
 
   async close(): Promise<void> {
-    await this.#controllers.stop();
+    this.#controllers.stop();
     await this.#sandbox.close();
     rmSync(this.#directory, { recursive: true });
   }
 
-  /** A copy runs only after the commit, a source runs on only after it was decided to roll back. */
-  #heed({ process, from, to }: ProcessChange): void {
-    const move = this.#sandbox.server.store.get("podmigrations.headroom.dev", "default", `w${this.#moves}`);
-    const phase = stringAt(move, "status", "phase") ?? "none";
-    const allowed = {
-      held: ["Committed", "Succeeded", "Failed"],
-      frozen: ["RollingBack", "RolledBack", "Failed", "Cancelled"],
-    };
-    if (to !== "running" || (from !== "held" && from !== "frozen") || allowed[from].includes(phase)) return;
-    this.#untimely.push(`${process.pod}, ${from} on ${process.node}, was let run in phase ${phase}`);
-  }
-
-  /** Moves a new workload's pod; at boundary `killAt` the victim dies (absent: nobody). */
-  async move({ owner, victim = "controller", killAt, restoreFails = false }: MoveOptions): Promise<Outcome> {
-    this.#boundaries.restoreFails = restoreFails;
+  /** Moves a new workload's pod; at boundary `at` the fault strikes (absent: nothing happens). */
+  async move(options: MoveOptions): Promise<Outcome> {
+    const { fault, at } = options;
+    this.#boundaries.restoreFails = options.restoreFails ?? false;
     const name = `w${++this.#moves}`;
-    const pod = await this.#startWorkload(owner, name);
+    const pod = await this.#startWorkload(options, name);
     const source = this.#processOf(pod);
-    const from = source.node;
-    const to = from === "n1" ? "n2" : "n1";
-    this.#boundaries.begin(killAt, this.#victim(victim, from, to));
+    const stage = this.#stage(name, pod, source.node);
+    this.#sandbox.cluster.links.limit(stage.from, stage.to, options.bandwidth);
+    const verdict = new Verdict(stage, source, options.hasLivenessProbe ?? true);
+    this.#sandbox.cluster.witness.listener = verdict.observe;
+    this.#boundaries.begin(at, () => {
+      const struck = fault?.strike(stage) ?? {};
+      if (fault) verdict.afterStrike(fault);
+      return struck;
+    });
     this.#sandbox.server.apply({
       apiVersion: API_VERSION,
       kind: "PodMigration",
       metadata: { name, namespace: "default" },
-      spec: { podName: pod.metadata.name, targetNode: to },
+      spec: { podName: pod.metadata.name, targetNode: stage.to },
     });
-    await until(() => this.#phase(name) !== undefined, `the move of ${name} (${owner}) ends`, MOVE_LIMIT_MS);
+    const ended = await this.#clock.until(() => this.#phase(name) !== undefined, MOVE_LIMIT_MS);
     this.#boundaries.end();
-    await until(() => this.#atRest(owner, name), `${name} is at rest`, MOVE_LIMIT_MS).catch(() => {});
-    const complaints = this.#complaints(owner, name, source);
-    await this.#removeWorkload(owner, name);
-    return { trace: [...this.#boundaries.trace], phase: this.#phase(name) ?? "", complaints };
+    const atRest = await this.#clock.until(() => this.#atRest(options, name, verdict), REST_LIMIT_MS);
+    const complaints = [
+      ...(ended ? [] : ["the move does not end"]),
+      ...verdict.complaints,
+      ...this.#sandbox.cluster.witness.violations.splice(0),
+      ...verdict.lost(),
+      ...(atRest ? [] : this.#unrest(options, name, verdict)),
+    ];
+    const move = this.#sandbox.server.store.get("podmigrations.headroom.dev", "default", name);
+    const outcome = {
+      trace: [...this.#boundaries.trace],
+      phase: stringAt(move, "status", "phase") ?? "",
+      reason: stringAt(move, "status", "reason") ?? "",
+      survived: verdict.survived,
+      complaints,
+    };
+    await this.#removeWorkload(options, name);
+    return outcome;
   }
 
-  #victim(name: VictimName, from: string, to: string): Victim {
-    if (name === "controller") return { kind: "controller", kill: () => this.#controllers.killLeader() };
-    const node = name === "source agent" ? from : to;
-    return { kind: "agent", node, kill: () => void this.#restartAgent(node) };
+  #stage(name: string, pod: ApiObject, from: string): Stage {
+    const { server } = this.#sandbox;
+    const target = () => {
+      const move = server.store.get("podmigrations.headroom.dev", "default", name);
+      const targetName = stringAt(move, "status", "targetPodName");
+      const uid = targetName && server.store.get("pods", "default", targetName)?.metadata.uid;
+      return targetName && uid ? { name: targetName, uid } : undefined;
+    };
+    return {
+      sandbox: this.#sandbox,
+      clock: this.#clock,
+      controllers: this.#controllers,
+      boundaries: this.#boundaries,
+      name,
+      from,
+      to: from === "n1" ? "n2" : "n1",
+      source: { name: pod.metadata.name, uid: pod.metadata.uid },
+      target,
+      mend: (afterMs, undo) => this.#mend(afterMs, undo),
+    };
   }
 
-  async #restartAgent(node: string): Promise<void> {
-    const agent = this.#sandbox.agents.get(node);
-    await agent?.kill();
-    systemClock.after(AGENT_IS_DOWN_MS, () => void agent?.start());
+  #mend(afterMs: number, undo: () => void): void {
+    this.#broken++;
+    this.#clock.after(afterMs, () => {
+      this.#broken--;
+      this.#wholeAtMs = this.#clock.now() + BACK_OFF_MS;
+      undo();
+    });
   }
 
-  async #startWorkload(owner: Owner, name: string): Promise<ApiObject> {
-    this.#sandbox.server.apply(manifest(owner, name));
-    await until(() => this.#running(name).length === 1, `${name} runs`);
-    await until(() => stringAt(this.#pods(name)[0], "status", "phase") === "Running", `${name} is known to run`);
+  async #startWorkload(workload: Workload, name: string): Promise<ApiObject> {
+    for (const manifest of manifests(workload, name)) this.#sandbox.server.apply(manifest);
+    const runs = () =>
+      this.#running(name).length === 1 && stringAt(this.#pods(name)[0], "status", "phase") === "Running";
+    await this.#clock.until(runs, MINUTE_MS);
     const [pod] = this.#pods(name);
     if (!pod) throw new Error(`there is no pod of ${name}`);
     return pod;
@@ -155,52 +201,57 @@ export class Scene {
     return phase.success && FINAL_PHASES.has(phase.data) ? phase.data : undefined;
   }
 
-  #atRest(owner: Owner, name: string): boolean {
-    const [pod, ...others] = this.#pods(name);
-    const alone = pod !== undefined && others.length === 0 && !pod.metadata.deletionTimestamp;
+  #atRest(workload: Workload, name: string, verdict: Verdict): boolean {
+    return this.#isWhole() && this.#unrest(workload, name, verdict).length === 0;
+  }
+
+  /** Whatever a fault has broken is mended, and back at work. */
+  #isWhole(): boolean {
+    const { server, agents } = this.#sandbox;
+    const pods = server.store.list("pods", HEADROOM_NAMESPACE);
+    const up = [...agents.values()].every((agent) => agent.running && agent.enrolled);
     return (
-      alone && this.#running(name).length === 1 && this.#leftovers().length === 0 && this.#ownerIsSettled(owner, name)
+      this.#broken === 0 &&
+      this.#clock.now() >= this.#wholeAtMs &&
+      up &&
+      [...server.store.list("nodes"), ...pods].every(isReady)
     );
   }
 
-  #ownerIsSettled(owner: Owner, name: string): boolean {
-    if (owner !== "Job") return true;
-    return numberAt(this.#sandbox.server.store.get("jobs.batch", "default", name), "status", "active") === 1;
+  /** What keeps the cluster from being as before, with the pod elsewhere or not. */
+  #unrest({ owner }: Workload, name: string, { survived, excused }: Verdict): string[] {
+    const pods = this.#pods(name);
+    const running = this.#running(name);
+    const job = this.#sandbox.server.store.get("jobs.batch", "default", name);
+    const deleting = pods.filter(({ metadata }) => metadata.deletionTimestamp);
+    return [
+      ...this.#leftovers(),
+      ...deleting.map(({ metadata }) => `pod ${metadata.name} is still being deleted`),
+      ...(running.length > 1 ? [`${running.length} processes run: ${running.map(({ pod }) => pod)}`] : []),
+      ...(survived && pods.length !== 1 ? [`there are ${pods.length} pods: ${pods.map((p) => p.metadata.name)}`] : []),
+      ...(survived && !excused && owner === "Job" && numberAt(job, "status", "failed") !== 0
+        ? ["the Job has counted a failure"]
+        : []),
+      ...(survived && owner === "Job" && numberAt(job, "status", "active") !== 1
+        ? ["the Job counts no active pod"]
+        : []),
+    ];
   }
 
   /** What moves have left on the nodes. */
   #leftovers(): string[] {
-    const staged = [...this.#sandbox.cluster.nodes.values()].flatMap(({ name, staging }) =>
-      [...staging.keys()].map((move) => `${name} still stages move ${move}`),
-    );
+    const onNodes = [...this.#sandbox.cluster.nodes.values()].flatMap(({ name, staging, landings, guards }) => [
+      ...[...staging.keys()].map((move) => `${name} still stages move ${move}`),
+      ...[...landings.keys()].map((move) => `${name} still has files of move ${move}`),
+      ...[...guards.values()].map(({ moveUID }) => `${name} still guards the source of move ${moveUID}`),
+    ]);
     const records = [...this.#sandbox.agents.values()].flatMap(({ node, moves }) =>
       moves.map(({ moveUID, role, state }) => `${node} has move ${moveUID} on record: ${role} ${state}`),
     );
-    return [...staged, ...records];
+    return [...onNodes, ...records];
   }
 
-  #complaints(owner: Owner, name: string, source: SimulatedProcess): string[] {
-    const { witness } = this.#sandbox.cluster;
-    const { instance } = source;
-    const lost = witness.losses.filter((loss) => loss.instance === instance);
-    const running = this.#running(name);
-    const pods = this.#pods(name).map(({ metadata }) => metadata.name);
-    const job = this.#sandbox.server.store.get("jobs.batch", "default", name);
-    return [
-      ...witness.violations.splice(0),
-      ...this.#untimely.splice(0),
-      ...lost.map(({ node, pod }) => `the last copy of the process died: ${pod} on ${node}`),
-      ...(running.length === 1
-        ? []
-        : [`${running.length} processes run: ${running.map((p) => `${p.pod} on ${p.node}`)}`]),
-      ...running.filter((process) => process.instance !== instance).map(({ pod }) => `${pod} was started cold`),
-      ...(pods.length === 1 ? [] : [`there are ${pods.length} pods: ${pods}`]),
-      ...(owner === "Job" && numberAt(job, "status", "failed") !== 0 ? ["the Job has counted a failure"] : []),
-      ...this.#leftovers(),
-    ];
-  }
-
-  async #removeWorkload(owner: Owner, name: string): Promise<void> {
+  async #removeWorkload({ owner }: Workload, name: string): Promise<void> {
     const { url } = this.#sandbox.server;
     const collections = {
       none: "",
@@ -212,24 +263,32 @@ export class Scene {
       ...this.#pods(name).map(
         ({ metadata }) => `${url}/api/v1/namespaces/default/pods/${metadata.name}?gracePeriodSeconds=0`,
       ),
+      `${url}/apis/networking.k8s.io/v1/namespaces/default/networkpolicies/${name}`,
     ];
     for (const target of targets) await fetch(target, { method: "DELETE" });
-    await until(() => this.#pods(name).length === 0, `${name} is removed`);
+    await this.#clock.until(() => this.#pods(name).length + this.#running(name).length === 0, MINUTE_MS);
   }
 }
 
-function manifest(owner: Owner, name: string): JsonObject {
-  const labels = { app: name };
-  const metadata = { labels, annotations: { [MEMORY_ANNOTATION]: "0s=48Mi" } };
-  const spec = { terminationGracePeriodSeconds: 1, containers: [{ name: "main", image: "counter:1" }] };
-  if (owner === "none") {
-    return { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, name, namespace: "default" }, spec };
-  }
-  const own = { name, namespace: "default" };
-  if (owner === "Deployment") {
-    const deployment = { replicas: 1, selector: { matchLabels: labels }, template: { metadata, spec } };
-    return { apiVersion: "apps/v1", kind: "Deployment", metadata: own, spec: deployment };
-  }
-  const template = { metadata, spec: { ...objectAt(spec), restartPolicy: "Never" } };
-  return { apiVersion: "batch/v1", kind: "Job", metadata: own, spec: { backoffLimit: 0, template } };
+const inWords = (_key: string, value: unknown): unknown => (value instanceof Error ? value.message : value);
+
+/** What the controllers have to say, with the cluster's own time, goes to the file that HEADROOM_DEATH_LOG names, if it does. */
+function logger(clock: VirtualClock): Logger {
+  const file = process.env.HEADROOM_DEATH_LOG;
+  if (file === undefined) return silentLogger;
+  const write =
+    (level: string) =>
+    (message: string, fields: object = {}) =>
+      appendFileSync(
+        file,
+        `${new Date(clock.now()).toISOString()} ${level} ${message} ${JSON.stringify(fields, inWords)}\n`,
+      );
+  const log: Logger = {
+    debug: () => {},
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    child: () => log,
+  };
+  return log;
 }
