@@ -71,7 +71,7 @@ async function deletedByForce(context: Context): Promise<void> {
   assertEqual(after.violations, [], `what the witness found wrong with ${name}`);
 }
 
-const CUT_SECONDS = 30; // the probe fails for good after 3 s, the kubelet starts containers again at once and then after 10 s
+const CUT_SECONDS = 35; // the probe fails for good after 7 s, the kubelet starts containers again right away and then after 10 s
 
 /** Its kubelet sees a frozen container fail its probe and knows nothing of the move: it may not start the pod beside the copy. */
 async function cutOffSource(context: Context): Promise<void> {
@@ -79,7 +79,7 @@ async function cutOffSource(context: Context): Promise<void> {
   const source = context.node("n1");
   const { hostAddress, apiPort } = cluster.settings;
   await armFailpoint(cluster, api, { phase: "Committed", act: "hold" }, VALUES);
-  const livenessProbe = { httpGet: { port: 8080 }, periodSeconds: 1, failureThreshold: 3, timeoutSeconds: 1 };
+  const livenessProbe = { httpGet: { port: 8080 }, periodSeconds: 2, failureThreshold: 4, timeoutSeconds: 1 };
   const name = await begin(context, { startMiB: 32, httpPort: 8080, container: { livenessProbe } });
   const held = await failpointHolds();
   try {
