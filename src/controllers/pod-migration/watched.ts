@@ -1,11 +1,10 @@
-/** Awaits a step on a node that may take long, and meanwhile sees a cancellation or the end of its time. */
+/** Awaits a step on a node that may take long, and meanwhile has the table decide on what is there: a pod that is gone, a cancellation. */
 import { POD_MIGRATIONS } from "../../api/v1alpha1/pod-migration.ts";
 import { KubeError } from "../../kube/client.ts";
 import { sleep } from "../../kube/clock.ts";
 import { decided, settle } from "./decision/settle.ts";
 import { isAwayForLong } from "./decision/stand-down.ts";
 import type { Attempt } from "./driver-failure.ts";
-import { interruption } from "./interruption.ts";
 import type { Outcome } from "./outcome.ts";
 import { isMove, type MoveRun } from "./run.ts";
 
@@ -47,7 +46,7 @@ async function look(run: MoveRun, meanwhile: () => Promise<Outcome | undefined>)
     delete run.scratch.away;
     const inVain = await meanwhile();
     if (inVain) return inVain;
-    if (!latest || !isMove(latest) || interruption(latest, run.deps.clock.now()) === undefined) return undefined;
+    if (!latest || !isMove(latest)) return undefined;
     return decided(await settle({ ...run, move: latest }, {}));
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;

@@ -232,6 +232,22 @@ describe("before the commit, the source goes on when", () => {
     expectSourceGoesOn(world);
   });
 
+  it.each([
+    ["dump", "its target pod", "TargetPodGone", (world: World) => nameOf(world.target)],
+    ["dump", "its pod", "PodTerminating", () => SOURCE],
+    ["restore", "its target pod", "TargetPodGone", (world: World) => nameOf(world.target)],
+  ] as const)("a %s hangs and somebody deletes %s", async (step, _, reason, which) => {
+    const world = await World.with();
+    Object.assign(world.nodes, { [step]: () => new Promise(() => {}) });
+    once(world, step === "dump" ? "Frozen" : "Restoring", () => {
+      void world.kube.delete(PODS, which(world), { gracePeriodSeconds: 30 });
+    });
+    const end = world.toTheEnd();
+    for (let second = 0; second < 20 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason });
+  });
+
   it("it is cancelled during a long dump", async () => {
     const world = await World.with();
     let given: AbortSignal | undefined;
