@@ -82,7 +82,7 @@ export class EnrolledIdentity implements AgentIdentity {
     this.#listeners.push(listener);
   }
 
-  /** Looks whether the controller has published another authority, or the certificate has run out. Call it now and then. */
+  /** Looks whether the controller has published another authority. Call it now and then. The controller renews the certificate. */
   refresh(): void {
     const authority = readIfThere(this.#options.authorityFile);
     if (authority === undefined || authority.trim() === "" || authority === this.#authority) return;

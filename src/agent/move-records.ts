@@ -87,10 +87,7 @@ function endOf(
 /** Outlives the moves' own files. */
 const EPOCH_FILE = "epoch";
 const FINISHED_FILE = "finished";
-/**
- * A former leader repeats a command for ten minutes at most. An older file is not believed when the agent starts: a Lease that
- * was made anew counts from zero, and its leader must not be refused for good.
- */
+/** A former leader repeats a command for ten minutes at most. An older file is not read when the agent starts. */
 const EPOCH_HOLDS_MS = 900_000;
 
 /**

@@ -40,6 +40,7 @@ import { FileApplying } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { unbundleImages } from "./image-bundle.ts";
+import { Joined } from "./joined.ts";
 import { filesFreeBytes, land, landedFile, removeForgotten, removeLanded } from "./landing.ts";
 import { sourceMoveOf, targetMoveOf } from "./layout.ts";
 import { type ExpectedGreeting, expected, greetingOf } from "./page-greeting.ts";
@@ -104,6 +105,7 @@ export class HostRuntime implements NodeRuntime {
   readonly #guard: SourceGuard;
   readonly #files = new Map<string, FileApplying>();
   readonly #meters = new Map<string, RateMeter>();
+  readonly #inspections = new Joined<SourceFacts>();
   #fixed: Promise<FixedFeatures> | undefined;
 
   constructor(options: HostRuntimeOptions) {
@@ -127,7 +129,7 @@ export class HostRuntime implements NodeRuntime {
   }
 
   async inspect(source: Source): Promise<SourceFacts> {
-    return await gatherFacts(this.#host, source.containerID);
+    return await this.#inspections.join(source.containerID, () => gatherFacts(this.#host, source.containerID));
   }
 
   async register(command: RegisterCommand): Promise<void> {

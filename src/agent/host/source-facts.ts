@@ -109,12 +109,15 @@ const TMPFS = 0x01021994;
 /** A group for all that is measured here: what the kernel remembers of the files is not the agent's memory, and not much. */
 const MEASURING = { name: "measuring", memoryBytes: 64 << 20 };
 
+/** The pod runs: a file that vanishes meanwhile is no failure. More files than can be listed in a minute cannot be moved either. */
+const MEASURE = `timeout 60 du -skc -- "$@" 2>/dev/null
+[ $? != 124 ] || { echo "the files could not be measured within a minute" >&2; exit 1; }`;
+
 /** Of all folders, bytes. */
 async function diskUsage(host: Host, folders: readonly string[]): Promise<number> {
   if (folders.length === 0) return 0;
   const group = { host, procs: makeMoveGroup(host, MEASURING.name, MEASURING.memoryBytes) };
-  // The pod runs: a file that vanishes meanwhile is no failure.
-  const printed = await runGrouped(group, ["/bin/sh", "-c", 'du -skc -- "$@" || true', "headroom-du", ...folders]);
+  const printed = await runGrouped(group, ["/bin/sh", "-c", MEASURE, "headroom-du", ...folders]);
   const total = /^(\d+)\ttotal$/m.exec(printed)?.[1];
   return Number(total ?? 0) * 1024;
 }
