@@ -124,6 +124,16 @@ describe("a move", () => {
     expect(writes).toEqual(["replaceStatus", "replaceStatus"]);
   });
 
+  it("waits for a store that does not know its pod yet", async () => {
+    const world = await World.with();
+    const { placement } = world;
+    let asked = 0;
+    world.placement = async (request) =>
+      ++asked < 3 ? { ok: false, reason: "PodNotFound", message: "there is no such running pod" } : placement(request);
+    await world.toTheEnd();
+    expect(world.phase).toBe("Succeeded");
+  });
+
   it("registers the target before it can be scheduled", async () => {
     const world = await World.with();
     const life = new Lifetime();

@@ -58,6 +58,8 @@ async function chooseTarget(
   const { facts } = source;
   const { targetNode } = run.move.spec;
   const placed = await run.deps.choosePlacement({ pod, size: facts, targetNode });
+  // The pod has just been read: placement looks at a store that lags behind, as after an outage of the API server.
+  if (!placed.ok && placed.reason === "PodNotFound") return wait(RETRY_MS, placed.message);
   if (!placed.ok) return refused(placed);
   const from = required(run.move, "sourceNode", run.move.status.sourceNode);
   const expected = run.deps.expectFreeze({ from, to: placed.node, size: facts });
