@@ -467,6 +467,20 @@ describe("a source that cannot go on is saved by its copy when", () => {
   });
 });
 
+describe("an API that has lost its latest writes, as after a restore of etcd", () => {
+  it("does not make a roll-back delete a copy that was released", async () => {
+    const world = await World.with();
+    atTheEndOfTheRestore(world, () => world.editMove(({ spec }) => Object.assign(spec, { cancel: true })));
+    once(world, "RollingBack", () => {
+      world.nodes.markReleased("z2", world.target?.metadata.uid ?? "");
+    });
+    await world.toTheEnd();
+    expect(world.phase).toBe("Cancelled");
+    expect(world.target?.metadata.deletionTimestamp).toBeUndefined();
+    expect(world.move?.status?.message).toMatch(/has been released/);
+  });
+});
+
 describe("a copy that dies before its release", () => {
   const copyDies = (world: World) => world.nodes.set(world.target?.metadata.uid ?? "", "dead");
   const sourceEnds = (world: World) => {

@@ -136,6 +136,11 @@ export class SimulatedNodes implements CheckpointDriver {
     return this.recordsOf(node).some((one) => one.podUID === podUID && guarded.includes(one.state));
   }
 
+  /** By a release of which the API knows nothing any more. */
+  markReleased(node: string, podUID: string): void {
+    this.#node(node).released.add(podUID);
+  }
+
   cutOff(node: string, cut: boolean): void {
     this.#node(node).reachable = !cut;
   }
