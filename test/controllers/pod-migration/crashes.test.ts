@@ -163,3 +163,33 @@ describe("a cancellation at any call", () => {
     );
   });
 });
+
+describe("an API server that goes away at any call, for a minute", () => {
+  /** A liveness probe of Kubernetes' defaults (10 s × 3) fails after 21 s. */
+  const LONGEST_FREEZE_SECONDS = 12;
+
+  it.each(OWNERS)("freezes no pod for long and loses none; owner: %s", async (owner) => {
+    const calm = await boundariesOf(() => World.with(owner));
+    for (let boundary = 1; boundary <= calm.passed; boundary++) {
+      const world = await World.with(owner);
+      const away = new Interlude(boundary, () => {
+        world.apiAway = "refused";
+      });
+      const end = world.toTheEnd(away);
+      const where = `away from boundary ${boundary} on (${calm.trace[Math.ceil(boundary / 2) - 1]})`;
+      for (let turn = 0; turn < 200 && !world.apiAway && !world.ended; turn++) await world.pass(0.5);
+      await world.pass(LONGEST_FREEZE_SECONDS);
+      expect([world.copyOfSource, world.copyOfTarget], where).toContain("running");
+      await world.pass(48);
+      world.apiAway = undefined;
+      for (let second = 0; second < 120 && !world.ended; second++) await world.pass(1);
+      await end;
+      expect(world.nodes.accidents, where).toEqual([]);
+      expect(
+        [world.copyOfSource, world.copyOfTarget].filter((copy) => copy === "running"),
+        where,
+      ).toHaveLength(1);
+      expect(world.records, where).toEqual([]);
+    }
+  });
+});
