@@ -25,6 +25,9 @@ export async function startJob(context: Context, options: WorkloadOptions): Prom
   return startedPod(context, options);
 }
 
+/** Until a workload has filled its trees of files, it is silent. */
+const FILLING_SECONDS = 180;
+
 async function startedPod(context: Context, options: WorkloadOptions): Promise<V1Pod> {
   const pod = await waitFor(`pod ${options.name} to run`, 60, async () => {
     const [found] = await podsOf(context, options.name);
@@ -33,7 +36,7 @@ async function startedPod(context: Context, options: WorkloadOptions): Promise<V
   if (options.node && pod.spec?.nodeName !== options.node) {
     throw new Error(`pod ${pod.metadata?.name} was put on ${pod.spec?.nodeName}, not on ${options.node}`);
   }
-  await context.witness.hears(options.name, 20);
+  await context.witness.hears(options.name, 20, options.trees ? FILLING_SECONDS : 30);
   return pod;
 }
 
