@@ -71,7 +71,7 @@ async function deletedByForce(context: Context): Promise<void> {
   assertEqual(after.violations, [], `what the witness found wrong with ${name}`);
 }
 
-const CUT_SECONDS = 35; // the probe fails for good after 7 s, the kubelet starts containers again right away and then after 10 s
+const CUT_SECONDS = 25; // the probe fails for good after 7 s, the kubelet starts containers again right away and then after 10 s
 
 /** Its kubelet sees a frozen container fail its probe and knows nothing of the move: it may not start the pod beside the copy. */
 async function cutOffSource(context: Context): Promise<void> {
