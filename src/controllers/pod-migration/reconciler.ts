@@ -85,6 +85,7 @@ async function runThrough(
       return left === undefined ? {} : watchProgram({ deps, term, move: left, scratch });
     }
     scratch.last = move;
+    delete scratch.away; // it has just answered
     const frozen = FROZEN.has(move.status.phase);
     const own = frozen ? { ...deps, client: impatient(deps.client, deps.clock) } : deps;
     const outcome = await takeStep({ deps: own, term, move, scratch });

@@ -40,6 +40,7 @@ export async function watched<T>(
 
 /** An API server that doesn't answer does not end what is under way, unless it stays away: then the error is thrown. */
 async function look(run: MoveRun, meanwhile: () => Promise<Outcome | undefined>): Promise<Outcome | undefined> {
+  const begunMs = run.deps.clock.monotonicMs();
   try {
     const { namespace, name } = run.move.metadata;
     const latest = await run.deps.client.get(POD_MIGRATIONS, { namespace, name });
@@ -50,7 +51,7 @@ async function look(run: MoveRun, meanwhile: () => Promise<Outcome | undefined>)
     return decided(await settle({ ...run, move: latest }, {}));
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
-    run.scratch.away ??= { sinceMs: run.deps.clock.monotonicMs() };
+    run.scratch.away ??= { sinceMs: begunMs };
     if (isAwayForLong(run.scratch.away, run.deps.clock.monotonicMs())) throw error;
     run.deps.logger.warn("a look at the API failed during a move", {
       move: run.move.metadata.name,

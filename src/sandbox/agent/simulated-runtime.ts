@@ -116,7 +116,12 @@ export class SimulatedRuntime implements NodeRuntime {
     return registrations.some((registration) => registration.moveUID === moveUID && registration.waiting !== undefined);
   }
 
-  async receive({ moveUID, stagingBytes, sourceNode, totalBytes }: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
+  async receive({
+    moveUID,
+    stagingBytes,
+    sourceNode,
+    totalBytes,
+  }: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
     if (!this.#node.staging.has(moveUID)) {
       const free = this.#options.stagingBudgetBytes - this.#staged();
       if (free < stagingBytes)

@@ -14,7 +14,7 @@ import {
   speedUp,
 } from "../harness/faults.ts";
 import { assertOneCopy, begin, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
-import { describeMove, moveReaches, requestMove } from "../harness/moves.ts";
+import { describeMove, moveReaches, phasesOf, requestMove } from "../harness/moves.ts";
 import { podsOf, startJob } from "../harness/pods.ts";
 import { assert, assertEqual, type Context, type Scenario, type Test } from "../harness/scenario.ts";
 import type { Testimony } from "../harness/testimony.ts";
@@ -110,6 +110,7 @@ async function killedBeforeCommit(context: Context): Promise<void> {
   assert(killed, "no restored container was seen before its release");
   const ended = await assertOneCopy(context, name);
   assertEqual(ended.status?.phase, "RolledBack", "the phase of the move");
+  assert(phasesOf(ended).includes("Committed"), "it was not committed: the copy was killed too early");
 }
 
 /** The copy has never run, and the source still has everything: it goes on. */

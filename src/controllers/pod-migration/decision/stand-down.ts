@@ -33,8 +33,9 @@ export async function waitForApi(run: MoveRun, away: Away): Promise<void> {
   // Not bound to the leader's term, which may end for the same reason: agents refuse it once they have heard of a later one.
   const unbound = { ...run, term: { epoch: run.term.epoch, signal: new AbortController().signal } };
   const { clock } = run.deps;
-  while (!(await answers(run))) {
+  for (;;) {
     if (isAwayForLong(away, clock.monotonicMs()) && (await standsDown(unbound))) return;
+    if (await answers(run)) return;
     await sleep(clock, RETRY_MS);
   }
 }
