@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { SourceProcess } from "../node-runtime.ts";
 import { isFrozen } from "./cgroups.ts";
 import { type Container, findContainer } from "./containers.ts";
-import { isAlive, wasStarted } from "./detached.ts";
+import { exitCodeOf, isAlive, wasStarted } from "./detached.ts";
 import { isMissing, readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { sourceMoveOf } from "./layout.ts";
@@ -25,7 +25,9 @@ export function sourceProcess(host: Host, moveUID: string, containerID: string):
   const text = readIfThere(host.path(move.frozen));
   const pid = text === undefined ? undefined : frozenSchema.parse(JSON.parse(text)).pid;
   if (pid !== undefined && pid !== container.pid) return "ended";
-  if (isFrozenNow(host, container)) return "frozen";
+  // CRIU holds the tasks itself while it dumps them, and thaws their group for that; it freezes the group again as it ends.
+  const dumping = wasStarted(host, move.program) && exitCodeOf(host, move.program) === undefined;
+  if (dumping || isFrozenNow(host, container)) return "frozen";
   return wasStarted(host, move.program) ? "running" : undefined;
 }
 

@@ -17,6 +17,7 @@ import {
 import { PODS, type Pod } from "../../kube/resources.ts";
 import type { MoveDependencies, Refusal } from "./dependencies.ts";
 import { reconcileMove } from "./reconciler.ts";
+import { isMove, type LastSeen } from "./run.ts";
 import { type MoveCaps, queuedBehind } from "./waiting-line.ts";
 
 /** Moves that begin or have ended, side by side. Those in between are urgent: each has a worker of its own. */
@@ -34,6 +35,7 @@ export function podMigrationController(context: ControllerContext, outside: Move
   const { client, clock, events, logger, namespace, stores } = context;
   const { caps, ...parts } = outside;
   const deps = { client, clock, events, logger, namespace, ...parts };
+  const lastSeen = remembering();
   const movesOf = (pod: Pod) => stores.podMigrations.byIndex(BY_POD_UID, pod.metadata.uid ?? "").map(refOf);
   return {
     name: "pod-migration",
@@ -44,8 +46,25 @@ export function podMigrationController(context: ControllerContext, outside: Move
     async reconcile(key, term) {
       const move = stores.podMigrations.get(key);
       const behind = move && queuedBehind(move, lineOf(stores, caps));
-      return behind ? waitInLine(context, move, behind) : reconcileMove(deps, key, term);
+      return behind ? waitInLine(context, move, behind) : reconcileMove(deps, key, term, lastSeen(key, move));
     },
+  };
+}
+
+/** What is known of a move outlives its runs; of one that this controller has not touched yet the store knows best. */
+function remembering(): (key: ObjectRef, move: PodMigration | undefined) => LastSeen {
+  const known = new Map<string, LastSeen>();
+  return (key, move) => {
+    const id = `${key.namespace}/${key.name}`;
+    if (!isUnderWay(move)) {
+      known.delete(id);
+      return {};
+    }
+    const seen = known.get(id);
+    if (seen?.move?.metadata.uid === move?.metadata.uid && seen !== undefined) return seen;
+    const fresh: LastSeen = move !== undefined && isMove(move) ? { move } : {};
+    known.set(id, fresh);
+    return fresh;
   };
 }
 

@@ -24,6 +24,8 @@ export function verdictOn(
 ): Verdict {
   if (move) {
     if (!FINAL_PHASES.has(move.status?.phase ?? "Pending")) return "busy";
+    // Only an API that has lost its latest writes can contradict an agent here.
+    if (records.some(({ role, state }) => role === "target" && state === "released")) return "committed";
     const committed = move.status?.conditions.some(({ type, status }) => type === "Committed" && status === "True");
     return committed ? "committed" : "undone";
   }

@@ -11,7 +11,7 @@ import type { MoveDependencies } from "./dependencies.ts";
 import { attempt, inWords } from "./driver-failure.ts";
 import { type FoundRecord, type LeftoverStep, stepsFor, verdictOn } from "./leftover-verdict.ts";
 import { deletePod } from "./pods.ts";
-import { runningContainer } from "./preflight/pod-facts.ts";
+import { isEnded, runningContainer } from "./preflight/pod-facts.ts";
 import { targetSuffix } from "./target-pod.ts";
 
 const SWEEP_EVERY_MS = 60_000;
@@ -121,7 +121,7 @@ async function endSource(
   const pod = await podOf(deps, record.podUID);
   if (pod) await deletePod(deps.client, pod);
   await deps.driver.kill(record.node, id, containerOf(record, move, pod)).catch(unlessGone);
-  return pod === undefined;
+  return pod === undefined || isEnded(pod);
 }
 
 function unlessGone(error: unknown): void {

@@ -7,7 +7,7 @@ import { KubeError, type ObjectRef } from "../../kube/client.ts";
 import type { ReconcileResult, Term } from "../../kube/controller.ts";
 import { impatient } from "./decision/impatient-client.ts";
 import { settle } from "./decision/settle.ts";
-import { waitForApi } from "./decision/stand-down.ts";
+import { isAway, waitForApi } from "./decision/stand-down.ts";
 import type { MoveDependencies } from "./dependencies.ts";
 import { SupersededError } from "./driver-failure.ts";
 import { isProtected, unprotect } from "./finalizer.ts";
@@ -22,7 +22,8 @@ import { restoring } from "./phases/restoring.ts";
 import { rollingBack } from "./phases/rolling-back.ts";
 import { watchProgram } from "./program-watch.ts";
 import { record } from "./record.ts";
-import { isMove, type Move, type MoveRun, type Scratch } from "./run.ts";
+import { releaseOf } from "./release.ts";
+import { isMove, type LastSeen, type Move, type MoveRun, type Scratch } from "./run.ts";
 import { initialStatus } from "./status.ts";
 
 type UnfinishedPhase = Exclude<Phase, "Succeeded" | "RolledBack" | "Failed" | "Cancelled">;
@@ -49,19 +50,28 @@ const STEP_LIMIT = 64;
 /** A move may be frozen: after a passing error it is taken up again at once, without the queue's back-off. */
 const RETRY_MS = 500;
 
-export async function reconcileMove(deps: MoveDependencies, key: ObjectRef, term: Term): Promise<ReconcileResult> {
+/** @param seen of this move, kept over its runs. */
+export async function reconcileMove(
+  deps: MoveDependencies,
+  key: ObjectRef,
+  term: Term,
+  seen: LastSeen = {},
+): Promise<ReconcileResult> {
   const scratch: Scratch = {};
   try {
-    return await runThrough(deps, key, term, scratch);
+    const result = await runThrough(deps, key, term, scratch, seen);
+    // The term may have ended because the API server is away: then the pod must not stay frozen for it.
+    if (term.signal.aborted && waitsForNobody(seen.move)) await withoutApi(deps, term, scratch, seen);
+    return result;
   } catch (error) {
-    const { last, away } = scratch;
-    if (last && FROZEN.has(last.status.phase) && error instanceof KubeError && error.transient) {
-      const run = { deps: { ...deps, client: impatient(deps.client, deps.clock) }, term, move: last, scratch };
-      await waitForApi(run, away ?? { sinceMs: deps.clock.monotonicMs() });
+    if (error instanceof SupersededError) {
+      deps.logger.warn("another controller leads now", { error: error.message });
+      return { requeueAfterMs: RETRY_MS };
     }
-    if (error instanceof SupersededError) deps.logger.warn("another controller leads now", { error: error.message });
-    else if (!(error instanceof KubeError && passing(error))) throw error;
-    else deps.logger.warn("move interrupted, going on shortly", { ...key, error: error.message });
+    const kept = waitsForNobody(seen.move);
+    if (!(error instanceof KubeError && (passing(error) || kept))) throw error;
+    if (kept && isAway(error)) await withoutApi(deps, term, scratch, seen);
+    deps.logger.warn("move interrupted, going on shortly", { ...key, error: error.message });
     return { requeueAfterMs: RETRY_MS };
   }
 }
@@ -71,27 +81,43 @@ function passing(error: KubeError): boolean {
   return error.transient || error.reason === "NotFound";
 }
 
+/** A process stands still, and the agents alone can let one go. */
+function waitsForNobody(move: Move | undefined): boolean {
+  if (move === undefined) return false;
+  return FROZEN.has(move.status.phase) || (move.status.phase === "Committed" && releaseOf(move) === undefined);
+}
+
+async function withoutApi(deps: MoveDependencies, term: Term, scratch: Scratch, seen: LastSeen): Promise<void> {
+  if (seen.move === undefined) return;
+  const client = impatient(deps.client, deps.clock);
+  const run = { deps: { ...deps, client }, term, move: seen.move, scratch };
+  const since = seen.unwritten ?? scratch.away ?? { sinceMs: deps.clock.monotonicMs() };
+  await waitForApi(run, since);
+}
+
 async function runThrough(
   deps: MoveDependencies,
   key: ObjectRef,
   term: Term,
   scratch: Scratch,
+  seen: LastSeen,
 ): Promise<ReconcileResult> {
-  let move = await read(deps, key);
+  const first = waitsForNobody(seen.move) ? impatient(deps.client, deps.clock) : deps.client;
+  let move = await read({ ...deps, client: first }, key);
   for (let step = 0; move !== undefined && step < STEP_LIMIT; step++) {
+    seen.move = move;
     if (term.signal.aborted) return {};
     if (FINAL_PHASES.has(move.status.phase)) {
       const left = await unprotect(deps, move);
       return left === undefined ? {} : watchProgram({ deps, term, move: left, scratch });
     }
-    scratch.last = move;
     delete scratch.away; // it has just answered
-    const frozen = FROZEN.has(move.status.phase);
-    const own = frozen ? { ...deps, client: impatient(deps.client, deps.clock) } : deps;
+    const own = waitsForNobody(move) ? { ...deps, client: impatient(deps.client, deps.clock) } : deps;
     const outcome = await takeStep({ deps: own, term, move, scratch });
     // What came of a step that the term's end cut short says nothing about the move.
     if (term.signal.aborted) return {};
-    move = outcome.kind === "reread" ? await read(own, key) : await recordOrReread(own, move, outcome);
+    move = outcome.kind === "reread" ? await read(own, key) : await recordOrReread(own, move, outcome, seen);
+    if (move !== undefined) seen.move = move;
     if (outcome.kind === "wait") return { requeueAfterMs: outcome.afterMs };
   }
   if (move === undefined) return {};
@@ -137,11 +163,22 @@ function unfinished(phase: Phase): UnfinishedPhase {
 }
 
 /** Somebody changed the object (a cancellation, a label): the step is decided anew on what is there now. */
-async function recordOrReread(deps: MoveDependencies, move: Move, outcome: Outcome): Promise<Move | undefined> {
+async function recordOrReread(
+  deps: MoveDependencies,
+  move: Move,
+  outcome: Outcome,
+  seen: LastSeen,
+): Promise<Move | undefined> {
   try {
-    return await record(deps, move, outcome);
+    const written = await record(deps, move, outcome);
+    delete seen.unwritten;
+    return written;
   } catch (error) {
     if (error instanceof KubeError && error.reason === "NotFound") return undefined;
+    if (isAway(error) && waitsForNobody(move)) {
+      seen.unwritten ??= { sinceMs: deps.clock.monotonicMs() };
+      throw error;
+    }
     if (!(error instanceof KubeError && error.transient)) throw error;
     return read(deps, { namespace: move.metadata.namespace, name: move.metadata.name });
   }

@@ -12,6 +12,7 @@ import { freezeMs } from "./freeze.ts";
 import { removeSource } from "./hand-over/source-removal.ts";
 import { note, type Outcome, rollBack, wait } from "./outcome.ts";
 import { readSource, readTarget } from "./pods.ts";
+import { isEnded } from "./preflight/pod-facts.ts";
 import { restoreTarget } from "./restore-target.ts";
 import { type Move, type MoveRun, moveId, targetOf } from "./run.ts";
 import { enteredAtMs, timeText } from "./status.ts";
@@ -57,7 +58,8 @@ export async function release(run: MoveRun): Promise<Outcome> {
 async function endSource(run: MoveRun): Promise<Outcome | undefined> {
   const removed = await removeSource(run);
   if (removed) return wait(removed.afterMs, removed.message);
-  if ((await readSource(run)) === undefined) return undefined;
+  const source = await readSource(run);
+  if (source === undefined || isEnded(source)) return undefined;
   return wait(RETRY_MS, "the restarted source is to end before the copy is released");
 }
 

@@ -16,10 +16,16 @@ export interface Scratch {
   sending?: Sending;
   /** The restore, called while the phase Restoring is being written. */
   restore?: EarlyRestore;
-  /** The move as it was last read or written. */
-  last?: Move;
   /** Set while the API server does not answer. */
   away?: Away;
+}
+
+/** What outlives a run: the API server may go away between two. */
+export interface LastSeen {
+  /** The move as it was last read or written, or as the store has it. */
+  move?: Move;
+  /** Since when it could not be written, by the controller's monotonic clock. */
+  unwritten?: Away;
 }
 
 export interface EarlyRestore {

@@ -175,14 +175,17 @@ describe("an API server that goes away at any call, for a minute", () => {
       const away = new Interlude(boundary, () => {
         world.apiAway = "refused";
       });
-      const end = world.toTheEnd(away);
+      let over = false;
+      const end = world.toTheEnd(away).finally(() => {
+        over = true;
+      });
       const where = `away from boundary ${boundary} on (${calm.trace[Math.ceil(boundary / 2) - 1]})`;
       for (let turn = 0; turn < 200 && !world.apiAway && !world.ended; turn++) await world.pass(0.5);
       await world.pass(LONGEST_FREEZE_SECONDS);
       expect([world.copyOfSource, world.copyOfTarget], where).toContain("running");
       await world.pass(48);
       world.apiAway = undefined;
-      for (let second = 0; second < 120 && !world.ended; second++) await world.pass(1);
+      for (let second = 0; second < 120 && !over; second++) await world.pass(1);
       await end;
       expect(world.nodes.accidents, where).toEqual([]);
       expect(

@@ -1,12 +1,13 @@
 /** Looks at both sides of a move, as they are now, and says what the decision table is asked. */
 import type { MoveRecord } from "../../../agent/protocol.ts";
+import type { Condition } from "../../../api/v1alpha1/fields.ts";
 import { sleep } from "../../../kube/clock.ts";
 import { NODES, type Node, type Pod } from "../../../kube/resources.ts";
 import type { Refusal } from "../dependencies.ts";
 import { attempt } from "../driver-failure.ts";
 import { readSource, readTarget } from "../pods.ts";
 import { isPinned } from "../preflight/pod-facts.ts";
-import { type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
+import { type Move, type MoveRun, moveId, sourceOf, targetOf } from "../run.ts";
 import type { CopyState, ImagesState, SourceState } from "./situation.ts";
 
 /** An agent is given this long to answer: the pod is frozen meanwhile. */
@@ -28,13 +29,14 @@ type Word = MoveRecord | "nothing" | undefined;
 /**
  * Everything is asked side by side.
  * @param known what the target's agent has just said of the copy.
+ * @param silentMs an agent that has not answered after this time is silent.
  */
-export async function observe(run: MoveRun, known?: "held" | "dead"): Promise<Seen> {
+export async function observe(run: MoveRun, known?: "held" | "dead", silentMs = SILENT_MS): Promise<Seen> {
   const [sourcePod, targetPod, sourceWord, targetWord] = await Promise.all([
     readSource(run),
     readTarget(run),
-    wordOf(run, sourceOf(run.move).node, "source"),
-    known === "held" ? undefined : wordOf(run, targetOf(run.move).node, "target"),
+    wordOf(run, sourceOf(run.move).node, "source", silentMs),
+    known === "held" ? undefined : wordOf(run, targetOf(run.move).node, "target", silentMs),
   ]);
   const source = await sourceState(run, sourcePod, sourceWord);
   const pods = { sourcePod, targetPod };
@@ -52,17 +54,27 @@ export async function observeWithoutApi(
     wordOf(run, sourceOf(run.move).node, "source"),
     wordOf(run, targetOf(run.move).node, "target"),
   ]);
-  const told = typeof source === "object" ? processOf(source) : undefined;
-  const state = told ?? (source === undefined ? "silent" : "frozen");
-  return { source: state, copy: copyState(target), images: imagesState(target) };
+  return { source: frozenUnlessTold(source), copy: copyState(target), images: imagesState(target) };
+}
+
+function frozenUnlessTold(word: Word): SourceState {
+  if (word === undefined) return "silent";
+  if (word === "nothing") return "frozen";
+  if (word.state === "resumed") return "running";
+  return word.process === "ended" ? "ended" : "frozen";
 }
 
 /** What the agent on `node` says of this move; it is not waited for. */
-export async function wordOf(run: MoveRun, node: string, role: MoveRecord["role"]): Promise<Word> {
+export async function wordOf(
+  run: MoveRun,
+  node: string,
+  role: MoveRecord["role"],
+  silentMs = SILENT_MS,
+): Promise<Word> {
   const ended = new AbortController();
   const asked = attempt(run.deps.driver.moves(node)).finally(() => ended.abort());
   asked.catch(() => {}); // awaited below unless the agent is silent
-  await sleep(run.deps.clock, SILENT_MS, ended.signal);
+  await sleep(run.deps.clock, silentMs, ended.signal);
   const answer = ended.signal.aborted ? await asked : undefined;
   if (!answer?.ok) return undefined;
   const { moveUID } = moveId(run);
@@ -70,7 +82,7 @@ export async function wordOf(run: MoveRun, node: string, role: MoveRecord["role"
 }
 
 async function sourceState(run: MoveRun, pod: Pod | undefined, word: Word): Promise<SourceState> {
-  if (pod === undefined) return nodeState(await sourceNode(run), { ready: "gone" });
+  if (pod === undefined) return nodeState(await sourceNode(run), { ready: wasDisrupted(run.move) ? "ended" : "gone" });
   if (pod.metadata.deletionTimestamp !== undefined) return isDisrupted(pod) ? "disrupted" : "deleted";
   const { phase } = pod.status ?? {};
   if (phase === "Failed" || phase === "Succeeded") return "ended";
@@ -101,6 +113,20 @@ function nodeState(node: Node | undefined, { ready }: { ready: SourceState }): S
 /** An eviction, a preemption or a taint: https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions */
 function isDisrupted(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === "DisruptionTarget" && status === "True") ?? false;
+}
+
+/** Condition: the source's pod was seen being evicted while it was frozen. Once it is gone, only this tells why. */
+const DISRUPTED = "SourceDisrupted";
+
+function wasDisrupted(move: Move): boolean {
+  return move.status.conditions.some(({ type }) => type === DISRUPTED);
+}
+
+/** The condition to record; undefined when it is, or need not be. */
+export function disruption(move: Move, source: SourceState, time: string): Condition | undefined {
+  if (source !== "disrupted" || wasDisrupted(move)) return undefined;
+  const message = "the source's pod is being evicted: the move goes on";
+  return { type: DISRUPTED, status: "True", reason: "DisruptionTarget", message, lastTransitionTime: time };
 }
 
 /** Its kubelet is ending the copy, or has. */

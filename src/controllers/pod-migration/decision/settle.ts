@@ -3,11 +3,12 @@
 import type { Refusal } from "../dependencies.ts";
 import { handOverOf } from "../hand-over/belongings.ts";
 import { interruption, WITHDRAWN } from "../interruption.ts";
-import { advance, type Outcome, rollBack, type StatusChanges } from "../outcome.ts";
+import { advance, note, type Outcome, rollBack, type StatusChanges } from "../outcome.ts";
 import { type MoveRun, required } from "../run.ts";
+import { timeText } from "../status.ts";
 import { labelTarget } from "../target-labels.ts";
 import { canGoOn, type Decision, decide } from "./decide.ts";
-import { observe, type Seen } from "./observe.ts";
+import { disruption, observe, type Seen } from "./observe.ts";
 import type { Ending, Situation } from "./situation.ts";
 
 export interface Known {
@@ -24,8 +25,17 @@ export interface Known {
 /** The outcome when the move is decided; else what the phase is to do about it. */
 export type Settled = Outcome | { kind: "undecided"; decision: Decision };
 
+/** What is lost is not given up for an agent that is slow to answer. */
+const PATIENCE_MS = 5_000;
+
 export async function settle(run: MoveRun, known: Known): Promise<Settled> {
   const seen = await observe(run, known.copy);
+  const settled = await settleOn(run, known, seen);
+  if (seen.copy !== "silent" || canGoOn(seen) || settled.kind !== "advance") return settled;
+  return settleOn(run, known, await observe(run, known.copy, PATIENCE_MS));
+}
+
+async function settleOn(run: MoveRun, known: Known, seen: Seen): Promise<Settled> {
   const intact = canGoOn(seen);
   const interrupted = interruption(run.move, run.deps.clock.now(), intact);
   const pressing = seen.copy === "held" ? undefined : known.unlessHeld;
@@ -40,8 +50,14 @@ export async function settle(run: MoveRun, known: Known): Promise<Settled> {
     case "roll back":
       return ended(decision, against);
     default:
-      return { kind: "undecided", decision };
+      return noted(run, seen) ?? { kind: "undecided", decision };
   }
+}
+
+/** That the source's pod is being evicted is recorded while it can be seen. */
+function noted(run: MoveRun, { source }: Seen): Outcome | undefined {
+  const condition = disruption(run.move, source, timeText(run.deps.clock.now()));
+  return condition && note({ conditions: [...run.move.status.conditions, condition] });
 }
 
 /** Makes no call unless the target's gate was removed so late that it was bound after the last look: no copy runs without its labels. */

@@ -28,7 +28,12 @@ export function isAwayForLong({ sinceMs }: Away, nowMs: number): boolean {
   return nowMs - sinceMs >= PATIENCE_MS;
 }
 
-/** Resolves when the API server answers again, when the source goes on without it, or when another controller leads. */
+/** The API server cannot be used: it does not answer, or its answer says nothing of the object. While a pod is frozen these are the same. */
+export function isAway(error: unknown): boolean {
+  return error instanceof KubeError && error.reason !== "Conflict" && error.reason !== "NotFound";
+}
+
+/** Resolves when the API server answers again, when the source or the copy goes on without it, or when another controller leads. */
 export async function waitForApi(run: MoveRun, away: Away): Promise<void> {
   // Not bound to the leader's term, which may end for the same reason: agents refuse it once they have heard of a later one.
   const unbound = { ...run, term: { epoch: run.term.epoch, signal: new AbortController().signal } };
@@ -46,7 +51,7 @@ async function answers({ deps, move }: MoveRun): Promise<boolean> {
     await deps.client.get(POD_MIGRATIONS, { namespace, name });
     return true;
   } catch (error) {
-    if (error instanceof KubeError && error.transient) return false;
+    if (error instanceof KubeError) return false;
     throw error;
   }
 }
@@ -55,9 +60,11 @@ async function answers({ deps, move }: MoveRun): Promise<boolean> {
 async function standsDown(run: MoveRun): Promise<boolean> {
   try {
     const seen = await observeWithoutApi(run);
-    if (seen.source === "running") return true; // stood down before
-    const { action, why } = decide({ api: "away", committed: false, ending: "no", ...seen });
+    const committed = run.move.status.phase === "Committed";
+    if (seen.source === "running" && !committed) return true; // stood down before
+    const { action, why } = decide({ api: "away", committed, ending: "no", ...seen });
     if (action === "stand down") return await standDown(run);
+    if (action === "release") return await letGo(run);
     warn(run, `the API server is away: ${why}`);
     return false;
   } catch (error) {
@@ -81,6 +88,16 @@ async function standDown(run: MoveRun): Promise<boolean> {
     warn(run, `the API server is away, and the source is not resumed: ${inWords(resumed.failure)}`);
   else warn(run, "the API server is away: the copy was given up, and the source goes on");
   return resumed.ok || gone;
+}
+
+/** The commit is on record: whoever leads next asks for the same release, and is told the same. */
+async function letGo(run: MoveRun): Promise<boolean> {
+  const { node, podUID } = targetOf(run.move);
+  const id = { moveUID: run.move.metadata.uid, epoch: run.term.epoch };
+  const released = await attempt(run.deps.driver.release(node, id, { podUID }));
+  if (released.ok) warn(run, "the API server is away: the committed copy was released without it");
+  else warn(run, `the API server is away, and the copy is not released: ${inWords(released.failure)}`);
+  return released.ok;
 }
 
 function warn({ deps, move }: MoveRun, message: string): void {

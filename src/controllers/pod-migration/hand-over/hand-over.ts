@@ -1,6 +1,6 @@
 /** Carries the hand-over out, step by step as ./plan.ts says. */
 import { HANDED_OVER_GATE, LINEAGE_LABEL, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
-import { PODS, type Pod } from "../../../kube/resources.ts";
+import { JOBS, PODS, type Pod, REPLICA_SETS } from "../../../kube/resources.ts";
 import { isPinned } from "../preflight/pod-facts.ts";
 import { livenessForgivesMs } from "../preflight/probes.ts";
 import { releasedForMs } from "../release.ts";
@@ -65,7 +65,7 @@ async function take(run: MoveRun, pods: MovePods, step: Act): Promise<MovePods> 
     case "orphan-source":
       return { ...pods, source: await patch(run, step.source, orphaned(run, step.source)) };
     case "adopt-target":
-      return { ...pods, target: await patch(run, step.target, adopted(run, step.target)) };
+      return { ...pods, target: await patch(run, step.target, await adopted(run, step.target)) };
   }
 }
 
@@ -80,6 +80,16 @@ function openReadiness(run: MoveRun, { metadata: { namespace, name, uid } }: Pod
   };
   const body = { metadata: { uid }, status: { conditions: [condition] } };
   return run.deps.client.patch(PODS, { namespace, name }, body, { type: "strategic", subresource: "status" });
+}
+
+/** A pod whose owner is gone is deleted by the garbage collector: a copy must not get such a reference. */
+async function ownerIsGone(run: MoveRun): Promise<boolean> {
+  const { owner } = run.move.status;
+  if (owner === undefined) return false;
+  const ref = { namespace: run.move.metadata.namespace, name: owner.name };
+  const { client } = run.deps;
+  const found = owner.kind === "Job" ? await client.get(JOBS, ref) : await client.get(REPLICA_SETS, ref);
+  return found?.metadata.uid !== owner.uid;
 }
 
 /** The UID makes it this very pod; no resourceVersion: its kubelet writes its status all the time. */
@@ -102,11 +112,13 @@ function orphaned(run: MoveRun, source: Pod) {
   };
 }
 
-function adopted(run: MoveRun, target: Pod) {
+async function adopted(run: MoveRun, target: Pod) {
   const { handOver, lineage } = run.move.status;
+  const owners = handOver?.ownerReferences ?? [];
+  const gone = owners.length > 0 && (await ownerIsGone(run));
   return {
     labels: { ...handOver?.labels, ...(lineage === undefined ? {} : { [LINEAGE_LABEL]: lineage }), [MOVE_LABEL]: null },
-    ownerReferences: handOver?.ownerReferences ?? [],
+    ownerReferences: gone ? owners.filter(({ uid }) => uid !== run.move.status.owner?.uid) : owners,
     finalizers: [...new Set([...(target.metadata.finalizers ?? []), ...(handOver?.finalizers ?? [])])],
   };
 }

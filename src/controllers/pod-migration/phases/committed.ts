@@ -11,6 +11,7 @@ import { readPods } from "../hand-over/observe.ts";
 import { removeSource } from "../hand-over/source-removal.ts";
 import { advance, note, type Outcome, wait } from "../outcome.ts";
 import { readSource } from "../pods.ts";
+import { isEnded } from "../preflight/pod-facts.ts";
 import { findProgramFailure, movedButFailed, programFailureOf } from "../program-watch.ts";
 import { release, releasedForMs, releaseOf } from "../release.ts";
 import { type MoveRun, moveId, required, sourceOf, targetOf } from "../run.ts";
@@ -40,7 +41,8 @@ export async function committed(run: MoveRun): Promise<Outcome> {
  * agent keeps it from that as long as its record is there.
  */
 async function forgotten(run: MoveRun): Promise<Delay | undefined> {
-  if ((await readSource(run)) === undefined) return undefined;
+  const source = await readSource(run);
+  if (source === undefined || isEnded(source)) return undefined;
   if ((await run.deps.client.get(NODES, { name: sourceOf(run.move).node })) === undefined) return undefined;
   return { afterMs: RETRY_MS, message: "the copy runs; the source's kubelet has not confirmed the end of its pod" };
 }

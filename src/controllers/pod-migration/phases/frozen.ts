@@ -36,6 +36,9 @@ async function step(run: MoveRun): Promise<Outcome> {
   const target = await attempt(targetRecord(run));
   if (!target.ok) return wait(RETRY_MS, inWords(target.failure));
   if (target.value?.images === "whole" || RESTORED.has(target.value?.state)) {
+    // The controller that dumped may have gone before it opened the gate.
+    const denied = await letGo(run);
+    if (denied) return settled(run, { failed: denied });
     return advance("Restoring", "Dumped", "the pages are on the target, taken up again");
   }
   if (target.value?.state === "aborted") return settled(run, {});

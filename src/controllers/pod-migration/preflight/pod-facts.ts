@@ -19,6 +19,16 @@ export function isPinned(pod: Pod, containerID: string): boolean {
   return status?.containerID === undefined || bareId(status.containerID) === containerID;
 }
 
+/**
+ * Has its kubelet confirmed that nothing of this deleted pod runs any more? Something else's finalizer may keep the pod in the API long
+ * after that.
+ */
+export function isEnded(pod: Pod): boolean {
+  const statuses = pod.status?.containerStatuses ?? [];
+  const ended = statuses.length > 0 && statuses.every(({ state }) => state?.terminated !== undefined);
+  return pod.metadata.deletionTimestamp !== undefined && ended;
+}
+
 /** `containerd://abc` → `abc`. */
 export function bareId(containerID: string): string {
   return containerID.replace(/^[a-z-]+:\/\//, "");
