@@ -52,8 +52,8 @@ export class AgentCommands {
     return this.#parts.records.list().map((record) => {
       const shown = moveRecordSchema.parse(record);
       return record.role === "target"
-        ? { ...shown, ...this.#ofTarget(record) }
-        : { ...shown, ...this.#ofSource(record) };
+        ? { ...shown, ...orNothing(() => this.#ofTarget(record)) }
+        : { ...shown, ...orNothing(() => this.#ofSource(record)) };
     });
   }
 
@@ -80,15 +80,9 @@ export class AgentCommands {
     return { ...(process === undefined ? {} : { process }), ...(guarded === undefined ? {} : { guarded }) };
   }
 
-  /** One move's unreadable state on the node doesn't hide the others. */
   #process({ role, state, moveUID, containerID }: StoredRecord): SourceProcess | undefined {
-    if (role !== "source" || containerID === undefined || !["dumping", "dumped", "failed"].includes(state))
-      return undefined;
-    try {
-      return this.#parts.runtime.sourceProcess(moveUID, containerID);
-    } catch {
-      return undefined;
-    }
+    const begun = role === "source" && containerID !== undefined && ["dumping", "dumped", "failed"].includes(state);
+    return begun ? this.#parts.runtime.sourceProcess(moveUID, containerID) : undefined;
   }
 
   async recover(): Promise<void> {
@@ -233,6 +227,15 @@ function expectedOf({ expected }: StoredRecord): Expected {
 function guarded({ moveUID, podUID, containerID, state }: StoredRecord): GuardedSource[] {
   if (containerID === undefined || state === "resumed") return [];
   return [{ moveUID, podUID, containerID, dumped: state === "dumped" || state === "killed" }];
+}
+
+/** One move's unreadable state on the node doesn't hide the others. */
+function orNothing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
 }
 
 function ids(command: { moveUID: string; epoch: number }) {

@@ -149,7 +149,8 @@ export const podContract: Contract = {
         ]),
       );
       const other = patch("11111111-2222-3333-4444-555555555555", "example.test/other");
-      expect(refusal(await scene.api.patch(`${path}/status`, other, "strategic-merge"))).toEqual([409, "Conflict"]);
+      // A real API server says that the UID is immutable (422), the sandbox that it does not match (409).
+      expect([409, 422]).toContain(refusal(await scene.api.patch(`${path}/status`, other, "strategic-merge"))[0]);
     },
   "a strategic merge patch merges containers by name": async (scene) => {
     const { path } = await created(scene);

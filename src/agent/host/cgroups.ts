@@ -61,7 +61,8 @@ export async function makePodGroup(host: Host, podGroup: string): Promise<{ proc
   return { procs: join(group, "cgroup.procs"), end };
 }
 
-function moveGroup(host: Host, moveUID: string): string {
+/** The move's group (host path). */
+export function moveGroup(host: Host, moveUID: string): string {
   return cgroupVersion(host) === 2 ? join(ROOT, "headroom", moveUID) : join(ROOT, "memory", "headroom", moveUID);
 }
 

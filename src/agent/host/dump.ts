@@ -107,13 +107,12 @@ async function freezeAndStart(
   timings: Record<string, number>,
   signal: AbortSignal,
 ): Promise<Begun> {
-  refuseConnections(command, container);
-  refuseStopped(pidsOf(host, container));
-  refuseUnlinked(host, container);
+  refuse(host, command, container);
   const groups = prepareFolder(host, command);
   const pages = await connect(command, peer);
   try {
     const linkBytesPerSecond = await measured(host, command, container, peer, signal);
+    if (linkBytesPerSecond !== undefined) refuse(host, command, container); // that took its time
     signal.throwIfAborted(); // whoever gave the step up may have thawed the container already
     const frozenAtMs = noteFreeze(host, command.moveUID, container);
     if (!isFrozen(host, container.freezer)) await freeze(host, container.freezer, signal);
@@ -125,6 +124,13 @@ async function freezeAndStart(
     pages.close();
     throw error;
   }
+}
+
+/** What cannot be dumped is refused before it is frozen. */
+function refuse(host: Host, command: DumpCommand, container: Container): void {
+  refuseConnections(command, container);
+  refuseStopped(pidsOf(host, container));
+  refuseUnlinked(host, container);
 }
 
 /** The link's rate where it matters; rejects with `LinkTooSlow`. A container that is frozen already has nothing to lose. */

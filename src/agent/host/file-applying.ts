@@ -8,7 +8,7 @@ import { AgentError } from "../agent-error.ts";
 import { writeDurably } from "../move-records.ts";
 import type { EmptyDir } from "../protocol.ts";
 import { unpack } from "./archives.ts";
-import { makeMoveGroup, makePodGroup } from "./cgroups.ts";
+import { killProcess, makeMoveGroup, makePodGroup, moveGroup, processesOf } from "./cgroups.ts";
 import { readIfThere } from "./files.ts";
 import type { Group } from "./grouped.ts";
 import type { Host } from "./host.ts";
@@ -24,6 +24,14 @@ const POLL_MS = 20;
 /** Does this container have all of the move's files? */
 export function hasFiles(host: Host, moveUID: string, container: string): boolean {
   return readIfThere(host.path(targetMoveOf(moveUID).filesFor))?.trim() === container;
+}
+
+/** What an agent before this one has left copying would write into a container beside its successor's programs. */
+export function endOrphans(host: Host, moveUID: string): void {
+  for (const pid of processesOf(host, moveGroup(host, moveUID))) {
+    const program = readIfThere(`/proc/${pid}/comm`)?.trim();
+    if (program === "tar" || program === "perl") killProcess(pid);
+  }
 }
 
 /** The copy into some container counts no more: what is restored next gets all files again. */
@@ -71,7 +79,7 @@ export class FileApplying {
    * them is being restored or `end` is called. A failure goes to `onFailed`; the restore tries again.
    */
   giveAhead(onFailed: (error: unknown) => void): void {
-    this.#ahead ??= this.#giveToWaiting(onFailed);
+    this.#ahead ??= this.#giveToWaiting(onFailed).catch(onFailed);
   }
 
   async #giveToWaiting(onFailed: (error: unknown) => void): Promise<void> {

@@ -20,6 +20,7 @@ export async function sendFiles(group: Group, files: ContainerFiles, peer: Peer,
   const emptyDirs = files.emptyDirs.map(({ name, directory }) =>
     sendArchive(peer, { part: "empty-dir", name }, packFolder(group, host.path(directory)), signal),
   );
+  for (const sent of emptyDirs) sent.catch(() => undefined); // awaited below, unless another one could not begin
   try {
     const sizes = await Promise.all([
       sendArchive(peer, { part: "layer-manifest" }, layer.listing, signal),

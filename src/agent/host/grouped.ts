@@ -32,10 +32,11 @@ export function startGrouped(group: Group, argv: readonly string[], more: readon
   const { file, args } = group.host.command(["/bin/sh", "-c", JOIN, "headroom-join", ...procs, "--", ...argv], "own");
   const stdio: StdioOptions = ["pipe", "pipe", "pipe", ...more];
   const child = spawn(file, args, { stdio, env: group.host.environment({ LC_ALL: "C" }) });
+  child.once("error", () => undefined); // `done` tells of it, unless there are no pipes
   const [stdin, stdout, stderr] = [child.stdin, child.stdout, child.stderr];
   if (!stdin || !stdout || !stderr) throw new Error(`${argv[0]} has no pipes`);
   stdin.on("error", () => undefined); // the exit code tells that it died
-  const complaints = text(stderr);
+  const complaints = text(stderr).catch(() => "");
   const done = new Promise<void>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => {

@@ -1,10 +1,12 @@
 /** The real node: runc and CRIU in the host's namespaces. See ../node-runtime.ts for what the server promises and expects. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import { z } from "zod";
 import { type Amount, amountBytes } from "../../api/quantity.ts";
 import { AgentError } from "../agent-error.ts";
+import { writeDurably } from "../move-records.ts";
 import type {
   DumpCommand,
   FilePart,
@@ -36,7 +38,7 @@ import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
 import { wasStarted } from "./detached.ts";
 import { dump } from "./dump.ts";
 import { type FixedFeatures, probe } from "./features.ts";
-import { FileApplying } from "./file-applying.ts";
+import { endOrphans, FileApplying } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { unbundleImages } from "./image-bundle.ts";
@@ -242,7 +244,7 @@ export class HostRuntime implements NodeRuntime {
 
   async kill(command: SourceCommand): Promise<void> {
     const { moveUID, source } = command;
-    this.#guard.watch({ moveUID, ...source, dumped: true });
+    if (source.containerID !== "") this.#guard.watch({ moveUID, ...source, dumped: true });
     await killSource(this.#host, command);
   }
 
@@ -262,6 +264,7 @@ export class HostRuntime implements NodeRuntime {
     for (const source of moves.source) this.#guard.watch(source);
     await removeForgotten(this.#host, moves.target);
     for (const moveUID of moves.target) {
+      endOrphans(this.#host, moveUID);
       const known = this.#receiving(moveUID);
       if (known === undefined || !isMounted(this.#host, targetMoveOf(moveUID).staging)) continue;
       await this.#listen(moveUID, known, () => known.greeting).catch((error: unknown) =>
@@ -311,15 +314,19 @@ export class HostRuntime implements NodeRuntime {
     const { sourceDigest, target } = greeting(listener.port);
     const words = { sourceDigest: sourceDigest.toString("hex"), target: target.toString("hex") };
     const content = { port: listener.port, sourceAddress, stagingBytes, emptyDirs, totalBytes, greeting: words };
-    writeFileSync(this.#host.path(targetMoveOf(moveUID).receiving), JSON.stringify(content), { mode: 0o600 });
+    writeDurably(this.#host.path(targetMoveOf(moveUID).receiving), JSON.stringify(content));
     return listener.port;
   }
 
   #receiving(moveUID: string): Receiving | undefined {
     const text = readIfThere(this.#host.path(targetMoveOf(moveUID).receiving));
-    const read = text === undefined ? undefined : receivingSchema.safeParse(JSON.parse(text));
-    if (read?.success === false) this.#options.warn(`move ${moveUID}: ${read.error.message}`);
-    return read?.data;
+    if (text === undefined) return undefined;
+    try {
+      return receivingSchema.parse(JSON.parse(text));
+    } catch (error) {
+      this.#options.warn(`move ${moveUID}: what it receives cannot be read: ${String(error)}`);
+      return undefined;
+    }
   }
 
   #unlisten(moveUID: string): void {
@@ -331,6 +338,8 @@ export class HostRuntime implements NodeRuntime {
   async #acceptImages(moveUID: string, body: Readable, signal: AbortSignal): Promise<void> {
     const move = targetMoveOf(moveUID);
     this.#mustReceive(moveUID);
+    // There is one dump a move: what is whole is not written again.
+    if (existsSync(this.#host.path(move.imagesComplete))) return await finished(body.resume());
     mkdirSync(this.#host.path(move.images), { recursive: true });
     const groups = makeMoveGroup(this.#host, moveUID, undefined).map((group) => this.#host.path(group));
     await unbundleImages(this.#host.path(move.images), body, groups);

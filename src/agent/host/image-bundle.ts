@@ -101,6 +101,7 @@ function writeFromGroup(groups: readonly string[]): typeof writeImage {
       child.once("error", reject);
       child.once("close", (code) => resolve(code ?? 137));
     });
+    ended.catch(() => undefined); // awaited below
     try {
       await pipeline(source.exactly(size, basename(path)), child.stdin);
     } catch (error) {

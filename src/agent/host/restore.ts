@@ -115,7 +115,8 @@ export async function restore(
       await startLazyPages(host, command.moveUID);
       await lazyPagesReady(host, command.moveUID, signal);
     }
-    await giveWord(host, command, giveFiles, signal, limits);
+    const told = await giveWord(host, command, giveFiles, signal, limits);
+    await heard(host, command, told, () => giveWord(host, command, giveFiles, signal, limits));
     timings.ready = Date.now() - startedAt;
   }
   await restoreEnded(host, command, signal, limits);
@@ -138,7 +139,7 @@ async function giveWord(
   giveFiles: GiveFiles,
   signal: AbortSignal,
   limits: RestoreLimits,
-): Promise<void> {
+): Promise<string> {
   let deadline = Date.now() + limits.createMs;
   while (Date.now() <= deadline) {
     const container = await waitForCreate(host, command.moveUID, { ms: deadline - Date.now(), signal });
@@ -152,13 +153,24 @@ async function giveWord(
     deadline += Date.now() - beganMs; // a create was there all the while
     signal.throwIfAborted();
     const ready = waits() && hasFiles(host, command.moveUID, container);
-    if (ready && tellCreate(host, command.moveUID, container, "restore")) return;
+    if (ready && tellCreate(host, command.moveUID, container, "restore")) return container;
     await sleep(2); // it has not opened its fifo yet, or has just gone
   }
   throw new AgentError(
     "RestoreFailed",
     `containerd did not create the target's container within ${limits.createMs} ms`,
   );
+}
+
+/** A `create` whose own time was up as it was told does not restore: the next one is told then. */
+async function heard(host: Host, command: PodCommand, told: string, tell: () => Promise<string>): Promise<void> {
+  const deadline = Date.now() + SILENCE_MS;
+  const known = new Set([told, ...waitingCreates(host, command.moveUID)]);
+  while (wrapperOf(host, command.moveUID) === undefined && Date.now() <= deadline) {
+    const [newest] = waitingCreates(host, command.moveUID);
+    if (newest !== undefined && !known.has(newest)) known.add(await tell());
+    else await sleep(2);
+  }
 }
 
 async function restoreEnded(

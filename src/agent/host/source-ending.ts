@@ -5,7 +5,7 @@ import type { SourceCommand } from "../node-runtime.ts";
 import type { Resumed } from "../protocol.ts";
 import { endMoveGroup, type Freezer, killProcess, thaw } from "./cgroups.ts";
 import { findContainer, pidsOf } from "./containers.ts";
-import { isAlive, waitForExit, wasStarted } from "./detached.ts";
+import { exitCodeOf, isAlive, waitForExit, wasStarted } from "./detached.ts";
 import { isMissing } from "./files.ts";
 import type { Host } from "./host.ts";
 import { sourceMoveOf } from "./layout.ts";
@@ -26,7 +26,11 @@ export async function resumeSource(host: Host, command: SourceCommand): Promise<
   const { moveUID, source } = command;
   const frozenAtMs = frozenSince(host, moveUID, findContainer(host, source.containerID));
   await dumpEnded(host, moveUID);
-  await endMoveGroup(host, moveUID);
+  await endMoveGroup(host, moveUID).catch((error: unknown) => {
+    // A packer that hangs in a disk must not keep the source frozen: only CRIU has its hands in it.
+    const { program } = sourceMoveOf(moveUID);
+    if (wasStarted(host, program) && exitCodeOf(host, program) === undefined) throw error;
+  });
   const container = findContainer(host, source.containerID);
   if (container) thawIfThere(host, container.freezer);
   return frozenAtMs === undefined ? {} : { freeze: { frozenAtMs, resumedAtMs: Date.now() } };

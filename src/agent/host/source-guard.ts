@@ -16,10 +16,11 @@ import { entriesOf, isMissing, readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { sourceMoveOf } from "./layout.ts";
 import { isBeingKilled } from "./processes.ts";
-import { frozenSchema } from "./source-watch.ts";
+import { type Frozen, noteIn } from "./source-watch.ts";
 
 /** A kubelet needs longer than this from a container's end to the next one's birth. */
 const LOOK_EVERY_MS = 25;
+const SEARCH_EVERY_MS = 1_000;
 /** A task that is being killed dies within this time of its thaw; the group isn't left open longer. */
 const DYING_MS = 2;
 const ROOT = "/sys/fs/cgroup";
@@ -28,6 +29,8 @@ const POD_DEPTH = 5;
 
 interface Guarded extends GuardedSource {
   podGroup?: string | undefined;
+  /** When its pod's group was last searched for. */
+  searchedAtMs?: number;
   /** Containers that were ended at birth. */
   ended: Set<string>;
   sandboxes: Set<string>;
@@ -77,10 +80,17 @@ export class SourceGuard {
     }
   }
 
+  /** All groups are searched when the note of the freeze is gone: now and then only. */
+  #search(source: Guarded): string | undefined {
+    if (performance.now() - (source.searchedAtMs ?? Number.NEGATIVE_INFINITY) < SEARCH_EVERY_MS) return undefined;
+    source.searchedAtMs = performance.now();
+    return podGroupOf(this.#host, source.moveUID, source.podUID);
+  }
+
   #lookAt(source: Guarded): void {
     const frozen = frozenOf(this.#host, source.moveUID);
     if (frozen === undefined && !source.dumped) return;
-    source.podGroup ??= podGroupOf(this.#host, source.moveUID, source.podUID);
+    source.podGroup ??= this.#search(source);
     if (source.podGroup === undefined) return;
     const freezer = freezerOf(this.#host, source.podGroup);
     const lives = frozen?.group !== undefined && processesOf(this.#host, frozen.group).includes(frozen.pid ?? 0);
@@ -102,15 +112,14 @@ function freezerOf(host: Host, group: string): Freezer {
   return { version: cgroupVersion(host), group };
 }
 
-function frozenOf(host: Host, moveUID: string) {
-  const text = readIfThere(host.path(sourceMoveOf(moveUID).frozen));
-  return text === undefined ? undefined : frozenSchema.parse(JSON.parse(text));
+function frozenOf(host: Host, moveUID: string): Frozen | undefined {
+  return noteIn(readIfThere(host.path(sourceMoveOf(moveUID).frozen)));
 }
 
 /** The group (host path) of all of the pod's containers; undefined when it has none, or none of its own. */
 function podGroupOf(host: Host, moveUID: string, podUID: string): string | undefined {
   const group = frozenOf(host, moveUID)?.group;
-  if (group !== undefined) return isPods(dirname(group), podUID) ? dirname(group) : undefined;
+  if (group !== undefined) return podUID === "" || isPods(dirname(group), podUID) ? dirname(group) : undefined;
   const root = cgroupVersion(host) === 2 ? ROOT : join(ROOT, "freezer");
   for (const path of groupsBelow(host, root, POD_DEPTH)) if (isPods(path, podUID)) return path;
   return undefined;

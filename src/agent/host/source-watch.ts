@@ -1,6 +1,6 @@
 /** Is a source still what was frozen? Its kubelet may have restarted it, or the out-of-memory killer ended it, meanwhile. */
-import { writeFileSync } from "node:fs";
 import { z } from "zod";
+import { writeDurably } from "../move-records.ts";
 import type { SourceProcess } from "../node-runtime.ts";
 import { isFrozen } from "./cgroups.ts";
 import { type Container, findContainer } from "./containers.ts";
@@ -22,8 +22,7 @@ export function sourceProcess(host: Host, moveUID: string, containerID: string):
   const move = sourceMoveOf(moveUID);
   const container = findContainer(host, containerID);
   if (!container || !isAlive(container.pid)) return "ended";
-  const text = readIfThere(host.path(move.frozen));
-  const pid = text === undefined ? undefined : frozenSchema.parse(JSON.parse(text)).pid;
+  const pid = noteIn(readIfThere(host.path(move.frozen)))?.pid;
   if (pid !== undefined && pid !== container.pid) return "ended";
   // CRIU holds the tasks itself while it dumps them, and thaws their group for that; it freezes the group again as it ends.
   const dumping = wasStarted(host, move.program) && exitCodeOf(host, move.program) === undefined;
@@ -62,11 +61,12 @@ export function noteFreeze(host: Host, moveUID: string, container: Container): n
   const stillFrozen = before?.pid === container.pid && isFrozenNow(host, container);
   const frozenAtMs = before && stillFrozen ? before.frozenAtMs : Date.now();
   const note: Frozen = { frozenAtMs, pid: container.pid, group: container.freezer.group };
-  writeFileSync(host.path(move.frozen), JSON.stringify(note));
+  writeDurably(host.path(move.frozen), JSON.stringify(note));
   return note.frozenAtMs;
 }
 
-function noteIn(text: string | undefined): Frozen | undefined {
+/** Undefined also for a damaged note. */
+export function noteIn(text: string | undefined): Frozen | undefined {
   try {
     return text === undefined ? undefined : frozenSchema.parse(JSON.parse(text));
   } catch {

@@ -39,8 +39,8 @@ function freeBytes(host: Host): number {
   return bavail * bsize;
 }
 
-/** Shared memory by another name: CRIU dumps it with the memory. */
-const MEMORY = /^(\/memfd:|\/dev\/zero|\/SYSV|\/dev\/shm\/|anon_inode:|\/\[aio\])/;
+/** Shared memory by another name: CRIU dumps it with the memory. A deleted file on a tmpfs, as in /dev/shm, is a file like any other. */
+const MEMORY = /^(\/memfd:|\/dev\/zero|\/SYSV|anon_inode:|\/\[aio\])/;
 
 function isUnlinked(path: string): boolean {
   return path.endsWith(" (deleted)") && !MEMORY.test(path);

@@ -15,7 +15,8 @@ export function waitingCreates(host: Host, moveUID: string): string[] {
     const pid = readIfThere(join(folder, `${name}.pid`))?.trim();
     return pid !== undefined && pid !== "" && runsWith(Number(pid), name);
   });
-  return alive.sort((a, b) => statSync(join(folder, b)).mtimeMs - statSync(join(folder, a)).mtimeMs);
+  const sinceMs = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return alive.sort((a, b) => sinceMs(b) - sinceMs(a));
 }
 
 /** Resolves with the waiting container; undefined when none has come after `limit.ms`. */

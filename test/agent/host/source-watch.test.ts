@@ -65,6 +65,12 @@ describe("a frozen source", () => {
     expect(sourceProcess(host, MOVE, "c1")).toBe("frozen");
   });
 
+  test("is frozen while CRIU dumps it, which thaws the group and holds the tasks itself", () => {
+    container(process.pid, "THAWED");
+    frozen(process.pid);
+    expect(sourceProcess(host, MOVE, "c1")).toBe("frozen");
+  });
+
   test.each([
     ["runs", "it was thawed", () => container(process.pid, "THAWED"), process.pid],
     ["runs", "its freezer is gone", () => container(process.pid, "gone"), process.pid],
@@ -74,6 +80,7 @@ describe("a frozen source", () => {
   ])("%s when %s", (is, _what, make, pid) => {
     make();
     frozen(pid);
+    write(`${sourceMoveOf(MOVE).program}.exit`, "0");
     expect(sourceProcess(host, MOVE, "c1")).toBe(is === "runs" ? "running" : "ended");
   });
 
