@@ -9,7 +9,6 @@ import { endMoveGroup } from "./host/cgroups.ts";
 import { entriesOf, readIfThere } from "./host/files.ts";
 import type { Host } from "./host/host.ts";
 import { RUN_DIRECTORY, STATE_DIRECTORY, TARGET_MOVES_DIRECTORY, TARGETS_DIRECTORY } from "./host/layout.ts";
-import { MEASURING_GROUP } from "./host/source-facts.ts";
 import { removeStaging } from "./host/staging.ts";
 
 const BUNDLES = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
@@ -38,7 +37,6 @@ export function containersUnderHandler(host: Host): string[] {
 
 /** The wrapper knows no registration from here on: it passes everything to runc. */
 async function removeMoves(host: Host): Promise<void> {
-  await endMoveGroup(host, MEASURING_GROUP);
   for (const moveUID of entriesOf(host.path(TARGET_MOVES_DIRECTORY))) {
     await endMoveGroup(host, moveUID);
     await removeStaging(host, moveUID);

@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { AgentError } from "../agent-error.ts";
 import type { SourceFacts } from "../protocol.ts";
-import { makeMoveGroup } from "./cgroups.ts";
+import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { isMissing, readIfThere } from "./files.ts";
-import { runGrouped } from "./grouped.ts";
+import { type Group, runGrouped } from "./grouped.ts";
 import type { Host } from "./host.ts";
 import { mountObstacles } from "./mount-obstacles.ts";
 import { isStoppedBySignal } from "./processes.ts";
@@ -100,23 +100,27 @@ async function filesBytesOf(
   const folders = [...(upper ? [upper] : []), ...emptyDirsOf(container.mounts).values()].map((path) => host.path(path));
   const inMemory = folders.filter((folder) => statfsSync(folder).type === TMPFS);
   const onDisk = folders.filter((folder) => !inMemory.includes(folder));
-  const [diskBytes, memoryFilesBytes] = await Promise.all([diskUsage(host, onDisk), diskUsage(host, inMemory)]);
-  return { filesBytes: diskBytes + memoryFilesBytes, memoryFilesBytes };
+  const name = `measuring-${container.id}`;
+  const group = { host, procs: makeMoveGroup(host, name, MEASURING_BYTES) };
+  try {
+    const [diskBytes, memoryFilesBytes] = await Promise.all([diskUsage(group, onDisk), diskUsage(group, inMemory)]);
+    return { filesBytes: diskBytes + memoryFilesBytes, memoryFilesBytes };
+  } finally {
+    await endMoveGroup(host, name);
+  }
 }
 
 /** What `statfs` calls a tmpfs. */
 const TMPFS = 0x01021994;
-/** A group for all that is measured here: what the kernel remembers of the files is not the agent's memory, and not much. */
-export const MEASURING_GROUP = "measuring";
+/** What the kernel remembers of the files is not the agent's memory, and not much. */
 const MEASURING_BYTES = 64 << 20;
 
 /** The pod runs: a file that vanishes meanwhile is no failure. More files than can be listed in a minute cannot be moved either. */
 const MEASURE = 'timeout -k 5 60 du -skc -- "$@" 2>/dev/null; true';
 
 /** Of all folders, bytes. */
-async function diskUsage(host: Host, folders: readonly string[]): Promise<number> {
+async function diskUsage(group: Group, folders: readonly string[]): Promise<number> {
   if (folders.length === 0) return 0;
-  const group = { host, procs: makeMoveGroup(host, MEASURING_GROUP, MEASURING_BYTES) };
   const printed = await runGrouped(group, ["/bin/sh", "-c", MEASURE, "headroom-du", ...folders]);
   const total = /^(\d+)\ttotal$/m.exec(printed)?.[1];
   if (total === undefined)
