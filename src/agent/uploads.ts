@@ -35,7 +35,7 @@ export class Uploads {
   readonly #brought = new Map<string, number>();
 
   /**
-   * Takes a part in, and resolves with what became of it. An upload of the same part that still runs is ended first: its sender has begun anew. Rejects with `NoRoom` when
+   * Takes a part in, and resolves with what became of it. An upload of the same part that still runs is ended first: its sender has begun again. Rejects with `NoRoom` when
    * the part is larger than what was announced.
    * @param part what it is, and the name of the volume if it is one.
    */

@@ -59,7 +59,7 @@ function* contentOf(path: string, size: number): Generator<Buffer> {
 
 /** The header names a few dozen files, and each deleted one. */
 const HEADER_BYTES = 1 << 20;
-/** Images on a tmpfs are charged to whoever writes them: up to this size together that may be the agent. */
+/** Images on a tmpfs are charged to the process that writes them: up to this size in all that may be the agent. */
 const OWN_BYTES = 32 << 20;
 
 /**
@@ -139,7 +139,7 @@ class ExactReader {
     }
   }
 
-  /** So many bytes, in pieces. Rejects when there are fewer. */
+  /** This number of bytes, in pieces. Rejects when there are fewer. */
   async *exactly(bytes: number, name: string): AsyncGenerator<Buffer> {
     for (let left = bytes; left > 0; ) {
       const piece = await this.#upTo(left);

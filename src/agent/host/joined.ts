@@ -1,4 +1,4 @@
-/** Work that is asked for again while it is under way is done once: a caller that is out of patience does not add to the load. */
+/** Work that is requested again while it is under way is done once: a caller that repeats its request does not add to the load. */
 export class Joined<T> {
   readonly #running = new Map<string, Promise<T>>();
 

@@ -162,7 +162,7 @@ async function giveWord(
   );
 }
 
-/** A `create` whose own time was up as it was told does not restore: the next one is told then. */
+/** A `create` whose own time was up when the word came does not restore: then the next one gets the word. */
 async function heard(host: Host, command: PodCommand, told: string, tell: () => Promise<string>): Promise<void> {
   const deadline = Date.now() + SILENCE_MS;
   const known = new Set([told, ...waitingCreates(host, command.moveUID)]);
@@ -274,7 +274,7 @@ function continueProcess(pid: number): void {
   if (isStopped(pid)) process.kill(pid, "SIGCONT");
 }
 
-/** Of a move that is marked as aborted: kills the restore or the held copy, and resolves when nothing of it is left. */
+/** After the mark: kills the restore or the held copy, and resolves when nothing of it is left. */
 export async function abort(host: Host, command: Command): Promise<void> {
   for (const container of waitingCreates(host, command.moveUID))
     tellCreate(host, command.moveUID, container, "rolled back");

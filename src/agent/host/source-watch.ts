@@ -41,7 +41,7 @@ function isFrozenNow(host: Host, container: Container): boolean {
 
 /**
  * When the move froze its source, epoch milliseconds; undefined: it never did. The note alone doesn't say so, for it is written before
- * the pause. Never fails because of a damaged note: whoever asks is about to thaw the source.
+ * the pause. Never fails because of a damaged note: the caller is about to thaw the source.
  */
 export function frozenSince(host: Host, moveUID: string, container: Container | undefined): number | undefined {
   const move = sourceMoveOf(moveUID);

@@ -99,6 +99,15 @@ describe.each(LAYOUTS)("the pod of a frozen source ($name)", ({ pod, container, 
     expect([podIs(), lives(init), lives(sandbox), guard.ended(MOVE)]).toEqual([thawed, true, true, 0]);
   });
 
+  test("is thawed though the note of the freeze is damaged: the source is about to go on", () => {
+    froze();
+    endFrozen();
+    guard.look();
+    write(sourceMoveOf(MOVE).frozen, "{");
+    expect(() => guard.release(MOVE, POD)).not.toThrow();
+    expect(podIs()).toBe(thawed);
+  });
+
   test("is frozen once that container is gone: what is born in it never comes to its first instruction", () => {
     froze();
     endFrozen();

@@ -455,6 +455,29 @@ describe("a source that cannot go on is saved by its copy when", () => {
     expect(world.nodes.accidents).not.toContain("two running copies");
   });
 
+  it("its pod was seen being evicted, and is gone from the API when its copy is held", async () => {
+    const world = await World.with();
+    const restore = world.nodes.restore.bind(world.nodes);
+    let held = false;
+    world.nodes.restore = async (...args) => {
+      while (!held) await new Promise((resolve) => setImmediate(resolve));
+      return restore(...args);
+    };
+    once(world, "Restoring", () => {
+      world.kubelets.cutOff.add("z1");
+      drained(world);
+    });
+    const end = world.toTheEnd();
+    await world.pass(3);
+    ended(world);
+    world.kube.tearOut(PODS, SOURCE);
+    held = true;
+    for (let second = 0; second < 60 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.phase).toBe("Succeeded");
+    expect(world.copyOfTarget).toBe("running");
+  });
+
   it("it was evicted after the dump, though the move is cancelled then", async () => {
     const world = await World.with();
     atTheEndOfTheRestore(world, (now) => {
@@ -642,6 +665,43 @@ describe("with the API server away", () => {
     for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
     await end;
     expect(world.phase).toBe("RolledBack");
+  });
+
+  it("one that can be read but not written is as good as away", async () => {
+    const world = await World.with();
+    let full = false;
+    const write = world.kube.replaceStatus.bind(world.kube);
+    world.kube.replaceStatus = async (kind, object) => {
+      if (full) throw new KubeError("Unknown", "etcdserver: mvcc: database space exceeded");
+      return write(kind, object);
+    };
+    atTheEndOfTheRestore(world, () => {
+      full = true;
+    });
+    const end = world.toTheEnd();
+    while (!full) await world.pass(0.5);
+    for (let second = 0; second < LIMIT_SECONDS && world.copyOfSource !== "running"; second++) await world.pass(1);
+    expectSourceGoesOn(world);
+    full = false;
+    await end;
+    expect(world.phase).toBe("RolledBack");
+    expectSourceGoesOn(world);
+  });
+
+  it("a committed copy is released without it", async () => {
+    const world = await World.with();
+    world.nodes.failures.set("release", { reason: "Unreachable", retryable: true, times: 1 });
+    once(world, "Committed", () => {
+      world.apiAway = "refused";
+    });
+    const end = world.toTheEnd();
+    await world.pass(LIMIT_SECONDS);
+    expect(world.copyOfTarget).toBe("running");
+    world.apiAway = undefined;
+    for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
+    await end;
+    expect(world.phase).toBe("Succeeded");
+    expect(world.nodes.accidents).toEqual([]);
   });
 
   it("nothing is frozen on a lease that was not renewed of late", async () => {
