@@ -171,7 +171,7 @@ async function recordOrReread(
 ): Promise<Move | undefined> {
   try {
     const written = await record(deps, move, outcome);
-    delete seen.unwritten;
+    if (written !== move) delete seen.unwritten; // else nothing had to be written
     return written;
   } catch (error) {
     if (error instanceof KubeError && error.reason === "NotFound") return undefined;

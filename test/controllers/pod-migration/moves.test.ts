@@ -678,12 +678,15 @@ describe("with the API server away", () => {
     atTheEndOfTheRestore(world, () => {
       full = true;
     });
-    const end = world.toTheEnd();
-    while (!full) await world.pass(0.5);
-    for (let second = 0; second < LIMIT_SECONDS && world.copyOfSource !== "running"; second++) await world.pass(1);
-    expectSourceGoesOn(world);
-    full = false;
-    await end;
+    let fullSinceMs: number | undefined;
+    world.beforeRun = () => {
+      if (!full) return;
+      fullSinceMs ??= world.clock.now();
+      if (world.copyOfSource !== "running") return;
+      expect(world.clock.now() - fullSinceMs).toBeLessThan(LIMIT_SECONDS * 1000);
+      full = false;
+    };
+    await world.toTheEnd();
     expect(world.phase).toBe("RolledBack");
     expectSourceGoesOn(world);
   });
