@@ -613,7 +613,7 @@ describe("with the API server away", () => {
     world.apiAway = undefined;
     for (let second = 0; second < 30 && !world.ended; second++) await world.pass(1);
     await end;
-    expect(world.phase).toBe("RolledBack");
+    expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "StoodDown" });
     expectSourceGoesOn(world);
   });
 

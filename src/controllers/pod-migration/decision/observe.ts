@@ -138,11 +138,14 @@ function whyGone(target: Pod | undefined): Refusal | undefined {
   return { reason: "TargetPodFailed", message: `the target pod ended: ${message ?? phase}` };
 }
 
+/** Reason of a roll-back after a freeze that was ended without the API server. */
+export const STOOD_DOWN = "StoodDown";
+
 /** Before the commit only a controller without the API server does that (./stand-down.ts). */
 function whyRuledOut(word: Word): Refusal | undefined {
   if (typeof word !== "object" || word.state !== "aborted") return undefined;
   const message = "the API server was away while the pod was frozen: the copy was given up, and the source goes on";
-  return { reason: "StoodDown", message };
+  return { reason: STOOD_DOWN, message };
 }
 
 /** No `create` will ever be there for what is staged. That a released copy has run is still so. */

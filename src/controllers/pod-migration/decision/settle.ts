@@ -8,7 +8,7 @@ import { type MoveRun, required } from "../run.ts";
 import { timeText } from "../status.ts";
 import { labelTarget } from "../target-labels.ts";
 import { canGoOn, type Decision, decide } from "./decide.ts";
-import { disruption, observe, type Seen } from "./observe.ts";
+import { disruption, observe, type Seen, STOOD_DOWN } from "./observe.ts";
 import type { Ending, Situation } from "./situation.ts";
 
 export interface Known {
@@ -39,7 +39,10 @@ async function settleOn(run: MoveRun, known: Known, seen: Seen): Promise<Settled
   const intact = canGoOn(seen);
   const interrupted = interruption(run.move, run.deps.clock.now(), intact);
   const pressing = seen.copy === "held" ? undefined : known.unlessHeld;
-  const failed = known.failed ?? pressing ?? (await unlabelled(run, seen)) ?? (intact ? seen.targetGone : undefined);
+  const gone = intact ? seen.targetGone : undefined;
+  // That the copy was ruled out explains why a step failed.
+  const explained = gone?.reason === STOOD_DOWN ? gone : known.failed;
+  const failed = explained ?? pressing ?? (await unlabelled(run, seen)) ?? gone;
   const against = endingOf(interrupted) === "asked" ? interrupted : (failed ?? interrupted);
   const { source, copy, images } = seen;
   const situation: Situation = { api: "there", committed: false, ending: endingOf(against), source, copy, images };
