@@ -61,5 +61,5 @@ function test(rounds: number): Test {
 
 const shared = { title: "a dump is broken off", nodeMemoryMiB: ROOMY_NODES_MIB, headroom: {} };
 
-export const brokenDumps: Scenario = { ...shared, id: "broken-dumps", tests: [test(6)] };
+export const brokenDumps: Scenario = { ...shared, id: "broken-dumps", tests: [test(3)] };
 export const manyBrokenDumps: Scenario = { ...shared, id: "many-broken-dumps", onDemand: true, tests: [test(60)] };
