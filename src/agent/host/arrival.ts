@@ -27,7 +27,7 @@ export function arrivedBytes(host: Host, moveUID: string): number {
 
 const WINDOW_MS = 1_000;
 
-/** Bytes per second over about the last second, by when it is asked. */
+/** Bytes per second over about the last second. */
 export class RateMeter {
   #seen: { atMs: number; bytes: number }[] = [];
 

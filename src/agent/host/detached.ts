@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import type { Socket } from "node:net";
-import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
@@ -102,8 +101,4 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-export function folderOf(name: string): string {
-  return dirname(name);
 }

@@ -12,7 +12,7 @@ import { enteredAtMs } from "./status.ts";
 
 export type Progress = NonNullable<MoveRecord["progress"]>;
 
-/** A transfer of which nothing has arrived for so long is given up. */
+/** A transfer is given up when nothing of it has arrived for this time. */
 const STALLED_MS = 60_000;
 /** By then the transfer's rate tells how long it will take: TCP has found its pace. */
 const TELLING_MS = 5_000;
@@ -102,7 +102,7 @@ export type FreezeVerdict =
   | { kind: "goOn" }
   /** The target's pod may start: the transfer is almost over. */
   | { kind: "letGo" }
-  /** The expectation is to be recorded anew: time limits and the gate go by it. */
+  /** Record the new expectation: time limits and the gate follow it. */
   | { kind: "expectLonger"; freeze: FreezeStatus }
   | ({ kind: "rollBack" } & Refusal);
 

@@ -22,7 +22,7 @@ const RETRY_MS = 500;
 const SLOW_RETRY_MS = 5_000;
 /** An agent that refuses for so long, and says that asking again won't help, will not release this copy. */
 const REFUSED_MS = 60_000;
-/** After this it is said that it is unknown whether the copy runs. */
+/** After this time the status says that it is unknown whether the copy runs. */
 const SILENT_MS = 300_000;
 
 /** Condition: the copy was let go. False when it died before; Unknown while its node is silent. */

@@ -31,7 +31,7 @@ export interface Observation {
   to: string;
 }
 
-/** What nobody asks for is not worked out. */
+/** Nothing is computed before it is asked for. */
 export interface Lines {
   cluster: Line;
   /** Undefined: too few moves were between these two. */

@@ -1,4 +1,4 @@
-/** Looks at both sides of a move, as they are now, and says what the decision table is asked. */
+/** Looks at both sides of a move as they are now: the facts that the decision table decides on. */
 import type { MoveRecord } from "../../../agent/protocol.ts";
 import type { Condition } from "../../../api/v1alpha1/fields.ts";
 import { sleep } from "../../../kube/clock.ts";
@@ -27,7 +27,7 @@ export interface Seen {
 type Word = MoveRecord | "nothing" | undefined;
 
 /**
- * Everything is asked side by side.
+ * Asks all of them concurrently.
  * @param known what the target's agent has just said of the copy.
  * @param silentMs an agent that has not answered after this time is silent.
  */

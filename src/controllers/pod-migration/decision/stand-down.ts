@@ -90,7 +90,7 @@ async function standDown(run: MoveRun): Promise<boolean> {
   return resumed.ok || gone;
 }
 
-/** The commit is on record: whoever leads next asks for the same release, and is told the same. */
+/** The commit is on record: a later leader asks for the same release and gets the same answer. */
 async function letGo(run: MoveRun): Promise<boolean> {
   const { node, podUID } = targetOf(run.move);
   const id = { moveUID: run.move.metadata.uid, epoch: run.term.epoch };

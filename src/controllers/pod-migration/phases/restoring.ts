@@ -12,7 +12,7 @@ import type { MoveRun } from "../run.ts";
 import { watched } from "../watched.ts";
 
 const RETRY_MS = 500;
-/** What was asked longer ago than this is asked again before the commit: the held copy may have died since. */
+/** An answer older than this is asked for again before the commit: the held copy may have died since. */
 const FRESH_MS = 250;
 
 export async function restoring(run: MoveRun): Promise<Outcome> {
