@@ -7,9 +7,16 @@ import { type RunOptions, run } from "./command.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { Credentials } from "./credentials.ts";
 import { influxOutput, setUpInfluxdb, startInfluxdb } from "./influxdb.ts";
-import { Machine, startMachine } from "./machine.ts";
+import { bootAgain, Machine, startMachine } from "./machine.ts";
 import { createBridge, removeNetwork } from "./network.ts";
-import { type KubeletOptions, startContainerd, startKubelet, startKubeProxy, startTelegraf } from "./node-services.ts";
+import {
+  type KubeletOptions,
+  startContainerd,
+  startKubelet,
+  startKubeProxy,
+  startServicesAgain,
+  startTelegraf,
+} from "./node-services.ts";
 import { type Programs, programs } from "./programs.ts";
 import { nodeSettings, type Settings } from "./settings.ts";
 import { buildTestImages, importImages, type TestImages } from "./test-images.ts";
@@ -19,6 +26,8 @@ export interface ClusterOptions {
   /** One worker node per entry. */
   nodeMemoryMiB: readonly number[];
   kubelet: KubeletOptions;
+  /** How many files each node's disk can hold, so that it is soon full; a node needs some 10,000. */
+  diskInodes?: number;
 }
 
 export interface Cluster {
@@ -62,7 +71,7 @@ async function start(settings: Settings, options: ClusterOptions, built: Program
   for (const [position, memoryMiB] of options.nodeMemoryMiB.entries()) {
     const node = nodeSettings(settings, position + 1, memoryMiB);
     say(`starting node ${node.name} (${memoryMiB} MiB)`);
-    cluster.machines.push(await startMachine(settings, node, built));
+    cluster.machines.push(await startMachine(settings, node, built, options.diskInodes));
   }
   const token = await telegrafToken(cluster);
   await Promise.all(
@@ -84,12 +93,36 @@ async function startNode(
   await importImages(machine, [images.pause, images.workload]);
   await startKubelet(machine, credentials, kubelet);
   await startKubeProxy(machine, credentials, cluster.settings);
-  const { name } = machine.node;
-  await waitFor(`node ${name} to be Ready and to take pods`, 60, async () => {
-    const shown = '{.status.conditions[?(@.type=="Ready")].status} {.spec.taints}';
-    return (await kubectl(cluster, ["get", "node", name, "-o", `jsonpath=${shown}`])) === "True ";
-  });
+  await nodeTakesPods(cluster, machine, 60);
   await startTelegraf(machine, influxOutput(cluster.settings), telegrafToken);
+}
+
+/** Resolves when the node is Ready and its kubelet has said so since the given time, and no taint of the node's own keeps pods away. */
+async function nodeTakesPods(
+  cluster: Cluster,
+  machine: Machine,
+  limitSeconds: number,
+  since = new Date(0),
+): Promise<void> {
+  const { name } = machine.node;
+  const ready = '{.status.conditions[?(@.type=="Ready")]';
+  const shown = `${ready}.status} ${ready}.lastHeartbeatTime} {.spec.taints[*].key}`;
+  await waitFor(`node ${name} to be Ready and to take pods`, limitSeconds, async () => {
+    const answer = await kubectl(cluster, ["get", "node", name, "-o", `jsonpath=${shown}`]);
+    const [status, heartbeat = "", ...taints] = answer.trim().split(" ");
+    const cordoned = taints.every((taint) => taint === "node.kubernetes.io/unschedulable");
+    return status === "True" && Date.parse(heartbeat) >= since.getTime() && cordoned;
+  });
+}
+
+/** Brings back a machine that `killMachine` has ended: the same disk, the same services. Resolves when its node is Ready. */
+export async function startMachineAgain(cluster: Cluster, machine: Machine): Promise<void> {
+  const since = new Date();
+  since.setMilliseconds(1000); // the kubelet tells whole seconds: not one from before
+  await bootAgain(cluster.settings, machine, cluster.programs);
+  await save(cluster);
+  await startServicesAgain(machine);
+  await nodeTakesPods(cluster, machine, 120, since);
 }
 
 async function telegrafToken(cluster: Cluster): Promise<string> {

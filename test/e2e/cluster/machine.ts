@@ -3,12 +3,12 @@
  * memory limit, so that it can really run out of memory.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { createCgroup } from "./cgroups.ts";
+import { createCgroup, destroyCgroup } from "./cgroups.ts";
 import { attempt, type Outcome, type RunOptions, run } from "./command.ts";
 import { inCgroup, startDaemon } from "./daemons.ts";
-import { connectNode } from "./network.ts";
+import { clearNodeNetwork, connectNode } from "./network.ts";
 import type { Programs } from "./programs.ts";
 import type { NodeSettings, Settings } from "./settings.ts";
 import { waitFor } from "./wait.ts";
@@ -19,14 +19,18 @@ const NODE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:
 
 export class Machine {
   readonly node: NodeSettings;
-  /** The node's init process, as the host numbers it. */
-  readonly pid: number;
+  /** The node's init process, as the host numbers it; 0 while the machine is off. */
+  pid: number;
   readonly cgroup: string;
 
   constructor(settings: Settings, node: NodeSettings, pid: number) {
     this.node = node;
     this.pid = pid;
     this.cgroup = nodeCgroup(settings, node);
+  }
+
+  get isOn(): boolean {
+    return this.pid !== 0;
   }
 
   /** The host's path of a file in the node. */
@@ -69,17 +73,57 @@ export function nodeCgroup(settings: Settings, node: NodeSettings): string {
   return `${settings.cgroup}/${node.name}`;
 }
 
-export async function startMachine(settings: Settings, node: NodeSettings, programs: Programs): Promise<Machine> {
-  const folder = join(settings.folder, "nodes", node.name);
-  await makeDisk(folder);
+function folderOf(settings: Settings, node: NodeSettings): string {
+  return join(settings.folder, "nodes", node.name);
+}
+
+/** `diskInodes`: how many files its disk can hold; absent: as many as mkfs.ext4 thinks right, some 800,000. */
+export async function startMachine(
+  settings: Settings,
+  node: NodeSettings,
+  programs: Programs,
+  diskInodes?: number,
+): Promise<Machine> {
+  await makeDisk(folderOf(settings, node), diskInodes);
   await connectNode(settings, node);
+  return new Machine(settings, node, await boot(settings, node, programs));
+}
+
+/** The answer is the process id of its init. */
+async function boot(settings: Settings, node: NodeSettings, programs: Programs): Promise<number> {
+  const folder = folderOf(settings, node);
   await createCgroup(nodeCgroup(settings, node), node.memoryMiB * 1024 * 1024);
   await startDaemon(machineCommand(node, folder, programs), {
     cgroup: nodeCgroup(settings, node),
     logFile: join(folder, "log", "machine.log"),
   });
-  const pid = await waitFor(`the machine of node ${node.name}`, 20, () => readyPid(folder), 50);
-  return new Machine(settings, node, pid);
+  return waitFor(`the machine of node ${node.name}`, 20, () => readyPid(folder), 50);
+}
+
+/**
+ * Ends the machine as a power cut would: every process at once, frozen ones too, without a step of theirs in between; what is in memory is gone, the
+ * disk stays. Its network is still there, as a cable is, but nobody answers. Resolves when all have ended. Safe to call twice.
+ */
+export async function killMachine(machine: Machine): Promise<void> {
+  const { pid } = machine;
+  machine.pid = 0; // nothing enters it any more
+  if (pid !== 0) process.kill(pid, "SIGKILL"); // the kernel ends a process namespace with its init
+  await destroyCgroup(machine.cgroup);
+}
+
+/** Boots a machine that was killed, with the disk that it had. Its services have still to be started. */
+export async function bootAgain(settings: Settings, machine: Machine, programs: Programs): Promise<void> {
+  const { node } = machine;
+  const folder = folderOf(settings, node);
+  await waitFor(`the disk of ${node.name} to be let go`, 30, () => isLetGo(join(folder, "disk.img")), 50);
+  await rm(join(folder, "pid"), { force: true });
+  await clearNodeNetwork(node);
+  machine.pid = await boot(settings, node, programs);
+}
+
+/** While a loop device still writes to it, it must not be mounted a second time. */
+async function isLetGo(image: string): Promise<boolean> {
+  return (await run("losetup", ["--associated", image])).trim() === "";
 }
 
 function machineCommand(node: NodeSettings, folder: string, programs: Programs): string[] {
@@ -90,11 +134,12 @@ function machineCommand(node: NodeSettings, folder: string, programs: Programs):
   return [...network, ...others, "bash", MACHINE_SCRIPT, ...args];
 }
 
-async function makeDisk(folder: string): Promise<void> {
+async function makeDisk(folder: string, inodes?: number): Promise<void> {
   await mkdir(folder, { recursive: true });
   const image = join(folder, "disk.img");
   await run("truncate", ["-s", DISK_SIZE, image]);
-  await run("mkfs.ext4", ["-q", "-O", "^has_journal", "-E", "lazy_itable_init=1", image]);
+  const limit = inodes ? ["-N", String(inodes)] : [];
+  await run("mkfs.ext4", ["-q", "-O", "^has_journal", "-E", "lazy_itable_init=1", ...limit, image]);
 }
 
 async function readyPid(folder: string): Promise<number | undefined> {

@@ -16,6 +16,10 @@ export interface KubeletOptions {
 export async function startContainerd(machine: Machine): Promise<void> {
   await machine.write("/etc/containerd/config.toml", containerdConfig());
   await machine.write("/etc/cni/net.d/10-pods.conflist", podNetwork(machine.node));
+  await runContainerd(machine);
+}
+
+async function runContainerd(machine: Machine): Promise<void> {
   await machine.startService("containerd", ["containerd"]);
   await waitFor(`containerd on ${machine.node.name}`, 30, async () => {
     const answer = await machine.attempt(["ctr", "version"], { timeoutSeconds: 5 });
@@ -31,12 +35,17 @@ export async function startKubelet(machine: Machine, credentials: Credentials, o
   await machine.write("/etc/kubernetes/ca.crt", await readFile(credentials.authority, "utf8"));
   await machine.write("/etc/kubernetes/kubelet.kubeconfig", await credentials.kubeconfig(kubeletSubject(node)), 0o600);
   await machine.write("/etc/kubernetes/kubelet.yaml", kubeletConfig(options));
-  await machine.startService("kubelet", [
+  await runKubelet(machine);
+}
+
+function runKubelet(machine: Machine): Promise<void> {
+  const { name, address } = machine.node;
+  return machine.startService("kubelet", [
     "kubelet",
     "--config=/etc/kubernetes/kubelet.yaml",
     "--kubeconfig=/etc/kubernetes/kubelet.kubeconfig",
-    `--hostname-override=${node.name}`,
-    `--node-ip=${node.address}`,
+    `--hostname-override=${name}`,
+    `--node-ip=${address}`,
   ]);
 }
 
@@ -44,14 +53,30 @@ export async function startKubeProxy(machine: Machine, credentials: Credentials,
   const kubeconfig = await credentials.kubeconfig({ commonName: "system:kube-proxy" });
   await machine.write("/etc/kubernetes/kube-proxy.kubeconfig", kubeconfig, 0o600);
   await machine.write("/etc/kubernetes/kube-proxy.yaml", proxyConfig(machine.node, settings));
-  await machine.startService("kube-proxy", ["kube-proxy", "--config=/etc/kubernetes/kube-proxy.yaml"]);
+  await runKubeProxy(machine);
+}
+
+function runKubeProxy(machine: Machine): Promise<void> {
+  return machine.startService("kube-proxy", ["kube-proxy", "--config=/etc/kubernetes/kube-proxy.yaml"]);
 }
 
 /** `token` is a service account's that may read the kubelet's figures. */
 export async function startTelegraf(machine: Machine, output: TelegrafOutput, token: string): Promise<void> {
   await machine.write("/etc/telegraf/token", token, 0o600);
   await machine.write("/etc/telegraf/telegraf.conf", telegrafConfig(machine.node, output), 0o600);
-  await machine.startService("telegraf", ["telegraf", "--config", "/etc/telegraf/telegraf.conf"]);
+  await runTelegraf(machine);
+}
+
+function runTelegraf(machine: Machine): Promise<void> {
+  return machine.startService("telegraf", ["telegraf", "--config", "/etc/telegraf/telegraf.conf"]);
+}
+
+/** Starts everything on a machine that was booted again, with the files that it has on its disk. */
+export async function startServicesAgain(machine: Machine): Promise<void> {
+  await runContainerd(machine);
+  await runKubelet(machine);
+  await runKubeProxy(machine);
+  await runTelegraf(machine);
 }
 
 export interface TelegrafOutput {
@@ -85,7 +110,10 @@ function podNetwork(node: NodeSettings): string {
   return JSON.stringify({ cniVersion: "1.0.0", name: "pods", plugins: [bridge, { type: "loopback" }] });
 }
 
-/** No eviction by memory: on these nodes it is the kernel that kills, as it does when memory grows faster than the kubelet looks. */
+/**
+ * No eviction by memory: on these nodes it is the kernel that kills, as it does when memory grows faster than the kubelet looks. Images are never
+ * removed for want of disk: there is no registry to pull them from again.
+ */
 function kubeletConfig(options: KubeletOptions): string {
   return JSON.stringify({
     apiVersion: "kubelet.config.k8s.io/v1beta1",
@@ -102,6 +130,7 @@ function kubeletConfig(options: KubeletOptions): string {
     tlsCertFile: "/etc/kubernetes/kubelet.crt",
     tlsPrivateKeyFile: "/etc/kubernetes/kubelet.key",
     evictionHard: { "memory.available": "0%", "nodefs.available": "0%", "imagefs.available": "0%" },
+    imageGCHighThresholdPercent: 100,
     nodeStatusUpdateFrequency: "5s",
     failSwapOn: false,
     makeIPTablesUtilChains: false,

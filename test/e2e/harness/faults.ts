@@ -1,69 +1,13 @@
-/** Faults that tests bring about in nodes: cut cables, killed processes, slow links. Each can be taken back. */
-import { readFileSync } from "node:fs";
+/** Faults that tests bring about in nodes, by subject in `faults/`. Those here strike at a restore. Each can be taken back. */
 import type { V1Pod } from "@kubernetes/client-node";
-import { members } from "../cluster/cgroups.ts";
-import { controlPlaneCgroup } from "../cluster/control-plane.ts";
 import type { Machine } from "../cluster/machine.ts";
-import type { Settings } from "../cluster/settings.ts";
 
-const TABLE = "e2e_fault";
-
-async function nft(machine: Machine, rules: string): Promise<void> {
-  await machine.run(["nft", "-f", "-"], { input: rules });
-}
-
-/** No packet passes between a node (its pods too) and an address any more, in either direction; without an error to the senders. */
-export function cutOff(machine: Machine, address: string, tcpPort?: number): Promise<void> {
-  const [to, from] = tcpPort
-    ? [`ip daddr ${address} tcp dport ${tcpPort}`, `ip saddr ${address} tcp sport ${tcpPort}`]
-    : [`ip daddr ${address}`, `ip saddr ${address}`];
-  const chain = (hook: string): string =>
-    `chain ${hook} {\ntype filter hook ${hook} priority -500\n${to} drop\n${from} drop\n}`;
-  return nft(machine, `table ip ${TABLE} {\n${["input", "output", "forward"].map(chain).join("\n")}\n}\n`);
-}
-
-export async function cutBetween(one: Machine, other: Machine): Promise<void> {
-  await Promise.all([cutOff(one, other.node.address), cutOff(other, one.node.address)]);
-}
-
-/** Nothing outside of it hears of the node or its pods any more, nor do they of others. */
-export function cutOffFromAll(machine: Machine): Promise<void> {
-  return cutOff(machine, "10.0.0.0/8");
-}
-
-/** Takes back every cut of these nodes. */
-export async function heal(...machines: Machine[]): Promise<void> {
-  for (const machine of machines) await machine.attempt(["nft", "delete", "table", "ip", TABLE]);
-}
-
-/** What the node sends is limited to so many mebibits per second. */
-export async function slowDown(machine: Machine, mebibitsPerSecond: number): Promise<void> {
-  const shape = ["tbf", "rate", `${mebibitsPerSecond}mbit`, "burst", "64kb", "latency", "400ms"];
-  await machine.run(["tc", "qdisc", "replace", "dev", "eth0", "root", ...shape]);
-}
-
-export async function speedUp(machine: Machine): Promise<void> {
-  await machine.attempt(["tc", "qdisc", "delete", "dev", "eth0", "root"]);
-}
-
-/** Stops the API server where it is: what is asked of it waits without an answer. The answer lets it go on. */
-export function stopApiServer(settings: Settings): () => void {
-  const servers = members(controlPlaneCgroup(settings)).filter((pid) => commandOf(pid) === "kube-apiserver");
-  if (servers.length !== 1) throw new Error(`${servers.length} API servers were found`);
-  const send = (signal: "SIGSTOP" | "SIGCONT"): void => {
-    for (const pid of servers) process.kill(pid, signal);
-  };
-  send("SIGSTOP");
-  return () => send("SIGCONT");
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    return ""; // it has ended
-  }
-}
+export * from "./faults/clock.ts";
+export * from "./faults/control-plane.ts";
+export * from "./faults/disks.ts";
+export * from "./faults/links.ts";
+export * from "./faults/processes.ts";
+export type { Undo } from "./faults/undo.ts";
 
 /** The node's process id of a pod's container. */
 export async function containerProcess(machine: Machine, pod: V1Pod): Promise<number> {

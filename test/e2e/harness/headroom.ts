@@ -12,8 +12,10 @@ import { type Api, ApiError } from "./api.ts";
 export const HEADROOM_NAMESPACE = "headroom-system";
 const CHART = new URL("../../../helm/headroom", import.meta.url).pathname;
 const FAILPOINT = new URL("./failpoint.mjs", import.meta.url).pathname;
-/** Where the tests' preload lies in the image. */
+const CLOCK = new URL("./clock.mjs", import.meta.url).pathname;
+/** Where the tests' preloads lie in the image. */
 export const FAILPOINT_IN_IMAGE = "/failpoint.mjs";
+export const CLOCK_IN_IMAGE = "/clock.mjs";
 const RELEASE = "headroom";
 const SECRET = "influxdb-token";
 
@@ -33,7 +35,7 @@ export async function importOperatorImage(cluster: Cluster, say: (line: string) 
 }
 
 async function buildOnce({ settings }: Cluster, say: (line: string) => void): Promise<string> {
-  const image = await buildOperatorImage(settings, say, { [FAILPOINT_IN_IMAGE]: FAILPOINT });
+  const image = await buildOperatorImage(settings, say, { [FAILPOINT_IN_IMAGE]: FAILPOINT, [CLOCK_IN_IMAGE]: CLOCK });
   process.once("exit", () => rmSync(image, { force: true }));
   return image;
 }

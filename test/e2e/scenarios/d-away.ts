@@ -49,7 +49,7 @@ const TWO: HelmValues = { controller: { replicas: 2, extraEnv: PRELOADED } };
 /** Two controllers, the leader held while a pod is frozen: `strike` takes it away, and the other must finish the move. */
 async function leaderGoes(
   context: Context,
-  strike: (leader: ControllerProcess) => Promise<void>,
+  strike: (leader: ControllerProcess) => Promise<unknown>,
   undo: (leader: ControllerProcess) => Promise<void>,
 ): Promise<void> {
   const { api, cluster, namespace, witness } = context;

@@ -72,7 +72,7 @@ function agentDies(node: "n1" | "n2", phase: string): Test {
 }
 
 /** The controller is held as it enters a phase, so that the fault is there from its first step on. */
-function cutIn(phase: string, title: string, cut: (context: Context) => Promise<void>, seconds: number): Test {
+function cutIn(phase: string, title: string, cut: (context: Context) => Promise<unknown>, seconds: number): Test {
   return {
     name: title,
     limitSeconds: 360,
@@ -93,8 +93,8 @@ function cutIn(phase: string, title: string, cut: (context: Context) => Promise<
   };
 }
 
-const betweenNodes = (context: Context): Promise<void> => cutBetween(context.node("n1"), context.node("n2"));
-const targetFromApi = (context: Context): Promise<void> => {
+const betweenNodes = (context: Context): Promise<unknown> => cutBetween(context.node("n1"), context.node("n2"));
+const targetFromApi = (context: Context): Promise<unknown> => {
   const { hostAddress, apiPort } = context.cluster.settings;
   return cutOff(context.node("n2"), hostAddress, apiPort);
 };

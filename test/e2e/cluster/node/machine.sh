@@ -62,7 +62,7 @@ mount --bind "$(dirname "$0")" "$root/opt/node"
 hostname "$name"
 printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$name" > "$root/etc/hosts"
 
-mkdir "$root/old"
+mkdir -p "$root/old"
 cd "$root"
 pivot_root . old
 cd /
