@@ -185,7 +185,8 @@ export async function saved(settings: Settings): Promise<Cluster | undefined> {
   // This program wrote it.
   const content = JSON.parse(await readFile(file, "utf8")) as SavedCluster;
   const machines = content.machines.map(
-    ({ index, memoryMiB, pid }) => new Machine(settings, nodeSettings(settings, index, memoryMiB), pid),
+    ({ index, memoryMiB, pid }) =>
+      new Machine(settings, nodeSettings(settings, index, memoryMiB), content.programs, pid),
   );
   return { settings, programs: content.programs, kubeconfig: content.kubeconfig, machines };
 }

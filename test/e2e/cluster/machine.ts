@@ -22,10 +22,13 @@ export class Machine {
   /** The node's init process, as the host numbers it; 0 while the machine is off. */
   pid: number;
   readonly cgroup: string;
+  /** The file system that all nodes share, without what they have written. */
+  readonly #base: string;
 
-  constructor(settings: Settings, node: NodeSettings, pid: number) {
+  constructor(settings: Settings, node: NodeSettings, programs: Programs, pid: number) {
     this.node = node;
     this.pid = pid;
+    this.#base = baseOf(programs);
     this.cgroup = nodeCgroup(settings, node);
   }
 
@@ -62,6 +65,12 @@ export class Machine {
     return attempt(...this.entering(command), options);
   }
 
+  /** Runs one of the node's programs in its network only: sooner than `run`, and also while the machine is off. */
+  runInNetwork(command: readonly string[], input = ""): Promise<string> {
+    const places = [`--net=/run/netns/${this.node.networkNamespace}`, `--root=${this.#base}`];
+    return run("nsenter", [...places, "--", ...command], { input });
+  }
+
   /** Starts a program under the node's supervisor: it comes back whenever it ends. */
   async startService(name: string, command: readonly string[]): Promise<void> {
     const [program, args] = this.entering(["/opt/node/service.sh", name, ...command]);
@@ -72,6 +81,8 @@ export class Machine {
 export function nodeCgroup(settings: Settings, node: NodeSettings): string {
   return `${settings.cgroup}/${node.name}`;
 }
+
+const baseOf = (programs: Programs): string => join(programs.nodeRoot, "root");
 
 function folderOf(settings: Settings, node: NodeSettings): string {
   return join(settings.folder, "nodes", node.name);
@@ -86,7 +97,7 @@ export async function startMachine(
 ): Promise<Machine> {
   await makeDisk(folderOf(settings, node), diskInodes);
   await connectNode(settings, node);
-  return new Machine(settings, node, await boot(settings, node, programs));
+  return new Machine(settings, node, programs, await boot(settings, node, programs));
 }
 
 /** The answer is the process id of its init. */
@@ -117,7 +128,7 @@ export async function bootAgain(settings: Settings, machine: Machine, programs: 
   const folder = folderOf(settings, node);
   await waitFor(`the disk of ${node.name} to be let go`, 30, () => isLetGo(join(folder, "disk.img")), 50);
   await rm(join(folder, "pid"), { force: true });
-  await clearNodeNetwork(node);
+  await clearNodeNetwork(machine);
   machine.pid = await boot(settings, node, programs);
 }
 
@@ -129,8 +140,7 @@ async function isLetGo(image: string): Promise<boolean> {
 function machineCommand(node: NodeSettings, folder: string, programs: Programs): string[] {
   const network = ["nsenter", `--net=/run/netns/${node.networkNamespace}`];
   const others = ["unshare", "--cgroup", "--mount", "--pid", "--uts", "--ipc", "--fork"];
-  const base = join(programs.nodeRoot, "root");
-  const args = [node.name, folder, base, programs.kubernetes, programs.telegraf, String(node.memoryMiB)];
+  const args = [node.name, folder, baseOf(programs), programs.kubernetes, programs.telegraf, String(node.memoryMiB)];
   return [...network, ...others, "bash", MACHINE_SCRIPT, ...args];
 }
 

@@ -35,17 +35,20 @@ export async function connectNode(settings: Settings, node: NodeSettings): Promi
   await ip("route", "replace", node.podSubnet, "via", node.address);
 }
 
+/** Runs a program in a node's network, and answers its output. */
+interface NodeNetwork {
+  runInNetwork(command: readonly string[]): Promise<string>;
+}
+
 /** Removes from a node's network what its programs have made there, as a reboot would. Tables of the tests' own (`e2e_…`) stay: a cut is a cut. */
-export async function clearNodeNetwork({ networkNamespace }: NodeSettings): Promise<void> {
-  const inside = (...command: string[]): Promise<string> => run("ip", ["netns", "exec", networkNamespace, ...command]);
-  const tables = (await inside("nft", "list", "tables")).trim().split("\n");
-  for (const table of tables.filter((line) => line && !line.includes(" e2e_")))
-    await inside("nft", "delete", ...table.split(" "));
-  const links = (await inside("ip", "-o", "link", "show")).matchAll(/^\d+: ([^:@]+)/gm);
-  for (const [, name] of links) {
-    if (name === "cni0" || name?.startsWith("veth"))
-      await attempt("ip", ["-n", networkNamespace, "link", "delete", name]);
+export async function clearNodeNetwork(node: NodeNetwork): Promise<void> {
+  const tables = (await node.runInNetwork(["nft", "list", "tables"])).trim().split("\n");
+  for (const table of tables.filter((line) => line && !line.includes(" e2e_"))) {
+    await node.runInNetwork(["nft", "delete", ...table.split(" ")]);
   }
+  // Pods' cables go with the pods' networks.
+  const links = await node.runInNetwork(["ip", "-o", "link", "show", "type", "bridge"]);
+  if (links.includes(" cni0:")) await node.runInNetwork(["ip", "link", "delete", "cni0"]);
 }
 
 /** Removes everything of this instance, also what a killed run left. */

@@ -2,7 +2,6 @@
  * Faults of the nodes' cables: cut, one-way, lossy, slow. Several may be on at once, on the same node too: each has a table of its own.
  * None touches the witness's datagrams, so that the witness is never deaf, nor what stays inside of a node.
  */
-import { run } from "../../cluster/command.ts";
 import type { Machine } from "../../cluster/machine.ts";
 import type { NodeSettings, Settings } from "../../cluster/settings.ts";
 import { WITNESS_PORT } from "../witness.ts";
@@ -22,23 +21,18 @@ interface Fault {
   percent?: number;
 }
 
-/** Runs a program of the host's in the node's network. It works while the node is off, too. */
-function inNetwork({ node }: Machine, command: readonly string[], input = ""): Promise<string> {
-  return run("nsenter", [`--net=/run/netns/${node.networkNamespace}`, "--", ...command], { input });
-}
-
 let tables = 0;
 
 async function strike(machine: Machine, fault: Fault): Promise<Undo> {
   tables += 1;
   const table = `${TABLE}_${process.pid}_${tables}`;
-  await inNetwork(machine, ["nft", "-f", "-"], `table ip ${table} {\n${chains(fault)}\n}\n`);
+  await machine.runInNetwork(["nft", "-f", "-"], `table ip ${table} {\n${chains(fault)}\n}\n`);
   return () => remove(machine, table);
 }
 
 /** A table that is declared can be deleted whether it was there or not. */
 async function remove(machine: Machine, table: string): Promise<void> {
-  await inNetwork(machine, ["nft", "-f", "-"], `table ip ${table}\ndelete table ip ${table}\n`);
+  await machine.runInNetwork(["nft", "-f", "-"], `table ip ${table}\ndelete table ip ${table}\n`);
 }
 
 /** The rules of a table. Each packet passes one of the hooks once, so that it is dropped with the given probability, not more. */
@@ -97,29 +91,37 @@ export function loseFromAll(machine: Machine, percent: number): Promise<Undo> {
   return strike(machine, { peers: [EVERYTHING], percent });
 }
 
+const SLOW_QUEUE_SECONDS = 0.4;
+const SMALLEST_QUEUE_BYTES = 128 * 1024; // two of the largest segments
+/** What the cable has by itself; whatever was there goes. */
+const UNLIMITED = "qdisc replace dev eth0 root noqueue";
+const WITNESS_RATE = "1gbit";
+
 /** What the node sends is limited to so many megabits per second (8 are 1 MB/s). A later limit takes the place of an earlier one. */
 export async function slowDown(machine: Machine, megabitsPerSecond: number): Promise<Undo> {
-  const slow = Array<number>(16).fill(1).join(" "); // all priorities go into the second band
   const toWitness = `u32 match ip protocol 17 0xff match ip dport ${WITNESS_PORT} 0xffff`;
+  const queueBytes = Math.max(SMALLEST_QUEUE_BYTES, Math.round((megabitsPerSecond * 1e6 * SLOW_QUEUE_SECONDS) / 8));
   const commands = [
-    `qdisc replace dev eth0 root handle 1: prio bands 2 priomap ${slow}`,
-    `qdisc replace dev eth0 parent 1:2 tbf rate ${megabitsPerSecond}mbit burst 64kb latency 400ms`,
-    `filter replace dev eth0 parent 1: protocol ip prio 1 handle 800::800 ${toWitness} flowid 1:1`,
+    UNLIMITED,
+    "qdisc replace dev eth0 root handle 1: htb default 2",
+    `class add dev eth0 parent 1: classid 1:1 htb rate ${WITNESS_RATE} quantum 65536`,
+    `class add dev eth0 parent 1: classid 1:2 htb rate ${megabitsPerSecond}mbit burst 64kb cburst 64kb quantum 65536`,
+    `qdisc add dev eth0 parent 1:2 bfifo limit ${queueBytes}`,
+    `filter add dev eth0 parent 1: protocol ip prio 1 ${toWitness} flowid 1:1`,
   ];
-  await inNetwork(machine, ["tc", "-batch", "-"], `${commands.join("\n")}\n`);
+  await machine.runInNetwork(["tc", "-batch", "-"], `${commands.join("\n")}\n`);
   return () => speedUp(machine);
 }
 
 export async function speedUp(machine: Machine): Promise<void> {
-  if (!(await inNetwork(machine, ["tc", "qdisc", "show", "dev", "eth0", "root"])).includes("prio")) return;
-  await inNetwork(machine, ["tc", "qdisc", "delete", "dev", "eth0", "root"]);
+  await machine.runInNetwork(["tc", ...UNLIMITED.split(" ")]);
 }
 
 /** Takes back every fault of these nodes' cables, also those of an earlier run. */
 export async function heal(...machines: Machine[]): Promise<void> {
   for (const machine of machines) {
     await speedUp(machine);
-    const listed = await inNetwork(machine, ["nft", "list", "tables", "ip"]);
+    const listed = await machine.runInNetwork(["nft", "list", "tables", "ip"]);
     for (const [, table] of listed.matchAll(/^table ip (\S+)$/gm)) {
       if (table?.startsWith(TABLE)) await remove(machine, table);
     }
