@@ -91,30 +91,59 @@ export function loseFromAll(machine: Machine, percent: number): Promise<Undo> {
   return strike(machine, { peers: [EVERYTHING], percent });
 }
 
-const SLOW_QUEUE_SECONDS = 0.4;
+const UNLIMITED_MEGABITS = 40_000;
+const QUEUE_SECONDS = 0.4;
 const SMALLEST_QUEUE_BYTES = 128 * 1024; // two of the largest segments
-/** What the cable has by itself; whatever was there goes. */
-const UNLIMITED = "qdisc replace dev eth0 root noqueue";
-const WITNESS_RATE = "1gbit";
+
+/**
+ * Readies nodes' cables for `slowDown`, without a limit as yet. Some packets may be lost by that, the witness's too: before a workload speaks is the time.
+ */
+export async function prepareToSlowDown(...machines: Machine[]): Promise<void> {
+  const toWitness = `u32 match ip protocol 17 0xff match ip dport ${WITNESS_PORT} 0xffff`;
+  const commands = [
+    "qdisc replace dev eth0 root noqueue", // whatever was there goes
+    "qdisc replace dev eth0 root handle 1: htb default 2",
+    `class replace dev eth0 parent 1: classid 1:1 ${rateOf(UNLIMITED_MEGABITS)}`,
+    `class replace dev eth0 parent 1: classid 1:2 ${rateOf(UNLIMITED_MEGABITS)}`,
+    `filter add dev eth0 parent 1: protocol ip prio 1 ${toWitness} flowid 1:1`,
+    `qdisc replace dev eth0 parent 1:2 ${queueFor(UNLIMITED_MEGABITS)}`,
+  ];
+  for (const machine of machines) {
+    const shown = await machine.runInNetwork(["tc", "qdisc", "show", "dev", "eth0"]);
+    if (!shown.includes("bfifo")) await tc(machine, commands);
+  }
+}
 
 /** What the node sends is limited to so many megabits per second (8 are 1 MB/s). A later limit takes the place of an earlier one. */
 export async function slowDown(machine: Machine, megabitsPerSecond: number): Promise<Undo> {
-  const toWitness = `u32 match ip protocol 17 0xff match ip dport ${WITNESS_PORT} 0xffff`;
-  const queueBytes = Math.max(SMALLEST_QUEUE_BYTES, Math.round((megabitsPerSecond * 1e6 * SLOW_QUEUE_SECONDS) / 8));
-  const commands = [
-    UNLIMITED,
-    "qdisc replace dev eth0 root handle 1: htb default 2",
-    `class add dev eth0 parent 1: classid 1:1 htb rate ${WITNESS_RATE} quantum 65536`,
-    `class add dev eth0 parent 1: classid 1:2 htb rate ${megabitsPerSecond}mbit burst 64kb cburst 64kb quantum 65536`,
-    `qdisc add dev eth0 parent 1:2 bfifo limit ${queueBytes}`,
-    `filter add dev eth0 parent 1: protocol ip prio 1 ${toWitness} flowid 1:1`,
-  ];
-  await machine.runInNetwork(["tc", "-batch", "-"], `${commands.join("\n")}\n`);
+  await limit(machine, megabitsPerSecond).catch(async () => {
+    await prepareToSlowDown(machine);
+    await limit(machine, megabitsPerSecond);
+  });
   return () => speedUp(machine);
 }
 
+/** Does nothing on a node that was never slowed down. */
 export async function speedUp(machine: Machine): Promise<void> {
-  await machine.runInNetwork(["tc", ...UNLIMITED.split(" ")]);
+  await limit(machine, UNLIMITED_MEGABITS).catch(() => undefined);
+}
+
+/** Loses no packet, unlike a queue that comes or goes. */
+function limit(machine: Machine, megabitsPerSecond: number): Promise<string> {
+  return tc(machine, [
+    `class change dev eth0 parent 1: classid 1:2 ${rateOf(megabitsPerSecond)}`,
+    `qdisc change dev eth0 parent 1:2 ${queueFor(megabitsPerSecond)}`,
+  ]);
+}
+
+const rateOf = (megabitsPerSecond: number): string =>
+  `htb rate ${megabitsPerSecond}mbit burst 64kb cburst 64kb quantum 65536`;
+
+const queueFor = (megabitsPerSecond: number): string =>
+  `bfifo limit ${Math.max(SMALLEST_QUEUE_BYTES, Math.round((megabitsPerSecond * 1e6 * QUEUE_SECONDS) / 8))}`;
+
+function tc(machine: Machine, commands: readonly string[]): Promise<string> {
+  return machine.runInNetwork(["tc", "-batch", "-"], `${commands.join("\n")}\n`);
 }
 
 /** Takes back every fault of these nodes' cables, also those of an earlier run. */
