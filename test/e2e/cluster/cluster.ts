@@ -26,7 +26,7 @@ export interface ClusterOptions {
   /** One worker node per entry. */
   nodeMemoryMiB: readonly number[];
   kubelet: KubeletOptions;
-  /** How many files each node's disk can hold, so that it is soon full; a node needs some 10,000. */
+  /** How many files each node's disk can hold, so that it is soon full; one with Headroom has some 14,000. */
   diskInodes?: number;
 }
 
