@@ -134,7 +134,7 @@ describe("the witness", () => {
     const both = testimonyOf(on("n1", 1, 0), on("n2", 1, 4), on("n1", 2, 10), on("n2", 2, 14));
     expect(both.violations.map(({ kind }) => kind)).toContain("repeated");
     const inTurn = testimonyOf(on("n1", 1, 0), on("n2", 2, 10), on("n1", 3, 20));
-    expect(inTurn.violations).toMatchObject([{ kind: "two", text: expect.stringContaining("n1 and n2 in turn") }]);
+    expect(inTurn.violations).toMatchObject([{ kind: "repeated", text: expect.stringContaining("n1 and n2 in turn") }]);
   });
 
   it("blames the older instance once, if the younger one is silent from then on", () => {

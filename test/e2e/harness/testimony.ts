@@ -46,7 +46,7 @@ export interface Silence {
   n: number;
 }
 
-/** What must never be. */
+/** What must never be. `repeated`: two copies of one process, or an old state of it; `two`: two processes of one workload. */
 export const VIOLATION_KINDS = ["gap", "repeated", "two", "pages", "files"] as const;
 export type ViolationKind = (typeof VIOLATION_KINDS)[number];
 
@@ -165,7 +165,7 @@ function stayOn({ stays }: Life, statement: Statement, atMs: number, accuse: Acc
   }
   const before = stays.at(-2);
   if (before?.node === node && atMs - before.lastAtMs < SHORTEST_STAY_MS)
-    accuse("two", `two at once: ${instance} spoke from ${node} and ${stay?.node} in turn (n=${n})`);
+    accuse("repeated", `two copies: ${instance} spoke from ${node} and ${stay?.node} in turn (n=${n})`);
   stays.push(newStay(statement, atMs));
   if (stays.length > KEPT_STAYS) stays.shift();
 }
