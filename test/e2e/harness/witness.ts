@@ -21,7 +21,7 @@ export class Witness {
 
   static async open(settings: Settings): Promise<Witness> {
     const worker = new Worker(new URL("./witness-worker.ts", import.meta.url), {
-      workerData: { address: settings.hostAddress, port: WITNESS_PORT },
+      workerData: { address: settings.hostAddress, port: WITNESS_PORT, instance: settings.instance },
     });
     await new Promise((resolve, reject) => {
       worker.once("message", resolve);
@@ -65,7 +65,7 @@ export class Witness {
 export function assertOneLife(name: string, testimony: Testimony): void {
   const lives = testimony.lives.length;
   const restarted = lives === 1 ? [] : [`${lives} instances were heard, not 1`];
-  const faults = [...restarted, ...testimony.violations];
+  const faults = [...restarted, ...testimony.violations.map(({ text }) => text)];
   if (faults.length > 0) throw new Error(`the witness of ${name}: ${faults.join("; ")}`);
 }
 

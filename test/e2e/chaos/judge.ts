@@ -1,0 +1,158 @@
+/** Judges a run of random faults by what the witness heard. Pure. What the record must hold is in ./record.ts. */
+import type { Silence, Violation, ViolationKind } from "../harness/testimony.ts";
+import { type End, endsOf, isSilentAtEnd, lastHeard, unavoidableCell } from "./losses.ts";
+import { moveFaults, unexplainedStays, wrongPods } from "./move-verdict.ts";
+import {
+  type ChaosRecord,
+  clock,
+  common,
+  covered,
+  finalPhase,
+  isCommitted,
+  type JudgedWorkload,
+  type Span,
+  spanOf,
+  touches,
+} from "./record.ts";
+
+export interface Verdict {
+  /** Sentences; each begins with doubled, lost, damaged, silent, stuck or disagrees. */
+  faults: string[];
+  /** Processes that ended, and that nothing could have saved. */
+  unavoidable: { workload: string; cell: string }[];
+  /** Moves by their ends. */
+  committed: number;
+  rolledBack: number;
+  /** The rest, under "phase: reason". */
+  otherEnds: Record<string, number>;
+  worstSilenceMs: number;
+}
+
+const SECOND = 1000;
+/** A Deployment replaces a pod as soon as it is being deleted; the old one has its grace period, and runs beside the new one until then. */
+const REPLACED_WITHIN_MS = 15 * SECOND;
+const LOSS_SLACK_MS = 2 * SECOND;
+/** The longest silence: without any fault; with one, besides the time that it lasts; more for a machine that comes back. */
+const QUIET_MS = 15 * SECOND;
+const TROUBLED_MS = 45 * SECOND;
+const MACHINE_MS = 45 * SECOND;
+/** A fault is felt for some time after it: a controller that was killed is followed by another after nine seconds. */
+const AFTERMATH_MS = 10 * SECOND;
+/** Time for a pod that was deleted for good to end. */
+const DELETED_WITHIN_MS = 60 * SECOND;
+/** A Deployment's pod that was lost has been replaced by then. */
+const REPLACED_AT_END_MS = 120 * SECOND;
+
+export function judge(record: ChaosRecord): Verdict {
+  const ends = record.workloads.flatMap(endsOf).map((end) => ({ end, cell: unavoidableCell(record, end) }));
+  return {
+    faults: [
+      ...record.workloads.flatMap((workload) => workloadFaults(record, workload)),
+      ...ends.flatMap(({ end, cell }) => (cell === undefined ? [lossOf(end)] : notReplaced(end))),
+      ...record.moves.flatMap((move) => moveFaults(record, move)),
+    ],
+    unavoidable: ends.flatMap(({ end, cell }) => (cell === undefined ? [] : [{ workload: end.workload.name, cell }])),
+    ...countEnds(record),
+    worstSilenceMs: Math.max(
+      0,
+      ...record.workloads.flatMap(({ testimony }) => testimony.silences.map(({ milliseconds }) => milliseconds)),
+    ),
+  };
+}
+
+function workloadFaults(record: ChaosRecord, workload: JudgedWorkload): string[] {
+  const { name, testimony, wanted } = workload;
+  if (testimony.lives.length === 0) return wanted ? [`silent: ${name} was never heard`] : [];
+  return [
+    ...testimony.violations.filter((violation) => !isExcused(record, workload, violation)).map(inWords(name)),
+    ...testimony.silences.flatMap((silence) => tooSilent(record, workload, silence)),
+    ...unexplainedStays(record, workload),
+    ...(wanted ? [] : stillThere(record, workload)),
+    ...(wanted && !isSilentAtEnd(workload) ? wrongPods(workload) : []),
+  ];
+}
+
+const WORD: Record<ViolationKind, string> = {
+  gap: "lost",
+  repeated: "doubled",
+  two: "doubled",
+  pages: "damaged",
+  files: "damaged",
+};
+
+function inWords(workload: string): (violation: Violation) => string {
+  return ({ kind, instance, atMs, untilMs, times, text }) => {
+    const span = times === 1 ? `at ${clock(atMs)}` : `${times} times from ${clock(atMs)} to ${clock(untilMs)}`;
+    return `${WORD[kind]}: ${workload} (${instance}), ${span}: ${text}`;
+  };
+}
+
+function isExcused({ faults }: ChaosRecord, { name, kind: owner }: JudgedWorkload, violation: Violation): boolean {
+  const { kind, atMs, untilMs } = violation;
+  const within = (fromMs: number, toMs: number): boolean => atMs >= fromMs && untilMs <= toMs;
+  if (kind === "gap")
+    return faults.some((fault) => {
+      const { fromMs, toMs } = spanOf(fault);
+      return fault.loses === true && within(fromMs - LOSS_SLACK_MS, toMs + LOSS_SLACK_MS);
+    });
+  // Kubernetes does it itself for pods that have an owner: a Job, too, replaces a pod that is being deleted. A pod without one is not replaced, nor
+  // is one whose container was killed.
+  if (kind !== "two" || owner === "Pod") return false;
+  return faults.some(
+    ({ atMs: struckAtMs, ends = [] }) =>
+      ends.some(({ workload, by }) => workload === name && by !== "kill") &&
+      within(struckAtMs, struckAtMs + REPLACED_WITHIN_MS),
+  );
+}
+
+function tooSilent({ faults }: ChaosRecord, { name }: JudgedWorkload, silence: Silence): string[] {
+  const { fromMs, milliseconds, instance } = silence;
+  const span: Span = { fromMs, toMs: fromMs + milliseconds };
+  const felt = faults.filter((fault) => {
+    const { fromMs: struckAtMs, toMs } = spanOf(fault);
+    return touches(span, { fromMs: struckAtMs, toMs: toMs + AFTERMATH_MS });
+  });
+  const machines = felt.some(({ nodeKilled }) => nodeKilled !== undefined) ? MACHINE_MS : 0;
+  const limit = felt.length === 0 ? QUIET_MS : TROUBLED_MS + machines + covered(common(felt.map(spanOf), [span]));
+  if (milliseconds <= limit) return [];
+  const allowed = `${Math.round(limit)} ms are allowed with ${felt.map(({ id }) => id).join(", ") || "no fault"}`;
+  return [`silent: ${name} (${instance}) from ${clock(fromMs)} for ${Math.round(milliseconds)} ms; ${allowed}`];
+}
+
+/** It was deleted for good, and goes on. */
+function stillThere({ faults }: ChaosRecord, workload: JudgedWorkload): string[] {
+  const { name } = workload;
+  const deletions = faults.filter(({ ends = [] }) => ends.some((taken) => taken.workload === name));
+  const lastAtMs = lastHeard(workload)?.lastAtMs ?? 0;
+  const deletedAtMs = Math.max(...deletions.map(({ atMs }) => atMs), 0);
+  if (lastAtMs <= deletedAtMs + DELETED_WITHIN_MS) return [];
+  return [`disagrees: ${name} was deleted for good at ${clock(deletedAtMs)} and was still heard at ${clock(lastAtMs)}`];
+}
+
+function lossOf({ workload, life, followedAtMs }: End): string {
+  const where = `heard last at ${clock(life.lastAtMs)} from ${life.stays.at(-1)?.node} (n=${life.last})`;
+  const then = followedAtMs === undefined ? "nothing followed it" : `another followed it at ${clock(followedAtMs)}`;
+  return `lost: ${workload.name} (${life.instance}), ${where}; ${then}, and no fault excuses it`;
+}
+
+/** Its process could not be saved, but its Deployment makes another. */
+function notReplaced({ workload, life, followedAtMs }: End): string[] {
+  const { name, kind, wanted, endedAtMs } = workload;
+  const waited = endedAtMs - life.lastAtMs;
+  if (kind !== "Deployment" || !wanted || followedAtMs !== undefined || waited <= REPLACED_AT_END_MS) return [];
+  return [`silent: nothing of Deployment ${name} was heard for ${Math.round(waited)} ms at the end`];
+}
+
+function countEnds({ moves }: ChaosRecord): Pick<Verdict, "committed" | "rolledBack" | "otherEnds"> {
+  const counts = { committed: 0, rolledBack: 0, otherEnds: {} as Record<string, number> };
+  for (const move of moves.filter(({ stillOpen }) => !stillOpen)) {
+    const phase = finalPhase(move) ?? "without a phase";
+    if (phase === "RolledBack") counts.rolledBack += 1;
+    else if (isCommitted(move) && phase !== "Failed") counts.committed += 1;
+    else {
+      const key = [phase, move.final?.status?.reason].filter(Boolean).join(": ");
+      counts.otherEnds[key] = (counts.otherEnds[key] ?? 0) + 1;
+    }
+  }
+  return counts;
+}
