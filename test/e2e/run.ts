@@ -1,6 +1,8 @@
 /** The end-to-end tests and the cluster they run on: see README.md here. */
 import { spawn } from "node:child_process";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
+import { catalogue } from "./chaos/catalogue.ts";
+import { chaos } from "./chaos/command.ts";
 import { hierarchies } from "./cluster/cgroups.ts";
 import { type Cluster, down, saved, up } from "./cluster/cluster.ts";
 import { influxOutput } from "./cluster/influxdb.ts";
@@ -105,6 +107,36 @@ async function commandTest(names: string[], options: TestOptions): Promise<void>
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("It must be a whole number, at least 1.");
+  return value;
+}
+
+interface ChaosFlags {
+  seed: number;
+  seeds: number;
+  moves: number;
+  faults?: string;
+  results?: string;
+  stop?: boolean;
+}
+
+async function commandChaos({ faults, stop = false, ...options }: ChaosFlags): Promise<void> {
+  if (faults === "list") return listFaults();
+  const reason = obstacle();
+  if (reason) throw new Error(`moves under random faults cannot be played here: ${reason}`);
+  takeDownWhenInterrupted();
+  const chosen = faults ? { faults: faults.split(",") } : {};
+  const isClean = await chaos(settings, { ...options, ...chosen, stop }, console.log);
+  process.exitCode = isClean ? 0 : 1;
+}
+
+function listFaults(): void {
+  const width = Math.max(...catalogue.map(({ id }) => id.length));
+  for (const { id, about } of catalogue) console.log(`${id.padEnd(width)}  ${about}`);
+}
+
 function listed({ id, title, onDemand }: Scenario): string {
   return `${id} (${title}${onDemand ? "; on demand" : ""})`;
 }
@@ -120,6 +152,16 @@ program
   .option("--keep", "leave the last cluster up; stop at the first failed test")
   .option("--attach", "run on the cluster that is up, with what is installed there, and leave it up")
   .action(commandTest);
+program
+  .command("chaos")
+  .description("moves under random faults, judged by a witness; a seed repeats its schedule")
+  .option("--seed <number>", "the first seed", wholeNumber, 1)
+  .option("--seeds <number>", "how many seeds, one after the other", wholeNumber, 1)
+  .option("--moves <number>", "moves of each seed", wholeNumber, 5)
+  .option("--faults <id,…>", "only these; `list` prints them all")
+  .option("--results <file>", "add a line of JSON for each seed; the summary counts those that are there already")
+  .option("--stop", "end with the first seed that finds something")
+  .action(commandChaos);
 program
   .command("up")
   .description("bring the cluster up and leave it up; prints its environment")

@@ -1,6 +1,6 @@
 /** Whether events and metrics tell of the moves what their objects do. */
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
-import { type Api, migrationsPath } from "../harness/api.ts";
+import { type Api, allMigrationsPath } from "../harness/api.ts";
 import { HEADROOM_NAMESPACE } from "../harness/headroom.ts";
 import type { Migration } from "../harness/moves.ts";
 import { type ChaosRecord, enteredAt, FINAL_PHASES, finalPhase, type Span, spanOf, touches } from "./record.ts";
@@ -72,11 +72,11 @@ interface CoreEvent {
   reason?: string;
 }
 
-/** Reads events and PodMigrations of a namespace, which must be the only one with PodMigrations, and the controllers' metrics. */
-export async function readTold(cluster: Cluster, api: Api, namespace: string): Promise<Told> {
-  const events = await api.list<CoreEvent>(`/api/v1/namespaces/${namespace}/events`);
+/** Reads all events and PodMigrations of the cluster, and the controllers' metrics. */
+export async function readTold(cluster: Cluster, api: Api): Promise<Told> {
+  const events = await api.list<CoreEvent>("/api/v1/events");
   const onRecord: Record<string, number> = {};
-  for (const { status } of await api.list<Migration>(migrationsPath(namespace))) {
+  for (const { status } of await api.list<Migration>(allMigrationsPath)) {
     const phase = status?.phase ?? "Pending";
     onRecord[phase] = (onRecord[phase] ?? 0) + 1;
   }

@@ -15,25 +15,24 @@ interface Found {
 
 const HEADROOM = "headroom.dev/";
 
-/** Sentences: what is left of a namespace that was deleted, and of Headroom on objects that are not its own. Empty: nothing. */
-export async function clusterLeftovers(api: Api, namespace: string): Promise<string[]> {
-  const inNamespace = await Promise.all([
-    remaining(api, `/api/v1/namespaces/${namespace}/pods`, "pod"),
-    remaining(api, `/apis/headroom.dev/v1alpha1/namespaces/${namespace}/podmigrations`, "PodMigration"),
-    remaining(api, `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`, "NetworkPolicy"),
-  ]);
-  const foreign = await Promise.all([
+/** Sentences: what is left of any namespace but Headroom's, and of Headroom on objects that are not its own. Empty: nothing. */
+export async function clusterLeftovers(api: Api): Promise<string[]> {
+  const found = await Promise.all([
+    remaining(api, "/api/v1/pods", "pod"),
+    remaining(api, "/apis/headroom.dev/v1alpha1/podmigrations", "PodMigration"),
+    remaining(api, "/apis/networking.k8s.io/v1/networkpolicies", "NetworkPolicy"),
     marked(api, "/api/v1/nodes", "node"),
     marked(api, "/api/v1/namespaces", "namespace"),
-    marked(api, "/api/v1/pods", "pod"),
     marked(api, "/apis/apps/v1/replicasets", "ReplicaSet"),
     marked(api, "/apis/batch/v1/jobs", "Job"),
+    taints(api),
   ]);
-  return [...inNamespace.flat(), ...foreign.flat(), ...(await taints(api))];
+  return found.flat();
 }
 
 async function remaining(api: Api, path: string, kind: string): Promise<string[]> {
-  return (await listed(api, path)).map((object) => {
+  const objects = (await listed(api, path)).filter(({ metadata }) => metadata.namespace !== HEADROOM_NAMESPACE);
+  return objects.map((object) => {
     const { finalizers = [] } = object.metadata;
     const held = finalizers.length > 0 ? `, with the finalizers ${finalizers.join(", ")}` : "";
     return `${kind} ${nameOf(object)} is left${held}`;

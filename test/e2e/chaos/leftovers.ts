@@ -96,17 +96,15 @@ function surplus(before: readonly string[], after: readonly string[]): string[] 
 export interface LeftoverSearch {
   api: Api;
   machines: readonly Machine[];
-  /** The run's own, deleted by now. */
-  namespace: string;
   before: readonly Inventory[];
 }
 
-/** What is left in the cluster and on its nodes, in sentences. Asks again until nothing is, for as long as garbage collection may take. */
+/** What is left in the cluster and on its nodes when everything has been deleted, in sentences. Asks again until nothing is, for as long as garbage collection may take. */
 export async function leftAfter(search: LeftoverSearch, limitSeconds: number): Promise<string[]> {
   let left: string[] = [];
   const isClean = async (): Promise<boolean> => {
     const after = await Promise.all(search.machines.map(inventory));
-    left = [...difference(search.before, after), ...(await clusterLeftovers(search.api, search.namespace))];
+    left = [...difference(search.before, after), ...(await clusterLeftovers(search.api))];
     return left.length === 0;
   };
   try {

@@ -78,6 +78,23 @@ export class Api {
     });
   }
 
+  /** Hands over each line of an answer that may go on for ever, such as a watch's; resolves when the server ends it. */
+  stream(path: string, onLine: (line: string) => void, signal: AbortSignal): Promise<void> {
+    const { server, agent } = this.#connection;
+    return new Promise((resolve, reject) => {
+      const call = request(new URL(path, server), { agent, signal }, (response) => {
+        let rest = "";
+        response.setEncoding("utf8").on("data", (text: string) => {
+          const lines = (rest + text).split("\n");
+          rest = lines.pop() ?? "";
+          lines.forEach(onLine);
+        });
+        response.on("error", reject).on("end", resolve);
+      });
+      call.on("error", reject).end();
+    });
+  }
+
   close(): void {
     this.#connection.agent.destroy();
   }
@@ -115,6 +132,7 @@ function messageOf(answer: string): string {
 
 export const podsPath = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`;
 export const podPath = (namespace: string, name: string): string => `${podsPath(namespace)}/${name}`;
+export const allMigrationsPath = "/apis/headroom.dev/v1alpha1/podmigrations";
 export const migrationsPath = (namespace: string): string =>
   `/apis/headroom.dev/v1alpha1/namespaces/${namespace}/podmigrations`;
 export const migrationPath = (namespace: string, name: string): string => `${migrationsPath(namespace)}/${name}`;

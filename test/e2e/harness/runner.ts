@@ -2,16 +2,15 @@
  * Runs scenarios, each on a cluster of its own, but for neighbours that ask for the very same one: they share it. A failed test gets its
  * successors a new cluster.
  */
-import { type Cluster, down, saved, up } from "../cluster/cluster.ts";
+import { type Cluster, down } from "../cluster/cluster.ts";
 import type { Machine } from "../cluster/machine.ts";
 import type { Settings } from "../cluster/settings.ts";
 import { waitFor } from "../cluster/wait.ts";
-import { Api } from "./api.ts";
+import type { Api } from "./api.ts";
 import { clearNamespace, clearPolicies } from "./cleaning.ts";
 import { diagnose } from "./diagnosis.ts";
-import { importOperatorImage, installHeadroom } from "./headroom.ts";
 import type { Context, Scenario, Test } from "./scenario.ts";
-import { Witness } from "./witness.ts";
+import { closeStage, openStage, runningStage, type Stage } from "./stage.ts";
 
 export interface Counts {
   passed: number;
@@ -31,12 +30,6 @@ export interface RunnerOptions {
 }
 
 const TEST_LIMIT_SECONDS = 240;
-
-interface Stage {
-  cluster: Cluster;
-  api: Api;
-  witness: Witness;
-}
 
 export class Runner {
   readonly #options: RunnerOptions;
@@ -111,34 +104,15 @@ export class Runner {
 
   async #enter(scenario: Scenario): Promise<Stage> {
     const { settings, print, attach } = this.#options;
-    const quiet = (line: string): void => {
-      if (line.startsWith("building")) print(`  ${line}`);
-    };
-    const kubelet = scenario.kubelet ?? {};
-    const options = { nodeMemoryMiB: scenario.nodeMemoryMiB, kubelet };
-    const cluster = attach ? await running(settings) : await up(settings, options, quiet);
-    const stage = { cluster, api: await Api.open(cluster.kubeconfig), witness: await Witness.open(settings) };
-    this.#stage = stage; // so that a failure below is diagnosed and taken down
-    if (scenario.headroom && !attach) {
-      await importOperatorImage(cluster, quiet);
-      await installHeadroom(cluster, stage.api, scenario.headroom);
-    }
-    return stage;
+    return attach ? runningStage(settings) : openStage(settings, scenario, print);
   }
 
   async #leave(keepCluster = this.#options.attach): Promise<void> {
     const stage = this.#stage;
     this.#stage = undefined;
-    stage?.api.close();
-    await stage?.witness.close();
+    if (stage) await closeStage(stage);
     if (!keepCluster) await down(this.#options.settings, () => undefined);
   }
-}
-
-async function running(settings: Settings): Promise<Cluster> {
-  const cluster = await saved(settings);
-  if (!cluster) throw new Error(`instance ${settings.instance} is not up`);
-  return cluster;
 }
 
 /** Resolves when pods may be created in it: when its service account is there. */

@@ -1,9 +1,8 @@
 /** What a scenario is, and what its tests are given. */
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Machine } from "../cluster/machine.ts";
-import type { KubeletOptions } from "../cluster/node-services.ts";
 import type { Api } from "./api.ts";
-import type { HelmValues } from "./headroom.ts";
+import type { Place } from "./stage.ts";
 import type { Witness } from "./witness.ts";
 
 export interface Context {
@@ -26,14 +25,11 @@ export interface Test {
   run(context: Context): Promise<void>;
 }
 
-export interface Scenario {
+/** Where Headroom is not installed, its tests run without it, or install it themselves. */
+export interface Scenario extends Place {
   /** One letter of the list in README.md, or a word. */
   id: string;
   title: string;
-  nodeMemoryMiB: readonly number[];
-  kubelet?: KubeletOptions;
-  /** Values for the chart; false: the tests run without Headroom, or install it themselves. */
-  headroom: HelmValues | false;
   /** Takes too long for every run: it runs only when it is named. */
   onDemand?: boolean;
   tests: readonly Test[];

@@ -1,7 +1,6 @@
 /** What happens to objects of the API, with the times at which the tests heard of it. */
-import { spawn } from "node:child_process";
-import { join } from "node:path";
-import type { Cluster } from "../cluster/cluster.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Api } from "./api.ts";
 
 export interface Seen<T> {
   atMs: number;
@@ -9,23 +8,30 @@ export interface Seen<T> {
 }
 
 export interface Watch<T> {
-  /** In the order in which they came: every version of every object of the kind in the namespace. */
+  /** In the order in which they came: every version of every object at the path. */
   seen: Seen<T>[];
   stop(): void;
 }
 
-/** By `kubectl get --watch`, from now on. */
-export function watch<T>(cluster: Cluster, namespace: string, kind: string): Watch<T> {
-  const args = ["--kubeconfig", cluster.kubeconfig, "-n", namespace, "get", kind, "--watch", "-o", "json"];
-  const child = spawn(join(cluster.programs.tools, "kubectl"), args, { stdio: ["ignore", "pipe", "inherit"] });
+const AGAIN_MILLISECONDS = 100;
+
+/** From now on, of all objects at a path; begun again when the API server has ended it. */
+export function watch<T>(api: Api, path: string, onSeen: (seen: Seen<T>) => void = () => undefined): Watch<T> {
   const seen: Seen<T>[] = [];
-  let rest = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    const atMs = performance.timeOrigin + performance.now();
-    // Each object is printed with an indentation of four: only its last brace begins a line.
-    const parts = (rest + text).split(/(?<=\n\})\n/);
-    rest = parts.pop() ?? "";
-    for (const part of parts) seen.push({ atMs, object: JSON.parse(part) as T }); // the API server is trusted
-  });
-  return { seen, stop: () => child.kill() };
+  const stopped = new AbortController();
+  const take = (line: string): void => {
+    const { type, object } = JSON.parse(line) as { type: string; object: T }; // the API server is trusted
+    if (type === "ERROR" || type === "BOOKMARK") return;
+    const now = { atMs: performance.timeOrigin + performance.now(), object };
+    seen.push(now);
+    onSeen(now);
+  };
+  const forEver = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      await api.stream(`${path}?watch=1`, take, stopped.signal).catch(() => undefined); // it is away: asked again
+      await sleep(AGAIN_MILLISECONDS);
+    }
+  };
+  void forEver();
+  return { seen, stop: () => stopped.abort() };
 }

@@ -5,6 +5,7 @@ import { admission } from "./admission.ts";
 import { owners } from "./b-owners.ts";
 import { brokenDumps, manyBrokenDumps } from "./broken-dumps.ts";
 import { restoreFails } from "./c-restore-fails.ts";
+import { chaos } from "./chaos.ts";
 import { contract } from "./contract.ts";
 import { away } from "./d-away.ts";
 import { endings } from "./d-endings.ts";
@@ -47,6 +48,7 @@ export const scenarios: readonly Scenario[] = [
   dryRun,
   forecast,
   influxdb,
+  chaos,
   uninstall,
   stockKernel,
 ];

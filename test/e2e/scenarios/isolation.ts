@@ -1,6 +1,7 @@
 /** (isolation) What selects pods by their labels finds the copy before its first instruction; owners and Services find it when its turn comes. */
 import type { V1EndpointSlice, V1Pod } from "@kubernetes/client-node";
 import { waitFor } from "../cluster/wait.ts";
+import { podsPath } from "../harness/api.ts";
 import { describeMove, moveReaches, requestMove } from "../harness/moves.ts";
 import { isReady, podsOf, startDeployment } from "../harness/pods.ts";
 import { assert, assertEqual, type Context, ROOMY_NODES_MIB, type Scenario } from "../harness/scenario.ts";
@@ -11,7 +12,7 @@ import { assertOneLife } from "../harness/witness.ts";
 const PORT = 8080;
 
 async function underItsPolicies(context: Context): Promise<void> {
-  const { api, cluster, namespace, witness } = context;
+  const { api, namespace, witness } = context;
   const name = context.workload("web");
   const readinessProbe = { httpGet: { port: PORT }, initialDelaySeconds: 3, periodSeconds: 1 };
   await api.create(`/api/v1/namespaces/${namespace}/services`, service(name));
@@ -25,8 +26,8 @@ async function underItsPolicies(context: Context): Promise<void> {
     container: { readinessProbe },
   });
   await waitFor("the source to be ready", 40, async () => (await podsOf(context, name)).some(isReady));
-  const pods = watch<V1Pod>(cluster, namespace, "pods");
-  const slices = watch<V1EndpointSlice>(cluster, namespace, "endpointslices");
+  const pods = watch<V1Pod>(api, podsPath(namespace));
+  const slices = watch<V1EndpointSlice>(api, `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`);
   try {
     await requestMove(api, namespace, { name: "move", podName: source.metadata?.name ?? "", targetNode: "n2" });
     const done = await moveReaches(api, namespace, "move", ["Succeeded"]);

@@ -1,0 +1,354 @@
+/** Plays a seed's schedule on a cluster: starts workloads, asks for moves, strikes, undoes, and waits until all is over. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { V1Pod } from "@kubernetes/client-node";
+import { waitFor } from "../cluster/wait.ts";
+import { ApiError, podsPath, policiesPath } from "../harness/api.ts";
+import { waitForHeadroom } from "../harness/headroom.ts";
+import { requestMove } from "../harness/moves.ts";
+import { createPolicy } from "../harness/policies.ts";
+import { catalogue } from "./catalogue.ts";
+import type { Aim, Fault, Undo } from "./fault.ts";
+import type { JudgedWorkload, StruckFault } from "./record.ts";
+import { machineOf, type Placed, type Scene } from "./scene.ts";
+import type { Chain, PlannedStrike, Schedule } from "./schedule.ts";
+import { isAlive, livePod, startWorkload } from "./workload.ts";
+
+/** Beyond this no move may be open once everything is mended. */
+const ENDS_WITHIN_SECONDS = 240;
+const MOVE_TIMEOUT = "3m";
+/** Until the first figures of a pod have come, and the policy has looked. */
+const POLICY_ASKS_WITHIN_SECONDS = 40;
+/** How long the witness listens after the last fault was undone and the last move has ended. */
+const LISTENS_MS = 4000;
+
+/** A chain goes on with so many further moves for strikes that were missed. */
+const MORE_MOVES = 2;
+/** How often a strike is planned again that its move did not live to see. */
+const TRIES = 3;
+
+interface TriedStrike {
+  strike: PlannedStrike;
+  /** Times that it was missed before. */
+  tries: number;
+}
+
+interface PlannedMove {
+  by: "hand" | "policy";
+  strikes: TriedStrike[];
+}
+
+export interface Played {
+  workloads: JudgedWorkload[];
+  /** What could not be played as planned: strikes that found nothing to strike at, moves that were not asked for. */
+  missed: string[];
+}
+
+export async function play(scene: Scene, schedule: Schedule): Promise<Played> {
+  const player = new Player(scene, schedule.seed);
+  await Promise.all(schedule.chains.map((chain, index) => player.chain(chain, index)));
+  return player.end();
+}
+
+class Player {
+  readonly scene: Scene;
+  readonly #seed: number;
+  readonly #missed: string[] = [];
+  /** Strikes whose moves ended before their turn: later moves take them over. */
+  readonly #again: TriedStrike[] = [];
+  readonly #workloads: { placed: Placed; chain: Chain; wanted: boolean }[] = [];
+
+  constructor(scene: Scene, seed: number) {
+    this.scene = scene;
+    this.#seed = seed;
+  }
+
+  async chain(chain: Chain, index: number): Promise<void> {
+    let placed: Placed | undefined;
+    for (let position = 0; position < chain.moves.length + MORE_MOVES; position++) {
+      const move = this.#nextMove(chain, position);
+      if (!move) break;
+      const pod = placed && (await livePod(this.scene, placed));
+      if (placed && !pod) this.#giveUp(placed);
+      if (!placed || !pod) placed = await this.#start(chain, `s${this.#seed}-${index}-${position}`);
+      await this.#move(chain, placed, move, position).catch((error: Error) => {
+        this.#missed.push(`${placed?.namespace}/move-${position}: ${error.message}`);
+        this.scene.timeline.add(`${placed?.namespace}/move-${position}`, `not played to its end: ${error.message}`);
+      });
+    }
+  }
+
+  /** As planned, with strikes that are still open; after the planned ones, only moves for those. */
+  #nextMove({ kind, moves }: Chain, position: number): PlannedMove | undefined {
+    const planned = moves[position];
+    const open = this.#again.findIndex(({ strike }) => factsOf(strike).kinds?.includes(kind) ?? true);
+    const [again] = open >= 0 ? this.#again.splice(open, 1) : [];
+    if (!planned && !again) return undefined;
+    const strikes = (planned?.strikes ?? []).map((strike) => ({ strike, tries: 0 }));
+    return { by: planned?.by ?? "hand", strikes: [...strikes, ...(again ? [again] : [])] };
+  }
+
+  /** It was taken away: nobody misses it. Whether it might be is judged all the same. */
+  #giveUp(placed: Placed): void {
+    for (const workload of this.#workloads) if (workload.placed === placed) workload.wanted = false;
+  }
+
+  async #start(chain: Chain, name: string): Promise<Placed> {
+    const placed = { name, namespace: `chaos-${name}` };
+    this.#workloads.push({ placed, chain, wanted: true });
+    await startWorkload(this.scene, placed, chain);
+    this.scene.workloads.set(name, placed);
+    return placed;
+  }
+
+  async #move(chain: Chain, placed: Placed, planned: PlannedMove, position: number): Promise<void> {
+    const { scene } = this;
+    const { pod, target } = await this.#roadOf(placed);
+    const by = planned.by === "policy" ? await policyAsks(scene, placed, pod.spec?.nodeName ?? "") : undefined;
+    const move = by?.move ?? `${placed.name}-move-${position}`;
+    const aim: Omit<Aim, "seconds"> = {
+      scene,
+      kind: chain.kind,
+      workload: placed.name,
+      namespace: placed.namespace,
+      move,
+      podName: pod.metadata?.name ?? "",
+      podUid: pod.metadata?.uid ?? "",
+      source: machineOf(scene.cluster, pod.spec?.nodeName ?? ""),
+      target: machineOf(scene.cluster, by?.target ?? target),
+    };
+    const strikes = await Promise.all(planned.strikes.map((strike) => this.#prepared(aim, strike)));
+    if (!by) await ask(scene, aim);
+    const undone = strikes.map((strike) => this.#strikes(aim, strike));
+    await Promise.all(undone);
+    await waitFor(`${aim.namespace}/${move} to end`, ENDS_WITHIN_SECONDS, () => {
+      const seen = scene.moves.get(aim.namespace, move);
+      return !seen || scene.moves.isEnded(aim.namespace, move);
+    });
+  }
+
+  /** The pod that is to be moved, and a node that takes pods. */
+  #roadOf(placed: Placed): Promise<{ pod: V1Pod; target: string }> {
+    return waitFor(`a pod of ${placed.name} and a node for it`, 120, async () => {
+      const pod = await livePod(this.scene, placed);
+      const nodes = await readyNodes(this.scene);
+      const others = nodes.filter((node) => node !== pod?.spec?.nodeName);
+      const target = others[this.#workloads.length % others.length];
+      return pod && target ? { pod, target } : undefined;
+    });
+  }
+
+  async #prepared(aim: Omit<Aim, "seconds">, tried: TriedStrike): Promise<PreparedStrike> {
+    const fault = factsOf(tried.strike);
+    return { fault, tried, strike: await fault.prepare({ ...aim, seconds: tried.strike.seconds }) };
+  }
+
+  #miss(about: string, { fault, tried }: PreparedStrike, why: string): void {
+    const { strike, tries } = tried;
+    this.scene.timeline.add(about, `missed: ${fault.id} in ${strike.phase}: ${why}`);
+    if (tries + 1 < TRIES) this.#again.push({ strike, tries: tries + 1 });
+    else this.#missed.push(`${about}: ${fault.id} in ${strike.phase}: ${why}`);
+  }
+
+  /** In its phase; resolves when it has been undone. */
+  async #strikes(aim: Omit<Aim, "seconds">, prepared: PreparedStrike): Promise<void> {
+    const { scene } = this;
+    const { namespace, move } = aim;
+    const { fault, tried } = prepared;
+    const { phase: wanted, delayMs, seconds } = tried.strike;
+    const about = `${namespace}/${move}`;
+    const reached = await scene.moves.reaches(namespace, move, wanted, ENDS_WITHIN_SECONDS * 1000);
+    if (reached !== wanted) return this.#miss(about, prepared, `it was ${reached ?? "never there"}`);
+    await sleep(delayMs);
+    const phase = scene.moves.get(namespace, move)?.latest.status?.phase ?? "";
+    const atMs = Date.now();
+    const done = await prepared.strike().catch((error: Error) => error);
+    if (!done || done instanceof Error)
+      return this.#miss(about, prepared, done?.message ?? "there was nothing to strike at");
+    scene.timeline.add(about, `FAULT ${fault.about} (${fault.id}, ${seconds} s)`, atMs);
+    const record = struckRecord(aim, fault, phase, atMs, done.alsoEnds);
+    if (done.nodeKilled) record.nodeKilled = done.nodeKilled;
+    scene.struck.push(record);
+    await this.#undo(about, fault, record, seconds, done.undo);
+  }
+
+  async #undo(
+    about: string,
+    fault: Fault,
+    record: StruckFault,
+    seconds: number,
+    undo: Undo | undefined,
+  ): Promise<void> {
+    if (undo) {
+      await sleep(seconds * 1000);
+      await undo();
+      this.scene.timeline.add(about, `undone: ${fault.about} (${fault.id})`);
+    }
+    record.undoneAtMs = Date.now();
+  }
+
+  /** Resolves when the cluster stands, every move has ended, and the witness has listened on for a while. */
+  async end(): Promise<Played> {
+    const { cluster, moves, api } = this.scene;
+    await waitFor(
+      "all nodes to be ready",
+      180,
+      async () => (await readyNodes(this.scene)).length === cluster.machines.length,
+    );
+    await waitForHeadroom(cluster, 180);
+    const open = (): string[] =>
+      moves
+        .all()
+        .flatMap(({ latest: { metadata } }) =>
+          moves.isEnded(metadata.namespace, metadata.name) ? [] : [`${metadata.namespace}/${metadata.name}`],
+        );
+    await waitFor("every move to end", ENDS_WITHIN_SECONDS, async () => {
+      const gone = await Promise.all(open().map(async (move) => !(await exists(api, move))));
+      return gone.every(Boolean);
+    }).catch((error: Error) => this.#missed.push(error.message)); // the judge sees them
+    await sleep(LISTENS_MS);
+    const workloads = await Promise.all(this.#workloads.map((workload) => this.#recordOf(workload)));
+    return { workloads, missed: this.#missed };
+  }
+
+  async #recordOf({
+    placed,
+    chain,
+    wanted,
+  }: {
+    placed: Placed;
+    chain: Chain;
+    wanted: boolean;
+  }): Promise<JudgedWorkload> {
+    const { witness, api } = this.scene;
+    const testimony = await witness.testimony(placed.name);
+    const endedAtMs = Date.now();
+    const pods = await api.list<V1Pod>(podsPath(placed.namespace));
+    this.scene.timeline.hear(placed.name, testimony);
+    return {
+      name: placed.name,
+      kind: chain.kind,
+      probe: chain.isProbed ? "liveness" : "none",
+      testimony,
+      endedAtMs,
+      wanted,
+      pods: pods.filter(isAlive).map((pod) => ({
+        name: pod.metadata?.name ?? "",
+        uid: pod.metadata?.uid ?? "",
+        node: pod.spec?.nodeName ?? "",
+        ready: (pod.status?.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True"),
+      })),
+    };
+  }
+}
+
+interface PreparedStrike {
+  fault: Fault;
+  tried: TriedStrike;
+  strike: Awaited<ReturnType<Fault["prepare"]>>;
+}
+
+function factsOf({ fault: id }: PlannedStrike): Fault {
+  const fault = catalogue.find((one) => one.id === id);
+  if (!fault) throw new Error(`there is no fault ${id}`);
+  return fault;
+}
+
+function struckRecord(
+  { move, workload }: Omit<Aim, "seconds">,
+  { id, silences, loses, controllers, ends }: Fault,
+  phase: string,
+  atMs: number,
+  alsoEnds: readonly string[] = [],
+): StruckFault {
+  const ended = ends ? [...new Set([workload, ...alsoEnds])].map((name) => ({ workload: name, ...ends })) : [];
+  return {
+    id,
+    atMs,
+    undoneAtMs: undefined, // until it is
+    phase,
+    move,
+    ends: ended,
+    ...(silences ? { silences } : {}),
+    ...(loses ? { loses } : {}),
+    ...(controllers ? { controllers } : {}),
+  };
+}
+
+async function exists({ get }: { get: Scene["api"]["get"] }, move: string): Promise<boolean> {
+  const [namespace, name] = move.split("/");
+  return (await get(`/apis/headroom.dev/v1alpha1/namespaces/${namespace}/podmigrations/${name}`)) !== undefined;
+}
+
+/** Asks again while the API server is away: a person would, too. */
+async function ask({ api }: Scene, { namespace, move, podName, target }: Omit<Aim, "seconds">): Promise<void> {
+  const request = { name: move, podName, targetNode: target.node.name, timeout: MOVE_TIMEOUT };
+  await waitFor(`move ${namespace}/${move} to be asked for`, ENDS_WITHIN_SECONDS, async () => {
+    await requestMove(api, namespace, request).catch((error: unknown) => {
+      if (!(error instanceof ApiError && error.status === 409)) throw error;
+    });
+    return true;
+  });
+}
+
+/**
+ * A policy for this workload alone, to which only its node is short of memory. It is deleted when it has asked for a move; undefined when it has
+ * not, because no other node is freer, or its figures have not come.
+ */
+async function policyAsks(
+  scene: Scene,
+  { name, namespace }: Placed,
+  node: string,
+): Promise<{ move: string; target: string } | undefined> {
+  const { api, moves, timeline } = scene;
+  const free = await freeShares(scene);
+  const here = free.get(node) ?? 0;
+  const limit = Math.floor((100 * (here + Math.max(...free.values()))) / 2);
+  if (limit <= Math.ceil(100 * here)) return undefined;
+  await createPolicy(api, name, {
+    mode: "Enforce",
+    podSelector: { matchLabels: { app: name } },
+    evaluationInterval: "2s",
+    eligibility: { cooldown: "0s", minMemory: "1Mi" },
+    pressure: { strategy: "Threshold", freeBelow: `${limit}%` },
+    placement: { strategy: "MostFree", margin: "0%", noReturnFor: "0s" },
+  });
+  const asked = await waitFor(`policy ${name} to ask for a move`, POLICY_ASKS_WITHIN_SECONDS, () => {
+    const found = moves.all().find(({ latest }) => latest.metadata.namespace === namespace && latest.spec.policyName);
+    const target = found?.latest.spec.targetNode;
+    return found && target ? { move: found.latest.metadata.name, target } : undefined;
+  }).catch((error: Error) => void timeline.add(name, error.message));
+  await waitFor(`policy ${name} to be deleted`, 60, async () => {
+    await api.delete(`${policiesPath}/${name}`);
+    return true;
+  });
+  return asked;
+}
+
+interface Summary {
+  node: { memory: { availableBytes: number; workingSetBytes: number } };
+}
+
+/** Of each node, from 0 to 1. */
+async function freeShares({ api, cluster }: Scene): Promise<Map<string, number>> {
+  const shares = cluster.machines.map(async ({ node }): Promise<[string, number]> => {
+    const summary = await api.get<Summary>(`/api/v1/nodes/${node.name}/proxy/stats/summary`);
+    const { availableBytes = 0, workingSetBytes = 1 } = summary?.node.memory ?? {};
+    return [node.name, availableBytes / (availableBytes + workingSetBytes)];
+  });
+  return new Map(await Promise.all(shares));
+}
+
+interface NodeObject {
+  metadata: { name: string };
+  spec: { unschedulable?: boolean };
+  status: { conditions: { type: string; status: string }[] };
+}
+
+async function readyNodes({ api }: Scene): Promise<string[]> {
+  const nodes = await api.list<NodeObject>("/api/v1/nodes");
+  const ready = nodes.filter(
+    ({ spec, status }) =>
+      !spec.unschedulable && status.conditions.some(({ type, status: is }) => type === "Ready" && is === "True"),
+  );
+  return ready.map(({ metadata }) => metadata.name);
+}

@@ -1,0 +1,9 @@
+/** The cluster that chaos is played on. */
+import { PRELOADED_WITH_CLOCK as extraEnv } from "../harness/faults.ts";
+import type { Place } from "../harness/stage.ts";
+
+export const PLACE: Place = {
+  nodeMemoryMiB: [2048, 2048, 2048],
+  diskInodes: 20_000,
+  headroom: { controller: { extraEnv }, agent: { extraEnv } },
+};

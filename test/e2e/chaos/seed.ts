@@ -1,0 +1,123 @@
+/** One seed from its schedule to its verdict. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Cluster } from "../cluster/cluster.ts";
+import { waitFor } from "../cluster/wait.ts";
+import { type Api, migrationPath } from "../harness/api.ts";
+import { clearNamespace, clearPolicies } from "../harness/cleaning.ts";
+import type { Migration } from "../harness/moves.ts";
+import type { Witness } from "../harness/witness.ts";
+import { disagreements, endedMoves, readTold } from "./agreement.ts";
+import { catalogue } from "./catalogue.ts";
+import { play } from "./conductor.ts";
+import { type Coverage, count } from "./coverage.ts";
+import { judge, type Verdict } from "./judge.ts";
+import { type Inventory, inventory, leftAfter } from "./leftovers.ts";
+import type { ChaosRecord, JudgedMove } from "./record.ts";
+import { newScene, type Scene } from "./scene.ts";
+import { type Schedule, scheduleOf } from "./schedule.ts";
+
+/** What Kubernetes and the agents may take to clear away what is over. */
+const CLEAN_WITHIN_SECONDS = 90;
+const AGREE_WITHIN_SECONDS = 30;
+
+export interface Arena {
+  cluster: Cluster;
+  api: Api;
+  witness: Witness;
+  /** Of each node, when nothing had run there yet. */
+  before: Inventory[];
+}
+
+export interface SeedOptions {
+  seed: number;
+  moves: number;
+  /** Ids; absent: all. */
+  faults?: readonly string[] | undefined;
+  /** Where its timeline is written. */
+  folder: string;
+}
+
+/** What is counted over many seeds. */
+export interface SeedResult extends Omit<Verdict, "faults"> {
+  seed: number;
+  moves: number;
+  strikes: Coverage;
+  /** Sentences: what must never be. */
+  found: string[];
+  missed: string[];
+  seconds: number;
+}
+
+export function inventories(cluster: Cluster): Promise<Inventory[]> {
+  return Promise.all(cluster.machines.map(inventory));
+}
+
+export async function runSeed(arena: Arena, options: SeedOptions): Promise<SeedResult> {
+  const started = performance.now();
+  const chosen = catalogue.filter(({ id }) => options.faults?.includes(id) ?? true);
+  const schedule = scheduleOf(options.seed, options.moves, chosen);
+  const scene = newScene(arena.cluster, arena.api, arena.witness);
+  try {
+    const result = await judged(arena, scene, schedule);
+    return { ...result, seconds: Math.round((performance.now() - started) / 1000) };
+  } finally {
+    scene.moves.stop();
+    mkdirSync(options.folder, { recursive: true });
+    writeFileSync(join(options.folder, `seed-${options.seed}.log`), `${scene.timeline.lines().join("\n")}\n`);
+  }
+}
+
+async function judged(arena: Arena, scene: Scene, schedule: Schedule): Promise<Omit<SeedResult, "seconds">> {
+  const { workloads, missed } = await play(scene, schedule);
+  const moves = await movesOf(scene);
+  const record = { workloads, moves, faults: scene.struck };
+  const { faults, ...verdict } = judge(record);
+  const untold = await disagreeing(arena, record);
+  const left = await clean(arena, [...new Set(workloads.map(({ name }) => `chaos-${name}`))]);
+  const found = [...faults, ...untold, ...left];
+  for (const sentence of found) scene.timeline.add("JUDGE", sentence);
+  const strikes: Coverage = {};
+  for (const { id, phase = "", atMs, move } of scene.struck) {
+    const final = moves.find(({ name }) => name === move)?.final;
+    count(strikes, id, phaseAt(final, atMs) ?? phase);
+  }
+  return { seed: schedule.seed, moves: moves.length, strikes, found, missed, ...verdict };
+}
+
+/** By the times that the status tells: the watch is some tens of milliseconds late. */
+function phaseAt(move: Migration | undefined, atMs: number): string | undefined {
+  return move?.status?.phaseTransitions?.findLast(({ time }) => Date.parse(time) <= atMs)?.phase;
+}
+
+async function movesOf({ moves, api }: Scene): Promise<JudgedMove[]> {
+  return Promise.all(
+    moves.all().map(async ({ latest, phases }) => {
+      const { namespace, name } = latest.metadata;
+      const final = await api.get<Migration>(migrationPath(namespace, name));
+      const stillOpen = final !== undefined && !moves.isEnded(namespace, name);
+      return { namespace, name, workload: namespace.replace("chaos-", ""), phases, final, stillOpen };
+    }),
+  );
+}
+
+/** Sentences about what stays when everything was deleted. */
+async function clean({ cluster, api, before }: Arena, namespaces: readonly string[]): Promise<string[]> {
+  await clearPolicies(api);
+  const stuck: string[] = [];
+  for (const namespace of namespaces)
+    await clearNamespace(api, namespace).catch((error: Error) => stuck.push(error.message));
+  const left = await leftAfter({ api, machines: cluster.machines, before }, CLEAN_WITHIN_SECONDS);
+  return [...stuck, ...left].map((sentence) => `left behind: ${sentence}`);
+}
+
+/** Events, metrics and objects, while they are there. The metrics follow within a scrape or two of the informer's. */
+async function disagreeing({ cluster, api }: Arena, record: ChaosRecord): Promise<string[]> {
+  const ended = endedMoves(record);
+  let sentences: string[] = [];
+  await waitFor("events and metrics to agree with the moves", AGREE_WITHIN_SECONDS, async () => {
+    sentences = disagreements(ended, await readTold(cluster, api));
+    return sentences.length === 0;
+  }).catch((error: Error) => (sentences.length > 0 ? undefined : sentences.push(`stuck: ${error.message}`)));
+  return sentences;
+}
