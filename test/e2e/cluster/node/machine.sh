@@ -60,14 +60,15 @@ mount --bind "$kubernetes" "$root/opt/kubernetes"
 mount --bind "$telegraf" "$root/opt/telegraf"
 mount --bind "$(dirname "$0")" "$root/opt/node"
 hostname "$name"
-printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$name" > "$root/etc/hosts"
+# At a second boot the disk may be full: nothing is written to it.
+grep -qs " $name\$" "$root/etc/hosts" || printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$name" > "$root/etc/hosts"
 
-mkdir -p "$root/old"
+mkdir "$root/run/old"
 cd "$root"
-pivot_root . old
+pivot_root . run/old
 cd /
-umount -l /old
-rmdir /old
+umount -l /run/old
+rmdir /run/old
 mount --make-rshared / # volumes and pods' file systems are passed on from here
 touch /run/node-ready
 exec tini -- sleep infinity
