@@ -11,7 +11,10 @@ const rows: Row[] = [
   [
     "a repetition, whatever was struck",
     ["doubled"],
-    { workload: by("repeated", 9000), faults: [fault(9000, { loses: true, ...taking("deletion") })] },
+    {
+      workload: { ...by("repeated", 9000), kind: "Deployment" },
+      faults: [fault(9000, { loses: true, ...taking("deletion") })],
+    },
   ],
   ["damaged pages", ["damaged"], { workload: by("pages", 9000), faults: [fault(9000, { loses: true })] }],
   ["damaged files", ["damaged"], { workload: by("files", 9000), faults: [fault(9000, { loses: true })] }],
@@ -206,11 +209,12 @@ describe("the judge", () => {
 
   it("counts the moves by their ends, and finds the longest silence", () => {
     const refused = move("Preparing", { phase: "Failed", atMs: 99_000 }, { reason: "NodesFull" });
-    const moves = [SUCCEEDED, rolledBack(110_000), rolledBack(110_000, "Committed"), refused, refused];
+    const torn = move("Committed", { phase: "Failed", atMs: 110_000 }, { reason: "MemoryLost" });
+    const moves = [SUCCEEDED, rolledBack(110_000), rolledBack(110_000, "Committed"), refused, refused, torn];
     expect(judge(recordOf({ pieces: MOVED, moves }))).toMatchObject({
       committed: 1,
       rolledBack: 2,
-      otherEnds: { "Failed: NodesFull": 2 },
+      otherEnds: { "Failed: NodesFull": 2, "Failed: MemoryLost": 1 },
       worstSilenceMs: 2000,
     });
   });

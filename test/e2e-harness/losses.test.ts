@@ -18,6 +18,47 @@ import {
 } from "./chaos-records.ts";
 
 const rows: Row[] = [
+  [
+    "one that ended with its pod",
+    [],
+    { pieces: [["a", "n1", 0, 100_000]], workload: { pods: [] }, faults: [fault(100_000, taking("kill"))] },
+  ],
+  [
+    "a fault that had ended the one before",
+    ["lost: w (b)"],
+    {
+      pieces: [
+        ["a", "n1", 0, 98_000],
+        ["b", "n1", 101_000, 130_000],
+        ["c", "n1", 140_000, END],
+      ],
+      faults: [fault(99_000, taking("kill"))],
+    },
+  ],
+  [
+    "a source and its copy, both killed",
+    [],
+    {
+      pieces: lostOn("n1"),
+      moves: [rolledBack(110_000, "Restoring")],
+      faults: [
+        fault(101_200, { ...aimed("Restoring"), ...taking("kill", "source") }),
+        fault(101_300, { id: "g", ...aimed("Restoring"), ...taking("kill", "copy") }),
+      ],
+    },
+  ],
+  [
+    "a source that is killed, and the target's node after the move",
+    ["lost"],
+    {
+      pieces: lostOn("n1"),
+      moves: [rolledBack(110_000, "Restoring")],
+      faults: [
+        fault(101_200, { ...aimed("Restoring"), ...taking("kill", "source") }),
+        fault(115_000, { id: "g", nodeKilled: "n2" }),
+      ],
+    },
+  ],
   ["a process that another follows", ["lost: w (a)"], { pieces: lostOn("n1") }],
   ["a process that ends", ["lost: w (a)"], { pieces: [["a", "n1", 0, 100_000]] }],
   ["a process that ends just before listening does", [], { pieces: [["a", "n1", 0, END - 4500]] }],

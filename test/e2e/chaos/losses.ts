@@ -174,8 +174,7 @@ function byItsProbe(record: ChaosRecord, { workload, life, followedAtMs }: End):
 
 /** Its last word was said on the move's source, when it was frozen or up to the end of its commit. */
 function wasFrozen(move: JudgedMove, life: Life): boolean {
-  const frozenAtMs = enteredAt(move, "Frozen");
-  if (frozenAtMs === undefined || life.stays.at(-1)?.node !== move.final?.status?.sourceNode) return false;
+  if (life.stays.at(-1)?.node !== move.final?.status?.sourceNode) return false;
   const phase = phaseAt(move, life.lastAtMs + WATCH_LATE_MS);
   return phase !== undefined && ["Frozen", "Restoring", "Committed"].includes(phase);
 }

@@ -97,7 +97,7 @@ async function startNode(
   await startTelegraf(machine, influxOutput(cluster.settings), telegrafToken);
 }
 
-/** Resolves when the node is Ready and its kubelet has said so since the given time, and no taint of the node's own keeps pods away. */
+/** Resolves when the node is Ready and its kubelet has said so since the given time, and no taint but a cordon keeps pods away. */
 async function nodeTakesPods(
   cluster: Cluster,
   machine: Machine,
@@ -110,8 +110,8 @@ async function nodeTakesPods(
   await waitFor(`node ${name} to be Ready and to take pods`, limitSeconds, async () => {
     const answer = await kubectl(cluster, ["get", "node", name, "-o", `jsonpath=${shown}`]);
     const [status, heartbeat = "", ...taints] = answer.trim().split(" ");
-    const cordoned = taints.every((taint) => taint === "node.kubernetes.io/unschedulable");
-    return status === "True" && Date.parse(heartbeat) >= since.getTime() && cordoned;
+    const takesPods = taints.every((taint) => taint === "node.kubernetes.io/unschedulable");
+    return status === "True" && Date.parse(heartbeat) >= since.getTime() && takesPods;
   });
 }
 
