@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { down } from "../cluster/cluster.ts";
 import type { Settings } from "../cluster/settings.ts";
 import { diagnose } from "../harness/diagnosis.ts";
-import { closeStage, openStage, type Stage } from "../harness/stage.ts";
+import { closeStage, openStage } from "../harness/stage.ts";
 import { catalogue } from "./catalogue.ts";
 import { PLACE } from "./place.ts";
-import { type Arena, inventories, runSeed, type SeedResult } from "./seed.ts";
+import { type Arena, arenaOn, runSeed, type SeedResult } from "./seed.ts";
 import { summary } from "./summary.ts";
 
 export interface ChaosOptions {
@@ -102,7 +102,7 @@ function resultsIn(file: string): SeedResult[] {
 class Ring {
   readonly #settings: Settings;
   readonly #print: (line: string) => void;
-  #arena: (Stage & Arena) | undefined;
+  #arena: Arena | undefined;
 
   constructor(settings: Settings, print: (line: string) => void) {
     this.#settings = settings;
@@ -112,7 +112,7 @@ class Ring {
   async enter(): Promise<Arena> {
     if (this.#arena) return this.#arena;
     const stage = await openStage(this.#settings, PLACE, this.#print);
-    this.#arena = { ...stage, before: await inventories(stage.cluster) };
+    this.#arena = await arenaOn(stage);
     return this.#arena;
   }
 

@@ -11,6 +11,7 @@ import type { Aim, Fault, Undo } from "./fault.ts";
 import type { JudgedWorkload, StruckFault } from "./record.ts";
 import { machineOf, type Placed, type Scene } from "./scene.ts";
 import type { Chain, PlannedStrike, Schedule } from "./schedule.ts";
+import { Steering } from "./steering.ts";
 import { isAlive, livePod, startWorkload } from "./workload.ts";
 
 /** Beyond this no move may be open once everything is mended. */
@@ -38,7 +39,7 @@ interface PlannedMove {
 }
 
 export interface Played {
-  workloads: JudgedWorkload[];
+  workloads: Omit<JudgedWorkload, "wanted">[];
   /** What could not be played as planned: strikes that found nothing to strike at, moves that were not asked for. */
   missed: string[];
 }
@@ -55,7 +56,7 @@ class Player {
   readonly #missed: string[] = [];
   /** Strikes whose moves ended before their turn: later moves take them over. */
   readonly #again: TriedStrike[] = [];
-  readonly #workloads: { placed: Placed; chain: Chain; wanted: boolean }[] = [];
+  readonly #workloads: { placed: Placed; chain: Chain }[] = [];
 
   constructor(scene: Scene, seed: number) {
     this.scene = scene;
@@ -68,7 +69,6 @@ class Player {
       const move = this.#nextMove(chain, position);
       if (!move) break;
       const pod = placed && (await livePod(this.scene, placed));
-      if (placed && !pod) this.#giveUp(placed);
       if (!placed || !pod) placed = await this.#start(chain, `s${this.#seed}-${index}-${position}`);
       await this.#move(chain, placed, move, position).catch((error: Error) => {
         this.#missed.push(`${placed?.namespace}/move-${position}: ${error.message}`);
@@ -87,14 +87,9 @@ class Player {
     return { by: planned?.by ?? "hand", strikes: [...strikes, ...(again ? [again] : [])] };
   }
 
-  /** It was taken away: nobody misses it. Whether it might be is judged all the same. */
-  #giveUp(placed: Placed): void {
-    for (const workload of this.#workloads) if (workload.placed === placed) workload.wanted = false;
-  }
-
   async #start(chain: Chain, name: string): Promise<Placed> {
     const placed = { name, namespace: `chaos-${name}` };
-    this.#workloads.push({ placed, chain, wanted: true });
+    this.#workloads.push({ placed, chain });
     await startWorkload(this.scene, placed, chain);
     this.scene.workloads.set(name, placed);
     return placed;
@@ -117,9 +112,10 @@ class Player {
       target: machineOf(scene.cluster, by?.target ?? target),
     };
     const strikes = await Promise.all(planned.strikes.map((strike) => this.#prepared(aim, strike)));
+    const steered = strikes.find(({ tried }) => tried.strike.holdMs !== undefined);
+    if (steered && !by) steered.steering = await Steering.towards(scene, move, steered.tried.strike.phase);
     if (!by) await ask(scene, aim);
-    const undone = strikes.map((strike) => this.#strikes(aim, strike));
-    await Promise.all(undone);
+    await Promise.all(strikes.map((strike) => this.#strikes(aim, strike)));
     await waitFor(`${aim.namespace}/${move} to end`, ENDS_WITHIN_SECONDS, () => {
       const seen = scene.moves.get(aim.namespace, move);
       return !seen || scene.moves.isEnded(aim.namespace, move);
@@ -153,12 +149,28 @@ class Player {
   async #strikes(aim: Omit<Aim, "seconds">, prepared: PreparedStrike): Promise<void> {
     const { scene } = this;
     const { namespace, move } = aim;
-    const { fault, tried } = prepared;
-    const { phase: wanted, delayMs, seconds } = tried.strike;
-    const about = `${namespace}/${move}`;
+    const { tried, steering } = prepared;
+    const { phase: wanted, delayMs, holdMs = 0 } = tried.strike;
     const reached = await scene.moves.reaches(namespace, move, wanted, ENDS_WITHIN_SECONDS * 1000);
-    if (reached !== wanted) return this.#miss(about, prepared, `it was ${reached ?? "never there"}`);
+    if (reached !== wanted) {
+      steering?.letGo(scene);
+      return this.#miss(`${namespace}/${move}`, prepared, `it was ${reached ?? "never there"}`);
+    }
+    const isHeld = await steering?.isHolding();
+    if (isHeld) scene.timeline.add(`${namespace}/${move}`, "the leading controller is held");
     await sleep(delayMs);
+    const undone = this.#strikesNow(aim, prepared);
+    if (isHeld) await sleep(holdMs);
+    steering?.letGo(scene);
+    await undone;
+  }
+
+  async #strikesNow(aim: Omit<Aim, "seconds">, prepared: PreparedStrike): Promise<void> {
+    const { scene } = this;
+    const { namespace, move } = aim;
+    const { fault, tried } = prepared;
+    const { seconds } = tried.strike;
+    const about = `${namespace}/${move}`;
     const phase = scene.moves.get(namespace, move)?.latest.status?.phase ?? "";
     const atMs = Date.now();
     const done = await prepared.strike().catch((error: Error) => error);
@@ -210,15 +222,7 @@ class Player {
     return { workloads, missed: this.#missed };
   }
 
-  async #recordOf({
-    placed,
-    chain,
-    wanted,
-  }: {
-    placed: Placed;
-    chain: Chain;
-    wanted: boolean;
-  }): Promise<JudgedWorkload> {
+  async #recordOf({ placed, chain }: { placed: Placed; chain: Chain }): Promise<Omit<JudgedWorkload, "wanted">> {
     const { witness, api } = this.scene;
     const testimony = await witness.testimony(placed.name);
     const endedAtMs = Date.now();
@@ -230,7 +234,6 @@ class Player {
       probe: chain.isProbed ? "liveness" : "none",
       testimony,
       endedAtMs,
-      wanted,
       pods: pods.filter(isAlive).map((pod) => ({
         name: pod.metadata?.name ?? "",
         uid: pod.metadata?.uid ?? "",
@@ -244,6 +247,8 @@ class Player {
 interface PreparedStrike {
   fault: Fault;
   tried: TriedStrike;
+  /** Holds the controller until it has struck. */
+  steering?: Steering | undefined;
   strike: Awaited<ReturnType<Fault["prepare"]>>;
 }
 

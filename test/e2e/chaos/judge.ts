@@ -1,6 +1,6 @@
 /** Judges a run of random faults by what the witness heard. Pure. What the record must hold is in ./record.ts. */
 import type { Silence, Violation, ViolationKind } from "../harness/testimony.ts";
-import { type End, endsOf, isSilentAtEnd, lastHeard, unavoidableCell } from "./losses.ts";
+import { type End, endsOf, isSilentAtEnd, PROMISED, unavoidableCell } from "./losses.ts";
 import { moveFaults, unexplainedStays, wrongPods } from "./move-verdict.ts";
 import {
   type ChaosRecord,
@@ -10,6 +10,7 @@ import {
   finalPhase,
   isCommitted,
   type JudgedWorkload,
+  moveMetBy,
   type Span,
   spanOf,
   touches,
@@ -67,7 +68,7 @@ function workloadFaults(record: ChaosRecord, workload: JudgedWorkload): string[]
     ...testimony.violations.filter((violation) => !isExcused(record, workload, violation)).map(inWords(name)),
     ...testimony.silences.flatMap((silence) => tooSilent(record, workload, silence)),
     ...unexplainedStays(record, workload),
-    ...(wanted ? [] : stillThere(record, workload)),
+    ...stillThere(record, workload),
     ...(wanted && !isSilentAtEnd(workload) ? wrongPods(workload) : []),
   ];
 }
@@ -119,14 +120,23 @@ function tooSilent({ faults }: ChaosRecord, { name }: JudgedWorkload, silence: S
   return [`silent: ${name} (${instance}) from ${clock(fromMs)} for ${Math.round(milliseconds)} ms; ${allowed}`];
 }
 
-/** It was deleted for good, and goes on. */
-function stillThere({ faults }: ChaosRecord, workload: JudgedWorkload): string[] {
-  const { name } = workload;
-  const deletions = faults.filter(({ ends = [] }) => ends.some((taken) => taken.workload === name));
-  const lastAtMs = lastHeard(workload)?.lastAtMs ?? 0;
-  const deletedAtMs = Math.max(...deletions.map(({ atMs }) => atMs), 0);
-  if (lastAtMs <= deletedAtMs + DELETED_WITHIN_MS) return [];
-  return [`disagrees: ${name} was deleted for good at ${clock(deletedAtMs)} and was still heard at ${clock(lastAtMs)}`];
+/** A pod was deleted, and its process goes on, under whatever name: nobody wanted that any more. */
+function stillThere(record: ChaosRecord, workload: JudgedWorkload): string[] {
+  const { faults } = record;
+  const { name, testimony } = workload;
+  return faults.flatMap((fault) => {
+    const taken = fault.ends?.find((one) => one.workload === name && one.by === "deletion");
+    const phase = moveMetBy(record, name, fault)?.phase ?? "";
+    if (!taken || PROMISED.deletion[taken.of].includes(phase)) return [];
+    const met = testimony.lives.filter(({ firstAtMs }) => firstAtMs <= fault.atMs);
+    const life = met.sort((one, other) => one.lastAtMs - other.lastAtMs).at(-1);
+    const after: Span = { fromMs: fault.atMs, toMs: fault.atMs + DELETED_WITHIN_MS };
+    const others = faults.filter((other) => other !== fault).map(spanOf);
+    const limitMs = after.toMs + covered(common(others, [{ ...after, toMs: workload.endedAtMs }]));
+    if (!life || life.lastAtMs <= limitMs) return [];
+    const times = `was deleted at ${clock(fault.atMs)} (${fault.id}) and was still heard at ${clock(life.lastAtMs)}`;
+    return [`disagrees: ${name} (${life.instance}) ${times}`];
+  });
 }
 
 function lossOf({ workload, life, followedAtMs }: End): string {

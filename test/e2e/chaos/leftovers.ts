@@ -24,14 +24,17 @@ ctr -n k8s.io containers list -q | list container
 ctr -n k8s.io snapshots list | awk '$NF == "Active" { print $1 }' | list snapshot
 ls /run/containerd/io.containerd.runtime.v2.task/k8s.io /run/containerd/runc/k8s.io | grep -v -e : -e '^$' | list bundle
 find /run/headroom /var/lib/headroom -mindepth 1 -maxdepth 1 ! -type d | list file
-find /run/headroom /var/lib/headroom -mindepth 2 -maxdepth 2 | list file
+find /run/headroom /var/lib/headroom -mindepth 2 -maxdepth 2 ! -execdir test -e '{}/aborted' ';' -print | list file
 ls -d /var/lib/kubelet/pods/* 2>/dev/null | list file
 find /sys/fs/cgroup -type d '(' -path '*/kubepods/*pod*' -o -path '*/headroom/*' ')' | list cgroup
 awk '{ print $5 }' /proc/self/mountinfo | grep -e ^/var/lib/kubelet/pods/ -e ^/run/headroom/ | list mount
 ps -ewwo stat=,cgroup:1000=,args= | list process
 true`;
 
-/** What a running agent keeps (docs/security.md): its key, its handler, how moves ended in the last hour, and the highest epoch. */
+/**
+ * What a running agent keeps (docs/security.md): its key, its handler, how moves ended in the last hour, and the highest epoch. The script leaves out
+ * the marks of copies that must not start any more: they are kept for ten minutes.
+ */
 const OF_THE_AGENT =
   /^\/run\/headroom\/agent\/|^\/var\/lib\/headroom\/(bin|containerd)\/|^\/var\/lib\/headroom\/moves\/(finished|epoch)$/;
 /** Programs that belong to a pod or to a move. */

@@ -96,7 +96,7 @@ const SOURCE_GOES_ON = ["Preflight", "Preparing", "Frozen", "Restoring", "Commit
 const COPY_GOES_ON = ["Restoring", "Committed"];
 
 /** The phases in which the table promises that the process survives, although this pod of the move is taken from it. */
-const PROMISED: Record<EndedByFault["by"], Record<EndedByFault["of"], readonly string[]>> = {
+export const PROMISED: Record<EndedByFault["by"], Record<EndedByFault["of"], readonly string[]>> = {
   // there/no/deleted, gone: "a pod that is deleted is not wanted any more". After the commit its source is deleted by the move itself.
   deletion: { source: ["Committed"], copy: SOURCE_GOES_ON, all: [] },
   disruption: { source: COPY_GOES_ON, copy: SOURCE_GOES_ON, all: [] },

@@ -15,6 +15,8 @@ export interface Scene {
   timeline: Timeline;
   moves: MoveWatch;
   struck: StruckFault[];
+  /** The move towards whose phase a controller is being held (see ./steering.ts). */
+  steered: string | undefined;
   /** Of workloads that are there, and have not been given up. */
   workloads: Map<string, Placed>;
 }
@@ -104,5 +106,14 @@ export class MoveWatch {
 
 export function newScene(cluster: Cluster, api: Api, witness: Witness): Scene {
   const timeline = new Timeline();
-  return { cluster, api, witness, timeline, moves: new MoveWatch(api, timeline), struck: [], workloads: new Map() };
+  return {
+    cluster,
+    api,
+    witness,
+    timeline,
+    moves: new MoveWatch(api, timeline),
+    struck: [],
+    steered: undefined,
+    workloads: new Map(),
+  };
 }

@@ -27,6 +27,8 @@ export interface PlannedStrike {
   phase: Phase;
   /** After the phase has begun. */
   delayMs: number;
+  /** The controller that has just written the phase is held until so long after the strike; undefined: it is not. */
+  holdMs: number | undefined;
   seconds: number;
 }
 
@@ -41,6 +43,8 @@ export interface Chain {
   startMiB: number;
   /** A readiness probe, and a liveness probe as they are by default: every 10 s, three times. */
   isProbed: boolean;
+  /** Files stay open all the time; others are opened by their names. */
+  keepsOpen: boolean;
   moves: PlannedMove[];
 }
 
@@ -62,6 +66,12 @@ const USUAL_LENGTHS: Record<Phase, number> = {
   Committed: 2000,
 };
 
+/** How often the controller is held as it enters the phase: short ones are hardly hit otherwise, and what follows the commit is a matter of milliseconds. */
+const HELD_SHARE: Record<Phase, number> = { Preflight: 0, Preparing: 0, Frozen: 0.3, Restoring: 0.7, Committed: 0.6 };
+const MOST_HOLD_MS = 1500;
+/** Longer than an ordinary liveness probe forgives. */
+const LONG_SECONDS = 28;
+
 export function scheduleOf(seed: number, moves: number, faults: readonly FaultFacts[]): Schedule {
   const random = randomOf(seed, "schedule");
   const chains = chainsFor(random, moves);
@@ -76,6 +86,7 @@ function chainsFor(random: Random, moves: number): Chain[] {
     kind: KINDS[(first + index) % KINDS.length] ?? "Pod",
     startMiB: Math.round(LEAST_MIB * (MOST_MIB / LEAST_MIB) ** random.next()), // small and big ones alike
     isProbed: random.next() < 0.5,
+    keepsOpen: random.next() < 0.5,
     moves: Array.from({ length: Math.floor((moves + count - 1 - index) / count) }, (_move, position) => ({
       // The first figures of a pod take a while to come.
       by: position > 0 && random.next() < BY_POLICY_SHARE ? "policy" : "hand",
@@ -113,15 +124,26 @@ function shuffled<T>(random: Random, values: readonly T[]): T[] {
 
 /** On a move of those it can happen to that has the fewest; nowhere when there is none. */
 function place(random: Random, chains: readonly Chain[], { fault, phase }: Card): void {
-  const [least, most] = fault.seconds;
+  const possible = chains.filter(({ kind }) => fault.kinds?.includes(kind) ?? true);
+  const moves = possible.flatMap((chain) => chain.moves.map((move) => ({ chain, move })));
+  const fewest = Math.min(...moves.map(({ move }) => move.strikes.length));
+  const choices = moves.filter(({ move }) => move.strikes.length === fewest);
+  const choice = choices[Math.floor(random.next() * choices.length)];
+  const isHeld = random.next() < HELD_SHARE[phase];
   const strike: PlannedStrike = {
     fault: fault.id,
     phase,
     delayMs: Math.round(random.next() * USUAL_LENGTHS[phase]),
-    seconds: Math.round(10 * (least + (most - least) * random.next() ** 2)) / 10, // short ones more often
+    holdMs: isHeld ? Math.round(random.next() * MOST_HOLD_MS) : undefined,
+    seconds: secondsOf(random, fault, phase, choice?.chain.isProbed ?? false),
   };
-  const possible = chains.filter(({ kind }) => fault.kinds?.includes(kind) ?? true).flatMap(({ moves }) => moves);
-  const fewest = Math.min(...possible.map(({ strikes }) => strikes.length));
-  const choices = possible.filter(({ strikes }) => strikes.length === fewest);
-  choices[Math.floor(random.next() * choices.length)]?.strikes.push(strike);
+  choice?.move.strikes.push(strike);
+}
+
+/** Short ones more often; but while a pod with probes is frozen, half of them are as long as its probe does not forgive. */
+function secondsOf(random: Random, { seconds: [least, most] }: FaultFacts, phase: Phase, isProbed: boolean): number {
+  const isFrozen = phase === "Frozen" || phase === "Restoring";
+  const isLong = random.next() < 0.5 && isProbed && isFrozen && most > LONG_SECONDS;
+  const from = isLong ? LONG_SECONDS : least;
+  return Math.round(10 * (from + (most - from) * random.next() ** 2)) / 10;
 }

@@ -5,15 +5,17 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { type Api, migrationPath } from "../harness/api.ts";
 import { clearNamespace, clearPolicies } from "../harness/cleaning.ts";
+import { prepareToSlowDown } from "../harness/faults.ts";
 import type { Migration } from "../harness/moves.ts";
 import type { Witness } from "../harness/witness.ts";
 import { disagreements, endedMoves, readTold } from "./agreement.ts";
 import { catalogue } from "./catalogue.ts";
 import { play } from "./conductor.ts";
 import { type Coverage, count } from "./coverage.ts";
+import { NAMESPACE_DELETED } from "./faults/at-pods.ts";
 import { judge, type Verdict } from "./judge.ts";
 import { type Inventory, inventory, leftAfter } from "./leftovers.ts";
-import type { ChaosRecord, JudgedMove } from "./record.ts";
+import type { ChaosRecord, JudgedMove, JudgedWorkload, StruckFault } from "./record.ts";
 import { newScene, type Scene } from "./scene.ts";
 import { type Schedule, scheduleOf } from "./schedule.ts";
 
@@ -49,7 +51,12 @@ export interface SeedResult extends Omit<Verdict, "faults"> {
   seconds: number;
 }
 
-export function inventories(cluster: Cluster): Promise<Inventory[]> {
+export async function arenaOn({ cluster, api, witness }: Omit<Arena, "before">): Promise<Arena> {
+  await prepareToSlowDown(...cluster.machines);
+  return { cluster, api, witness, before: await inventories(cluster) };
+}
+
+function inventories(cluster: Cluster): Promise<Inventory[]> {
   return Promise.all(cluster.machines.map(inventory));
 }
 
@@ -71,23 +78,44 @@ export async function runSeed(arena: Arena, options: SeedOptions): Promise<SeedR
 async function judged(arena: Arena, scene: Scene, schedule: Schedule): Promise<Omit<SeedResult, "seconds">> {
   const { workloads, missed } = await play(scene, schedule);
   const moves = await movesOf(scene);
-  const record = { workloads, moves, faults: scene.struck };
+  const struck = scene.struck.map((fault) => inItsPhase(fault, moves));
+  const record = {
+    workloads: workloads.map((one) => ({ ...one, wanted: !isGoneForGood(one, struck) })),
+    moves,
+    faults: struck,
+  };
   const { faults, ...verdict } = judge(record);
   const untold = await disagreeing(arena, record);
   const left = await clean(arena, [...new Set(workloads.map(({ name }) => `chaos-${name}`))]);
   const found = [...faults, ...untold, ...left];
   for (const sentence of found) scene.timeline.add("JUDGE", sentence);
   const strikes: Coverage = {};
-  for (const { id, phase = "", atMs, move } of scene.struck) {
-    const final = moves.find(({ name }) => name === move)?.final;
-    count(strikes, id, phaseAt(final, atMs) ?? phase);
-  }
+  for (const { id, phase = "" } of struck) count(strikes, id, phase);
   return { seed: schedule.seed, moves: moves.length, strikes, found, missed, ...verdict };
 }
 
-/** By the times that the status tells: the watch is some tens of milliseconds late. */
-function phaseAt(move: Migration | undefined, atMs: number): string | undefined {
-  return move?.status?.phaseTransitions?.findLast(({ time }) => Date.parse(time) <= atMs)?.phase;
+/** What is written so soon after a strike was decided before it. */
+const DECIDED_BEFORE_MS = 300;
+
+/** By the times that the move's status tells: the watch is some tens of milliseconds late. */
+function inItsPhase(fault: StruckFault, moves: readonly JudgedMove[]): StruckFault {
+  const transitions = moves.find(({ name }) => name === fault.move)?.final?.status?.phaseTransitions ?? [];
+  const at = (ms: number): string | undefined => transitions.findLast(({ time }) => Date.parse(time) <= ms)?.phase;
+  const soon = at(fault.atMs + DECIDED_BEFORE_MS);
+  const phase = soon === "Committed" ? soon : at(fault.atMs);
+  return { ...fault, ...(phase ? { phase } : {}) };
+}
+
+/** Nobody makes a pod again that was deleted by a person, nor anything in a namespace that is deleted. A committed move's source is not needed any more. */
+function isGoneForGood({ name, kind }: Pick<JudgedWorkload, "name" | "kind">, faults: readonly StruckFault[]): boolean {
+  return faults.some(({ phase, ends = [] }) =>
+    ends.some(
+      ({ workload, by, of, cell }) =>
+        workload === name &&
+        by === "deletion" &&
+        (cell === NAMESPACE_DELETED || (kind === "Pod" && !(of === "source" && phase === "Committed"))),
+    ),
+  );
 }
 
 async function movesOf({ moves, api }: Scene): Promise<JudgedMove[]> {

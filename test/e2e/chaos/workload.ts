@@ -12,12 +12,13 @@ const PROBES = {
   livenessProbe: { httpGet: { port: PORT } }, // every 10 s, three times, as it is by default
 };
 
-function optionsOf({ name }: Placed, { startMiB, isProbed }: Chain): WorkloadOptions {
+function optionsOf({ name }: Placed, { startMiB, isProbed, keepsOpen }: Chain): WorkloadOptions {
   return {
     name,
     startMiB,
     emptyDirs: ["scratch"],
-    files: ["/data/log", "/volumes/scratch/log"],
+    files: keepsOpen ? ["/data/log", "/volumes/scratch/log"] : [],
+    trees: [{ path: "/data/tree", count: 200, bytes: 4096 }],
     counters: ["/data/count", "/volumes/scratch/count"],
     httpPort: PORT,
     container: isProbed ? PROBES : {},
@@ -72,7 +73,7 @@ export function livePod(scene: Scene, { name, namespace }: Placed): Promise<V1Po
     const alive = pods.filter((pod) => isAlive(pod) && pod.metadata?.labels?.app === name);
     const running = alive.find((pod) => pod.status?.containerStatuses?.[0]?.state?.running);
     if (running && alive.length === 1) return running;
-    return pods.length === 0 && !(await hasOwner(scene, namespace)) ? "none" : undefined;
+    return alive.length === 0 && !(await hasOwner(scene, namespace)) ? "none" : undefined;
   };
   return waitFor(`one running pod of ${name}`, 60, find)
     .then((found) => (found === "none" ? undefined : found))

@@ -2,7 +2,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PLACE } from "../chaos/place.ts";
-import { inventories, runSeed } from "../chaos/seed.ts";
+import { arenaOn, runSeed } from "../chaos/seed.ts";
 import { assert, type Context, type Scenario } from "../harness/scenario.ts";
 
 const SEEDS = [101, 102, 103];
@@ -10,8 +10,7 @@ const MOVES = 3;
 
 async function play({ cluster, api, witness, note }: Context, seed: number): Promise<void> {
   const folder = join(tmpdir(), "headroom-e2e", "chaos-timelines");
-  const before = await inventories(cluster);
-  const result = await runSeed({ cluster, api, witness, before }, { seed, moves: MOVES, folder });
+  const result = await runSeed(await arenaOn({ cluster, api, witness }), { seed, moves: MOVES, folder });
   const { moves, committed, rolledBack, found, unavoidable } = result;
   note(
     `${moves} moves: ${committed} committed, ${rolledBack} rolled back, ${unavoidable.length} processes unavoidably lost`,

@@ -1,7 +1,7 @@
 /** What people and Kubernetes do to pods, their owners and namespaces while they are moved. */
 import type { V1Pod } from "@kubernetes/client-node";
 import { ApiError, migrationPath, podPath, podsPath } from "../../harness/api.ts";
-import { killWaitingCreate } from "../../harness/faults.ts";
+import { killNextHeldWorkload, killWaitingCreate } from "../../harness/faults.ts";
 import type { Aim, Fault, Strike } from "../fault.ts";
 import { isAlive } from "../workload.ts";
 
@@ -114,10 +114,16 @@ async function cancelled({ scene, namespace, move }: Aim): Promise<Strike> {
   return {};
 }
 
+/** A restored container that has not been let go. */
+async function copyKilled({ target }: Aim): Promise<Strike | undefined> {
+  return (await killNextHeldWorkload(target, 2)) ? {} : undefined;
+}
+
 async function secondCreate({ target }: Aim): Promise<Strike | undefined> {
   return (await killWaitingCreate(target)) === undefined ? undefined : {};
 }
 
+export const NAMESPACE_DELETED = "the namespace was deleted";
 const OWNER = { cell: "the owner wanted it gone", by: "deletion", of: "all" } as const;
 
 export const atPods: readonly Fault[] = [
@@ -170,10 +176,16 @@ export const atPods: readonly Fault[] = [
   atOnce(
     "namespace-deleted",
     "its namespace is deleted",
-    { ends: { cell: "the namespace was deleted", by: "deletion", of: "all" } },
+    { ends: { cell: NAMESPACE_DELETED, by: "deletion", of: "all" } },
     namespaceDeleted,
   ),
   atOnce("cancelled", "the move is cancelled", {}, cancelled),
+  atOnce(
+    "copy-killed",
+    "the copy is killed before it is let go",
+    { phases: ["Restoring", "Committed"], ends: { cell: "the copy was killed", by: "kill", of: "copy" } },
+    copyKilled,
+  ),
   atOnce(
     "second-create",
     "the create that waits on the target is killed",

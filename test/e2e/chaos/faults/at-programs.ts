@@ -97,7 +97,7 @@ function ofAgent(side: Side): Fault[] {
   return [
     atProgram(`agent-killed-${side}`, `${agent} is killed`, find, killed, {}),
     atProgram(`agent-oom-${side}`, `${agent} is killed for memory`, find, shortOfMemory, {}),
-    atProgram(`agent-stopped-${side}`, `${agent} stands still`, find, stopped, { seconds: [2, 25], silences: [side] }),
+    atProgram(`agent-stopped-${side}`, `${agent} stands still`, find, stopped, { seconds: [2, 40], silences: [side] }),
   ];
 }
 

@@ -24,13 +24,13 @@ function onCable(
 const MEGABITS = 160; // 20 MB/s
 
 export const onTheWay: readonly Fault[] = [
-  onCable("link-cut", "source and target are cut off from each other", [2, 25], ({ source, target }) =>
+  onCable("link-cut", "source and target are cut off from each other", [2, 45], ({ source, target }) =>
     cutBetween(source, target),
   ),
-  onCable("link-one-way", "what the source sends to the target is lost", [2, 25], ({ source, target }) =>
+  onCable("link-one-way", "what the source sends to the target is lost", [2, 45], ({ source, target }) =>
     cutOneWay(source, target),
   ),
-  onCable("link-one-way-back", "what the target sends to the source is lost", [2, 25], ({ source, target }) =>
+  onCable("link-one-way-back", "what the target sends to the source is lost", [2, 45], ({ source, target }) =>
     cutOneWay(target, source),
   ),
   onCable("link-slow", "the source sends 20 MB/s at most", [5, 25], ({ source }) => slowDown(source, MEGABITS)),

@@ -134,12 +134,25 @@ static long damaged_in(long block) {
     return damaged;
 }
 
+static void rest(long milliseconds) {
+    struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    while (nanosleep(&pause, &pause) != 0 && errno == EINTR) {
+    }
+}
+
 static void open_files(void) {
     for (int i = 0; i < file_count; i++) {
         descriptors[i] = open(files[i], O_RDWR | O_CREAT | O_APPEND, 0644);
         if (descriptors[i] < 0) fail(files[i]);
         written[i] = lseek(descriptors[i], 0, SEEK_END);
     }
+}
+
+/* On a full disk it waits, as a patient program does, for room. */
+static int may_wait(void) {
+    if (errno != ENOSPC && errno != EDQUOT) return 0;
+    rest(interval_ms);
+    return 1;
 }
 
 /* The file is found by its name each time: an open descriptor alone would hide a lost file. */
@@ -151,7 +164,9 @@ static long append(long n) {
         int again = open(files[i], O_RDONLY);
         if (again < 0 || lseek(again, 0, SEEK_END) != written[i]) damaged++;
         if (again >= 0) close(again);
-        if (write(descriptors[i], line, length) != length) fail(files[i]);
+        while (write(descriptors[i], line, length) != length) {
+            if (!may_wait() || ftruncate(descriptors[i], written[i]) != 0) fail(files[i]);
+        }
         written[i] += length;
     }
     return damaged;
@@ -267,7 +282,9 @@ static long count_up(long n) {
         if (n > 0 && (length != (long)strlen(counted) || memcmp(found, counted, length) != 0)) damaged++;
         if (descriptor < 0) descriptor = open(counters[i], O_RDWR | O_CREAT, 0644);
         long size = strlen(next);
-        if (descriptor >= 0 && (pwrite(descriptor, next, size, 0) != size || ftruncate(descriptor, size) != 0)) fail(counters[i]);
+        while (descriptor >= 0 && (pwrite(descriptor, next, size, 0) != size || ftruncate(descriptor, size) != 0)) {
+            if (!may_wait()) fail(counters[i]);
+        }
         if (descriptor >= 0) close(descriptor);
     }
     memcpy(counted, next, sizeof counted);
@@ -295,12 +312,6 @@ static void answer(void) {
     if (connection < 0) return;
     if (read(connection, request, sizeof request) > 0 && write(connection, text, sizeof text - 1) < 0) perror("write");
     close(connection);
-}
-
-static void rest(long milliseconds) {
-    struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-    while (nanosleep(&pause, &pause) != 0 && errno == EINTR) {
-    }
 }
 
 static void tell(int udp, const struct sockaddr_in *to, long n, long damaged, long damaged_files) {
