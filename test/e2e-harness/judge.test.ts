@@ -13,7 +13,7 @@ const rows: Row[] = [
     ["doubled"],
     {
       workload: { ...by("repeated", 9000), kind: "Deployment" },
-      faults: [fault(9000, { loses: true, ...taking("deletion") })],
+      faults: [fault(9000, { loses: true, ...taking("disruption") })],
     },
   ],
   ["damaged pages", ["damaged"], { workload: by("pages", 9000), faults: [fault(9000, { loses: true })] }],
@@ -29,20 +29,20 @@ const rows: Row[] = [
   ],
 
   [
-    "two of a Deployment, right after a deletion",
+    "two of a Deployment, right after an eviction",
     [],
-    { workload: { ...by("two", 9000), kind: "Deployment" }, faults: [fault(5000, taking("deletion"))] },
+    { workload: { ...by("two", 9000), kind: "Deployment" }, faults: [fault(5000, taking("disruption"))] },
   ],
   [
     "two of a Job, right after an eviction",
     [],
     { workload: { ...by("two", 9000), kind: "Job" }, faults: [fault(5000, taking("disruption"))] },
   ],
-  ["two of a bare pod", ["doubled"], { workload: by("two", 9000), faults: [fault(5000, taking("deletion"))] }],
+  ["two of a bare pod", ["doubled"], { workload: by("two", 9000), faults: [fault(5000, taking("disruption"))] }],
   [
     "two that are still there after 15 s",
     ["doubled"],
-    { workload: { ...by("two", 9000, 20_100), kind: "Deployment" }, faults: [fault(5000, taking("deletion"))] },
+    { workload: { ...by("two", 9000, 20_100), kind: "Deployment" }, faults: [fault(5000, taking("disruption"))] },
   ],
   [
     "two after a container was killed",

@@ -109,7 +109,7 @@ function dealt(seed: number, count: number, faults: readonly FaultFacts[]): Card
   if (cards.length === 0) return [];
   const decks = new Map<number, Card[]>();
   return Array.from({ length: count }, (_, index) => {
-    const position = seed * count + index;
+    const position = (seed - 1) * count + index;
     const lap = Math.floor(position / cards.length);
     const deck = decks.get(lap) ?? shuffled(randomOf(lap, "deck"), cards);
     decks.set(lap, deck);
