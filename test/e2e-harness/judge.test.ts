@@ -45,6 +45,14 @@ const rows: Row[] = [
     { workload: { ...by("two", 9000, 20_100), kind: "Deployment" }, faults: [fault(5000, taking("disruption"))] },
   ],
   [
+    "two that are still there while the API is away",
+    [],
+    {
+      workload: { ...by("two", 9000, 20_100), kind: "Deployment" },
+      faults: [fault(5000, taking("disruption")), fault(10_000, { id: "g", undoneAtMs: 30_000 })],
+    },
+  ],
+  [
     "two after a container was killed",
     ["doubled"],
     { workload: { ...by("two", 9000), kind: "Deployment" }, faults: [fault(5000, taking("kill"))] },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { catalogue } from "../e2e/chaos/catalogue.ts";
-import { type Phase, PHASES, type Schedule, scheduleOf } from "../e2e/chaos/schedule.ts";
+import { PHASES, type Phase, type Schedule, scheduleOf } from "../e2e/chaos/schedule.ts";
 
 const strikesOf = ({ chains }: Schedule) => chains.flatMap(({ moves }) => moves.flatMap(({ strikes }) => strikes));
 

@@ -89,6 +89,23 @@ const REPLICA_SET: Case[] = [
     { source: source({ deleted: true }), target: target() },
   ],
   ["with the source gone the copy is adopted at once", "adopt-target", { target: target() }],
+  [
+    "the deletion cost of what replaces a deleted source comes first",
+    "lower-cost",
+    { source: source({ deleted: true }), target: target({ ready: true }), rivals: [source({ annotations: {} })] },
+  ],
+  [
+    "beside it a copy that is ready is adopted",
+    "adopt-target",
+    { target: target({ ready: true }), rivals: [source()] },
+  ],
+  ["one that isn't waits", "wait", { target: target(), rivals: [source()] }],
+  ["unless the replacement isn't either", "adopt-target", { target: target(), rivals: [source({ ready: false })] }],
+  [
+    "when it has waited for long, the replacement goes",
+    "remove-rival",
+    { target: target(), rivals: [source()], pressed: true },
+  ],
   ["an adopted copy has everything", "nothing", { source: source(), target: target({ labels: {} }) }],
   ["with the copy gone there is nothing to do", "nothing", { source: source() }],
 ];
@@ -100,6 +117,11 @@ const JOB: Case[] = [
     { source: source({ annotations: {} }), target: target() },
   ],
   ["then the copy is adopted", "adopt-target", { source: pod({}), target: target() }],
+  [
+    "what replaces a deleted source goes first",
+    "remove-rival",
+    { source: source({ deleted: true }), target: target({ ready: true }), rivals: [source()] },
+  ],
   ["an adopted copy has everything", "nothing", { source: pod({}), target: target({ labels: {} }) }],
 ];
 
@@ -109,6 +131,7 @@ const nothing: HandOverSituation = {
   ownerKind: undefined,
   ownerUID: "o",
   pressed: false,
+  rivals: [],
 };
 
 describe("the next step of a hand-over", () => {

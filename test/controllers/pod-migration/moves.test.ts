@@ -455,6 +455,26 @@ describe("a source that cannot go on is saved by its copy when", () => {
     expect(world.nodes.accidents).not.toContain("two running copies");
   });
 
+  /** A ReplicaSet counts a pod that is being deleted for none: a cold one runs, and is ready, before the copy is. */
+  it("its ReplicaSet has replaced it: the copy takes the place, the replacement goes", async () => {
+    const world = await World.with("ReplicaSet");
+    world.kubelets.options.readyDelayMs = 5_000;
+    atTheEndOfTheRestore(world, drained);
+    once(world, "Committed", () => {
+      for (const name of world.controllers.replacements)
+        world.kube.change(PODS, { namespace: "default", name }, (pod) => {
+          pod.spec.nodeName = "z3";
+          pod.status = { ...pod.status, phase: "Running", conditions: [{ type: "Ready", status: "True" }] };
+        });
+    });
+    await world.toTheEnd();
+    expect(world.controllers.replacements).toHaveLength(1);
+    expect({ phase: world.phase, copy: world.copyOfTarget }).toEqual({ phase: "Succeeded", copy: "running" });
+    const owned = world.kube.all(PODS).filter(({ metadata }) => metadata.ownerReferences?.length);
+    const left = owned.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    expect(left.map(({ metadata }) => metadata.uid)).toEqual([world.target?.metadata.uid]);
+  });
+
   it("its pod was seen being evicted, and is gone from the API when its copy is held", async () => {
     const world = await World.with();
     const restore = world.nodes.restore.bind(world.nodes);

@@ -30,7 +30,10 @@ export interface Verdict {
 }
 
 const SECOND = 1000;
-/** A Deployment replaces a pod as soon as it is being deleted; the old one has its grace period, and runs beside the new one until then. */
+/**
+ * A Deployment replaces a pod as soon as it is being deleted. The old one has its grace period, and its copy takes the replacement's place once it is
+ * ready; longer while other faults keep anybody from doing anything.
+ */
 const REPLACED_WITHIN_MS = 15 * SECOND;
 const LOSS_SLACK_MS = 2 * SECOND;
 /** The longest silence: without any fault; with one, besides the time that it lasts; more for a machine that comes back. */
@@ -99,11 +102,12 @@ function isExcused({ faults }: ChaosRecord, { name, kind: owner }: JudgedWorkloa
   // Kubernetes does it itself for pods that have an owner: a Job, too, replaces a pod that is being deleted. A pod without one is not replaced, nor
   // is one whose container was killed.
   if (kind !== "two" || owner === "Pod") return false;
-  return faults.some(
-    ({ atMs: struckAtMs, ends = [] }) =>
-      ends.some(({ workload, by }) => workload === name && by !== "kill") &&
-      within(struckAtMs, struckAtMs + REPLACED_WITHIN_MS),
-  );
+  return faults.some((fault) => {
+    const others = faults.filter((other) => other !== fault).map(spanOf);
+    const troubledMs = covered(common(others, [{ fromMs: fault.atMs, toMs: untilMs }]));
+    const isTaken = (fault.ends ?? []).some(({ workload, by }) => workload === name && by !== "kill");
+    return isTaken && within(fault.atMs, fault.atMs + REPLACED_WITHIN_MS + troubledMs);
+  });
 }
 
 function tooSilent({ faults }: ChaosRecord, { name }: JudgedWorkload, silence: Silence): string[] {

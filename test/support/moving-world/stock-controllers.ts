@@ -131,13 +131,14 @@ function isActive(pod: Pod): boolean {
   return pod.metadata.deletionTimestamp === undefined && !ended;
 }
 
-/** Not started before started, not ready before ready, then the lower cost. */
+/** Not started before started, not ready before ready, then the lower cost, then the younger. */
 function byExpendability(a: Pod, b: Pod): number {
   const rank = (pod: Pod) => [
     pod.spec.nodeName === undefined ? 0 : 1,
     pod.status?.phase === "Running" ? 1 : 0,
     pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ? 1 : 0,
     Number(pod.metadata.annotations?.[DELETION_COST] ?? 0),
+    -Date.parse(String(pod.metadata.creationTimestamp)),
   ];
   const [left, right] = [rank(a), rank(b)];
   const at = left.findIndex((value, index) => value !== right[index]);

@@ -9,7 +9,7 @@ import { enteredAtMs, timeText } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
 import { DELETION_COST, type HandOverStep, LOWEST_COST, nextStep } from "./plan.ts";
-import { removeSurplus } from "./surplus.ts";
+import { findRivals, removeReplacement, removeSurplus } from "./surplus.ts";
 
 export interface Delay {
   afterMs: number;
@@ -21,12 +21,12 @@ const POLL_MS = 250;
 const LIVENESS_MARGIN_MS = 3_000;
 /** A copy that is not ready by then is handed over as it is: its frozen source is no better. */
 const READY_PATIENCE_MS = 900_000;
-/** Readiness, cost, orphan, adopt, and a look that finds nothing left: no hand-over has more steps. */
-const STEP_LIMIT = 5;
+/** Readiness, costs, orphan or rivals, adopt, and a look that finds nothing left: hardly any hand-over has more steps; one goes on at its next turn. */
+const STEP_LIMIT = 8;
 
 /** Undefined when the target has everything. */
 export async function handOver(run: MoveRun, found: MovePods): Promise<Delay | undefined> {
-  let pods = found;
+  let pods: Pods = { ...found, rivals: await findRivals(run, found) };
   for (let step = 0; step < STEP_LIMIT; step++) {
     const next = nextStep({ ...pods, ...ownerOf(run), pressed: isPressed(run, pods.source) });
     if (next.do === "wait") return { afterMs: POLL_MS, message: next.message };
@@ -36,7 +36,11 @@ export async function handOver(run: MoveRun, found: MovePods): Promise<Delay | u
     }
     pods = await take(run, pods, next);
   }
-  throw new Error(`the hand-over of move ${run.move.metadata.name} does not end`);
+  return { afterMs: POLL_MS, message: "the copy runs; it is being handed over" };
+}
+
+interface Pods extends MovePods {
+  rivals: readonly Pod[];
 }
 
 function ownerOf(run: MoveRun) {
@@ -56,17 +60,26 @@ function isPressed(run: MoveRun, source: Pod | undefined): boolean {
 
 type Act = Exclude<HandOverStep, { do: "wait" | "nothing" }>;
 
-async function take(run: MoveRun, pods: MovePods, step: Act): Promise<MovePods> {
+async function take(run: MoveRun, pods: Pods, step: Act): Promise<Pods> {
   switch (step.do) {
     case "open-readiness":
       return { ...pods, target: await openReadiness(run, step.target) };
     case "lower-cost":
-      return { ...pods, source: await patch(run, step.source, { annotations: { [DELETION_COST]: LOWEST_COST } }) };
+      return withPod(pods, await patch(run, step.pod, { annotations: { [DELETION_COST]: LOWEST_COST } }));
+    case "remove-rival":
+      await removeReplacement(run, step.rival);
+      return { ...pods, rivals: pods.rivals.filter((pod) => pod !== step.rival) };
     case "orphan-source":
       return { ...pods, source: await patch(run, step.source, orphaned(run, step.source)) };
     case "adopt-target":
       return { ...pods, target: await patch(run, step.target, await adopted(run, step.target)) };
   }
+}
+
+/** The same pod, as it is now, in the place of what was read before. */
+function withPod(pods: Pods, changed: Pod): Pods {
+  const now = (pod: Pod): Pod => (pod.metadata.uid === changed.metadata.uid ? changed : pod);
+  return { ...pods, source: pods.source && now(pods.source), rivals: pods.rivals.map(now) };
 }
 
 /** A strategic merge: the kubelet writes the other conditions at the same time. */

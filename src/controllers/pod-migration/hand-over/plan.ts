@@ -13,15 +13,19 @@ export type HandOverStep =
   | { do: "nothing" }
   /** The copy runs: from now on it is ready when its own probes say so, and its Services send to it. */
   | { do: "open-readiness"; target: Pod }
-  /** Should the ReplicaSet find one pod too many, this is the one to go. */
-  | { do: "lower-cost"; source: Pod }
+  /** Should the ReplicaSet find one pod too many, this is the one to go: the source, or a rival. */
+  | { do: "lower-cost"; pod: Pod }
   /** Labels, owner and the Job's finalizer off the source. */
   | { do: "orphan-source"; source: Pod }
+  /** A pod that the owner made in the source's place is taken from it and deleted. */
+  | { do: "remove-rival"; rival: Pod }
   /** The owner and the Job's finalizer onto the target, which has the labels already. */
   | { do: "adopt-target"; target: Pod }
   | { do: "wait"; message: string };
 
 export interface HandOverSituation extends MovePods {
+  /** Alive: what the owner has made in the place of a source that was being deleted, or had ended, before its copy could be handed over. */
+  rivals: readonly Pod[];
   /** Kind of the owning controller; undefined for a bare pod. */
   ownerKind: string | undefined;
   ownerUID: string | undefined;
@@ -34,20 +38,29 @@ export function nextStep(situation: HandOverSituation): HandOverStep {
   if (target === undefined) return { do: "nothing" };
   if (!hasCondition(target, HANDED_OVER_GATE)) return { do: "open-readiness", target };
   if (isAdopted(target)) return { do: "nothing" };
-  const owned = source !== undefined && source.metadata.deletionTimestamp === undefined && isOwned(source, situation);
-  if (!owned) return { do: "adopt-target", target };
-  return ownerKind === "Job" ? { do: "orphan-source", source } : replicaSetStep(source, target, situation.pressed);
+  const owned = source?.metadata.deletionTimestamp === undefined && isOwned(source, situation) ? [source] : [];
+  return ownerKind === "Job" ? jobStep(situation, owned, target) : replicaSetStep(situation, owned, target);
+}
+
+/** A Job's controller gathers events for a second: between two requests nobody makes a third pod. It would delete the youngest of two. */
+function jobStep({ rivals: [rival] }: HandOverSituation, [source]: Pod[], target: Pod): HandOverStep {
+  if (source) return { do: "orphan-source", source };
+  return rival ? { do: "remove-rival", rival } : { do: "adopt-target", target };
 }
 
 /**
  * A ReplicaSet with one pod too many deletes the one that isn't ready before the one that is, and only then looks at their
- * cost: so the target is given to it once it is ready, or while the source isn't either.
+ * cost: so the target is given to it once it is ready, or while no other is either.
  */
-function replicaSetStep(source: Pod, target: Pod, pressed: boolean): HandOverStep {
-  if (source.metadata.annotations?.[DELETION_COST] !== LOWEST_COST) return { do: "lower-cost", source };
-  const safe = target.status?.phase === "Running" && (isReady(target) || !isReady(source));
-  if (safe) return { do: "adopt-target", target };
-  if (pressed) return { do: "orphan-source", source };
+function replicaSetStep({ rivals, pressed }: HandOverSituation, [source]: Pod[], target: Pod): HandOverStep {
+  const others = source ? [source, ...rivals] : rivals;
+  const dear = others.find(({ metadata }) => metadata.annotations?.[DELETION_COST] !== LOWEST_COST);
+  if (dear) return { do: "lower-cost", pod: dear };
+  const safe = target.status?.phase === "Running" && (isReady(target) || !others.some(isReady));
+  if (safe || others.length === 0) return { do: "adopt-target", target };
+  if (pressed && source) return { do: "orphan-source", source };
+  const [rival] = rivals;
+  if (pressed && rival) return { do: "remove-rival", rival };
   return { do: "wait", message: "the copy runs; it is handed to its ReplicaSet as soon as it is ready" };
 }
 
@@ -56,8 +69,8 @@ export function isAdopted(target: Pod): boolean {
   return target.metadata.labels?.[MOVE_LABEL] === undefined;
 }
 
-function isOwned(source: Pod, { ownerUID }: HandOverSituation): boolean {
-  return (source.metadata.ownerReferences ?? []).some((owner) => owner.uid === ownerUID);
+function isOwned(source: Pod | undefined, { ownerUID }: HandOverSituation): source is Pod {
+  return (source?.metadata.ownerReferences ?? []).some((owner) => owner.uid === ownerUID);
 }
 
 const isReady = (pod: Pod): boolean => hasCondition(pod, "Ready");

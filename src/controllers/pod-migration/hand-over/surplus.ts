@@ -9,30 +9,59 @@ import type { MoveRun } from "../run.ts";
 import { enteredAtMs } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
+import { isAdopted } from "./plan.ts";
 
 /** On a pod that was taken from its owner to be deleted: the move's UID. A successor of a controller that died in between finds it by this. */
 const SURPLUS_LABEL = `${GROUP}/surplus-of-move`;
 
-/** The owner is read before its pods: what it deletes to reach its present size is being deleted in the list. */
-export async function removeSurplus(run: MoveRun, pods: MovePods): Promise<void> {
+/**
+ * What the owner has made in the source's place before the copy could be handed over. Without such a source there is none: nobody is asked then.
+ * A ReplicaSet that is given the copy beside such a pod would delete the copy, the younger of the two.
+ */
+export async function findRivals(run: MoveRun, { source, target }: MovePods): Promise<Pod[]> {
   const { owner } = run.move.status;
-  if (owner === undefined || pods.target === undefined) return;
-  const { namespace } = run.move.metadata;
+  if (owner === undefined || target === undefined || isAdopted(target)) return [];
+  const keepsPlace = source && isActive(source) && isOwnedBy(source, owner.uid);
+  return keepsPlace ? [] : (await findSurplus(run, { source, target })).surplus;
+}
+
+/** Once the copy has its owner: what is left of rivals, and what the owner made in the instant before. */
+export async function removeSurplus(run: MoveRun, { source, target }: MovePods): Promise<void> {
+  if (run.move.status.owner === undefined || target === undefined) return;
+  const { taken, surplus } = await findSurplus(run, { source, target });
+  for (const pod of taken) await deletePod(run.deps.client, pod, graceOf(pod));
+  for (const pod of surplus) await removeReplacement(run, pod);
+}
+
+/** The owner is read before its pods: what it deletes to reach its present size is being deleted in the list. */
+async function findSurplus(
+  run: MoveRun,
+  { source, target }: { source: Pod | undefined; target: Pod },
+): Promise<{ taken: Pod[]; surplus: Pod[] }> {
+  const { owner } = run.move.status;
   const desired = await desiredPods(run);
-  const { items } = await run.deps.client.list(PODS, { namespace });
-  for (const pod of items.filter((item) => isTaken(run, item))) await deletePod(run.deps.client, pod, graceOf(pod));
-  if (desired === undefined) return;
-  const owned = items.filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === owner.uid));
+  const { items } = await run.deps.client.list(PODS, { namespace: run.move.metadata.namespace });
+  const taken = items.filter((item) => isTaken(run, item));
+  if (owner === undefined || desired === undefined) return { taken, surplus: [] };
+  const others = items.filter((pod) => isOwnedBy(pod, owner.uid) && pod.metadata.uid !== target.metadata.uid);
   const frozenMs = enteredAtMs(run.move.status, "Frozen") ?? Number.POSITIVE_INFINITY;
-  const surplus = surplusAmong(owned, desired, { keep: pods.target, leaving: pods.source, frozenMs });
-  for (const pod of surplus) {
-    const words = `pod ${pod.metadata.name} was made by its ${owner.kind} while ${pods.target.metadata.name} was being handed over, and is removed`;
-    run.deps.events.record(run.move, "Warning", "ReplacementRemoved", words);
-    run.deps.events.record(pod, "Warning", "ReplacementRemoved", words);
-    // Said first: should the controller die now, its successor finds the pod, but could not find out that there had been one.
-    await takeFromOwner(run, pod, owner.uid);
-    await deletePod(run.deps.client, pod, graceOf(pod));
-  }
+  return { taken, surplus: surplusAmong([target, ...others], desired, { keep: target, leaving: source, frozenMs }) };
+}
+
+function isOwnedBy(pod: Pod, ownerUID: string): boolean {
+  return pod.metadata.ownerReferences?.some(({ uid }) => uid === ownerUID) ?? false;
+}
+
+/** Taken from its owner, then deleted. */
+export async function removeReplacement(run: MoveRun, pod: Pod): Promise<void> {
+  const { owner, targetPodName } = run.move.status;
+  if (owner === undefined) return;
+  const words = `pod ${pod.metadata.name} was made by its ${owner.kind} while ${targetPodName} was being handed over, and is removed`;
+  run.deps.events.record(run.move, "Warning", "ReplacementRemoved", words);
+  run.deps.events.record(pod, "Warning", "ReplacementRemoved", words);
+  // Said first: should the controller die now, its successor finds the pod, but could not find out that there had been one.
+  await takeFromOwner(run, pod, owner.uid);
+  await deletePod(run.deps.client, pod, graceOf(pod));
 }
 
 /** It may serve already. The default is Kubernetes' own. */
