@@ -24,6 +24,8 @@ const LISTENS_MS = 4000;
 
 /** A chain goes on with so many further moves for strikes that were missed. */
 const MORE_MOVES = 2;
+/** What refused a move at once may have passed by then. */
+const BETWEEN_MOVES_MS = 3000;
 /** How often a strike is planned again that its move did not live to see. */
 const TRIES = 3;
 
@@ -68,6 +70,7 @@ class Player {
     for (let position = 0; position < chain.moves.length + MORE_MOVES; position++) {
       const move = this.#nextMove(chain, position);
       if (!move) break;
+      if (position > 0) await sleep(BETWEEN_MOVES_MS);
       const pod = placed && (await livePod(this.scene, placed));
       if (!placed || !pod) placed = await this.#start(chain, `s${this.#seed}-${index}-${position}`);
       await this.#move(chain, placed, move, position).catch((error: Error) => {

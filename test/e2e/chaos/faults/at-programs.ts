@@ -111,14 +111,14 @@ const controllers: readonly Fault[] = [
   }),
 ];
 
-/** Of the leader and of both agents: an hour at most, into either direction. */
+/** Of the leader and of one agent, by 10 s to a minute, into either direction. By an hour, every move is refused: figures and tokens are of another time. */
 const clock: Fault = {
   id: "clock-stepped",
   about: "the clocks of the leader and of an agent are stepped",
   seconds: [5, 30],
   prepare: async (aim) => {
     const programs = await Promise.all([leader(aim), agentOn(aim.seconds < 15 ? "source" : "target")(aim)]);
-    const by = (aim.seconds < 10 ? -1 : 1) * Math.round(aim.seconds * 120_000);
+    const by = (aim.seconds < 10 ? -1 : 1) * Math.round(aim.seconds * 2000);
     return async () => {
       const undos = programs.map(({ machine, pod }) => stepClock(machine, pod, by));
       return { undo: async () => void (await Promise.all(undos.map((undo) => undo()))) };
