@@ -20,6 +20,8 @@ export const HEARTBEAT_FILE = join(tmpdir(), "headroom-agent-alive");
 const DUMP_LIMIT_MS = 600_000;
 /** Below the kubelet's two minutes, as the runtime wrapper's own limit. */
 const CREATE_LIMIT_MS = 110_000;
+/** Usually some 20 ms: longer only on a node that is out of breath. */
+const START_LIMIT_MS = 10_000;
 
 export function hostOf(config: Pick<AgentConfig, "host">): Host {
   return config.host === "here" ? thisHost() : hostOfProcessOne();
@@ -43,7 +45,7 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
     stagingBudget: config.stagingBudget,
     handler,
     dumpMs: DUMP_LIMIT_MS,
-    restore: { createMs: CREATE_LIMIT_MS, restoreMs: DUMP_LIMIT_MS },
+    restore: { createMs: CREATE_LIMIT_MS, restoreMs: DUMP_LIMIT_MS, startMs: START_LIMIT_MS },
     warn: (message) => logger.warn(message),
   });
   const records = new FileMoveRecords(host.path(join(STATE_DIRECTORY, "moves")), (file, error) =>

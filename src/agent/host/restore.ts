@@ -21,9 +21,10 @@ import { isAborted, isRegistered, isReleased, markReleased } from "./registratio
 import { tellCreate, waitForCreate, waitingCreates } from "./waiting-create.ts";
 
 export interface RestoreLimits {
-  /** How long a `create` is waited for, and how long a restore may take, milliseconds. */
+  /** How long a `create` is waited for, how long a restore may take, and from its end to containerd's `start`, milliseconds. */
   createMs: number;
   restoreMs: number;
+  startMs: number;
 }
 
 /** A `create` that neither waits nor restores for so long has gone without its word, e.g. because its own time was up. */
@@ -124,6 +125,7 @@ export async function restore(
   const container = restoredContainer(host, command.moveUID);
   if (!container) throw copyDead();
   await held(host, container, signal);
+  await started(host, container, signal, limits.startMs);
   timings.held = Date.now() - startedAt - (timings.ready ?? 0) - timings.restore;
   return { containerID: container.id, pid: container.pid, timings };
 }
@@ -230,6 +232,26 @@ async function held(host: Host, container: Container, signal: AbortSignal): Prom
     await sleep(1);
   }
   if (pidsOf(host, container).length === 0) throw copyDead();
+}
+
+/**
+ * Resolves when containerd has called `start`, for which the wrapper takes the mark away. Until then the copy is not containerd's: if the call for
+ * its `create` was broken off meanwhile (the kubelet or containerd was restarted, the kubelet's time was up), containerd deletes it
+ * as soon as it can, also when it runs. Such a copy is killed here, and never released.
+ */
+async function started(host: Host, container: Container, signal: AbortSignal, startMs: number): Promise<void> {
+  const mark = host.path(startMarkOf(container.id));
+  const deadline = Date.now() + startMs;
+  while (existsSync(mark)) {
+    if (pidsOf(host, container).length === 0) throw copyDead();
+    signal.throwIfAborted();
+    if (Date.now() > deadline) {
+      await killGroup(host, container.group);
+      rmSync(mark, { force: true });
+      throw new AgentError("CopyDead", "containerd has given up the container that was restored, and would delete it");
+    }
+    await sleep(2);
+  }
 }
 
 /**

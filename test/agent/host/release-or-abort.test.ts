@@ -77,7 +77,11 @@ class Node {
     const host = this.host;
     const own = new HostRuntime({
       ...{ host, agentVersion: "0", nodeAddress: "127.0.0.1", stagingBudget: { bytes: 1 }, dumpMs: 1 },
-      ...{ handler: async () => ({ installed: true }), restore: { createMs: 1, restoreMs: 1 }, warn: () => {} },
+      ...{
+        handler: async () => ({ installed: true }),
+        restore: { createMs: 1, restoreMs: 1, startMs: 1 },
+        warn: () => {},
+      },
     });
     const runtime = this.#mortal<NodeRuntime>(own);
     const records = this.#mortal<MoveRecords>(this.#records());

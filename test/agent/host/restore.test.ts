@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AgentError } from "../../../src/agent/agent-error.ts";
 import { isAlive, startDetached } from "../../../src/agent/host/detached.ts";
@@ -82,7 +83,7 @@ describe("the wrapper's process", () => {
 
   test("that took its word and is gone without one of its own ends the restore, long before its limit", async () => {
     write(registrationOf(POD).claimed, "");
-    const limits = { createMs: 1, restoreMs: 600_000 };
+    const limits = { createMs: 1, restoreMs: 600_000, startMs: 1 };
     const ended = restore(host, command, async () => undefined, false, new AbortController().signal, limits);
     await expect(ended).rejects.toMatchObject({ reason: "RestoreFailed" });
   });
@@ -119,7 +120,7 @@ function createWaits(container: string, atSecond: number): { word: Promise<strin
 }
 
 describe("the word to restore", () => {
-  const limits = { createMs: 10_000, restoreMs: 10_000 };
+  const limits = { createMs: 10_000, restoreMs: 10_000, startMs: 10_000 };
   const stop = new Error("enough");
 
   /** All of the checkpoint is there; `giveFiles` stands for the copying. Ends once the word was given. */
@@ -208,6 +209,7 @@ describe("a copy that has died", () => {
     const restoring = restore(host, command, async () => undefined, false, new AbortController().signal, {
       createMs: 1,
       restoreMs: 1,
+      startMs: 1,
     });
     await expect(restoring).rejects.toMatchObject({ reason: "CopyDead" });
   });
@@ -258,6 +260,51 @@ describe("a copy that has died", () => {
 });
 
 const hostPath = (word: string): string => (word.startsWith("/run/") ? host.path(word) : word);
+
+describe("a copy that containerd has not started", () => {
+  const GROUP = "/sys/fs/cgroup/devices/pod/c1";
+  const inGroup = (...pids: number[]) => write(`${GROUP}/cgroup.procs`, pids.map((pid) => `${pid}\n`).join(""));
+
+  /** It is held; the wrapper's mark for containerd's `start` is there. */
+  async function restoring(startMs: number): Promise<unknown> {
+    const paths = { freezer: GROUP, devices: GROUP, memory: GROUP };
+    const state = { init_process_pid: child.pid, cgroup_paths: paths, config: { rootfs: "/r", mounts: [] } };
+    write("/run/containerd/runc/k8s.io/c1/state.json", JSON.stringify(state));
+    write(registrationOf(POD).claimed, "");
+    write(move.restorePid, "4194305 c1\n");
+    write(move.restoreExit, "0\n");
+    write(startMarkOf("c1"), "");
+    inGroup(child.pid ?? 0);
+    child.kill("SIGSTOP");
+    const limits = { createMs: 1, restoreMs: 1000, startMs };
+    return restore(host, command, async () => undefined, false, new AbortController().signal, limits);
+  }
+
+  test("is not told as held before it is", async () => {
+    let told = false;
+    const done = restoring(10_000).finally(() => {
+      told = true;
+    });
+    await sleep(50);
+    expect(told).toBe(false);
+    rmSync(host.path(startMarkOf("c1")));
+    expect(await done).toMatchObject({ containerID: "c1" });
+  });
+
+  test("is dead when containerd deletes it", async () => {
+    const done = restoring(10_000);
+    await sleep(20);
+    inGroup();
+    await expect(done).rejects.toMatchObject({ reason: "CopyDead" });
+  });
+
+  test("is killed when it is not started in time: its create was broken off, and containerd would delete it", async () => {
+    const ended = once(child, "exit").then(() => inGroup());
+    await expect(restoring(20)).rejects.toMatchObject({ reason: "CopyDead" });
+    await ended;
+    expect(existsSync(host.path(startMarkOf("c1")))).toBe(false);
+  });
+});
 
 describe("memory that is filled while the container runs", () => {
   const GROUP = "/sys/fs/cgroup/devices/pod/c1";

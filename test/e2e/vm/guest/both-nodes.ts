@@ -30,7 +30,7 @@ function runtimeOn(host: Host): HostRuntime {
     stagingBudget: { fraction: 0.5 },
     handler: async () => ({ installed: true }),
     dumpMs: PATIENCE_MS,
-    restore: { createMs: PATIENCE_MS, restoreMs: PATIENCE_MS },
+    restore: { createMs: PATIENCE_MS, restoreMs: PATIENCE_MS, startMs: PATIENCE_MS },
     warn: (message) => console.error(message),
   });
 }
