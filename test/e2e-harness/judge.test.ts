@@ -53,6 +53,16 @@ const rows: Row[] = [
     },
   ],
   [
+    "two of a Job when the controller ended",
+    [],
+    { workload: { ...by("two", 9000), kind: "Job" }, faults: [fault(5000, { controllers: true })] },
+  ],
+  [
+    "two of a Deployment when the controller ended",
+    ["doubled"],
+    { workload: { ...by("two", 9000), kind: "Deployment" }, faults: [fault(5000, { controllers: true })] },
+  ],
+  [
     "two after a container was killed",
     ["doubled"],
     { workload: { ...by("two", 9000), kind: "Deployment" }, faults: [fault(5000, taking("kill"))] },

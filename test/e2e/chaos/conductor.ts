@@ -308,7 +308,7 @@ async function policyAsks(
   node: string,
 ): Promise<{ move: string; target: string } | undefined> {
   const { api, moves, timeline } = scene;
-  const free = await freeShares(scene);
+  const free = await freeShares(scene).catch(() => new Map<string, number>()); // a node that is down says nothing
   const here = free.get(node) ?? 0;
   const limit = Math.floor((100 * (here + Math.max(...free.values()))) / 2);
   if (limit <= Math.ceil(100 * here)) return undefined;

@@ -35,6 +35,8 @@ const SECOND = 1000;
  * ready; longer while other faults keep anybody from doing anything.
  */
 const REPLACED_WITHIN_MS = 15 * SECOND;
+/** Between two requests the Job of a moved pod has none; a controller that ends just then is followed by another, which removes what the Job has made. */
+const SWAP_WITHIN_MS = 30 * SECOND;
 const LOSS_SLACK_MS = 2 * SECOND;
 /** The longest silence: without any fault; with one, besides the time that it lasts; more for a machine that comes back. */
 const QUIET_MS = 15 * SECOND;
@@ -102,6 +104,11 @@ function isExcused({ faults }: ChaosRecord, { name, kind: owner }: JudgedWorkloa
   // Kubernetes does it itself for pods that have an owner: a Job, too, replaces a pod that is being deleted. A pod without one is not replaced, nor
   // is one whose container was killed.
   if (kind !== "two" || owner === "Pod") return false;
+  if (
+    owner === "Job" &&
+    faults.some(({ controllers, atMs: struckAtMs }) => controllers && within(struckAtMs, struckAtMs + SWAP_WITHIN_MS))
+  )
+    return true;
   return faults.some((fault) => {
     const others = faults.filter((other) => other !== fault).map(spanOf);
     const troubledMs = covered(common(others, [{ fromMs: fault.atMs, toMs: untilMs }]));

@@ -148,11 +148,13 @@ static void open_files(void) {
     }
 }
 
-/* On a full disk it waits, as a patient program does, for room. */
-static int may_wait(void) {
-    if (errno != ENOSPC && errno != EDQUOT) return 0;
+static void answer(void);
+
+/* On a full disk it waits, as a patient program does, for room; its probes are answered all the while. A part that was written counts for nothing. */
+static void must_wait(long done, const char *path) {
+    if (done < 0 && errno != ENOSPC && errno != EDQUOT) fail(path);
+    if (listener >= 0) answer();
     rest(interval_ms);
-    return 1;
 }
 
 /* The file is found by its name each time: an open descriptor alone would hide a lost file. */
@@ -164,8 +166,9 @@ static long append(long n) {
         int again = open(files[i], O_RDONLY);
         if (again < 0 || lseek(again, 0, SEEK_END) != written[i]) damaged++;
         if (again >= 0) close(again);
-        while (write(descriptors[i], line, length) != length) {
-            if (!may_wait() || ftruncate(descriptors[i], written[i]) != 0) fail(files[i]);
+        for (long done; (done = write(descriptors[i], line, length)) != length;) {
+            must_wait(done, files[i]);
+            while (ftruncate(descriptors[i], written[i]) != 0) must_wait(-1, files[i]);
         }
         written[i] += length;
     }
@@ -282,9 +285,8 @@ static long count_up(long n) {
         if (n > 0 && (length != (long)strlen(counted) || memcmp(found, counted, length) != 0)) damaged++;
         if (descriptor < 0) descriptor = open(counters[i], O_RDWR | O_CREAT, 0644);
         long size = strlen(next);
-        while (descriptor >= 0 && (pwrite(descriptor, next, size, 0) != size || ftruncate(descriptor, size) != 0)) {
-            if (!may_wait()) fail(counters[i]);
-        }
+        for (long done; descriptor >= 0 && (done = pwrite(descriptor, next, size, 0)) != size;) must_wait(done, counters[i]);
+        while (descriptor >= 0 && ftruncate(descriptor, size) != 0) must_wait(-1, counters[i]);
         if (descriptor >= 0) close(descriptor);
     }
     memcpy(counted, next, sizeof counted);
