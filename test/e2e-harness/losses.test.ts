@@ -76,13 +76,13 @@ const rows: Row[] = [
   [
     "one that goes on though it was deleted",
     ["disagrees: w (a) was deleted"],
-    { faults: [fault(139_000, taking("deletion"))] },
+    { faults: [fault(174_000, taking("deletion"))] },
   ],
-  ["one that was deleted less than a minute ago", [], { faults: [fault(141_000, taking("deletion"))] }],
+  ["one that was deleted 24 s ago", [], { faults: [fault(176_000, taking("deletion"))] }],
   [
     "one that was deleted while another fault kept its node from hearing of it",
     [],
-    { faults: [fault(120_000, taking("deletion")), fault(125_000, { id: "g", undoneAtMs: 150_000 })] },
+    { faults: [fault(120_000, taking("deletion")), fault(125_000, { id: "g", undoneAtMs: 185_000 })] },
   ],
   [
     "one whose source was deleted when it had been committed",

@@ -8,6 +8,7 @@ import { requestMove } from "../harness/moves.ts";
 import { createPolicy } from "../harness/policies.ts";
 import { catalogue } from "./catalogue.ts";
 import type { Aim, Fault, Undo } from "./fault.ts";
+import { DELETED_WITHIN_MS } from "./judge.ts";
 import type { JudgedWorkload, StruckFault } from "./record.ts";
 import { machineOf, type Placed, type Scene } from "./scene.ts";
 import type { Chain, PlannedStrike, Schedule } from "./schedule.ts";
@@ -220,9 +221,24 @@ class Player {
       const gone = await Promise.all(open().map(async (move) => !(await exists(api, move))));
       return gone.every(Boolean);
     }).catch((error: Error) => this.#missed.push(error.message)); // the judge sees them
-    await sleep(LISTENS_MS);
+    await sleep(Math.max(LISTENS_MS, await this.#untilDeletedHaveEnded()));
     const workloads = await Promise.all(this.#workloads.map((workload) => this.#recordOf(workload)));
     return { workloads, missed: this.#missed };
+  }
+
+  /** Milliseconds until a process whose pod was deleted, and that still speaks, should have ended. */
+  async #untilDeletedHaveEnded(): Promise<number> {
+    const now = Date.now();
+    const left = this.scene.struck.flatMap(({ atMs, ends = [] }) =>
+      ends
+        .filter(({ by }) => by === "deletion")
+        .map(async ({ workload }) => {
+          const { lives } = await this.scene.witness.testimony(workload);
+          const speaks = lives.some(({ firstAtMs, lastAtMs }) => firstAtMs < atMs && lastAtMs > now - LISTENS_MS);
+          return speaks ? atMs + DELETED_WITHIN_MS + LISTENS_MS - now : 0;
+        }),
+    );
+    return Math.max(0, ...(await Promise.all(left)));
   }
 
   async #recordOf({ placed, chain }: { placed: Placed; chain: Chain }): Promise<Omit<JudgedWorkload, "wanted">> {

@@ -44,8 +44,8 @@ const TROUBLED_MS = 45 * SECOND;
 const MACHINE_MS = 45 * SECOND;
 /** A fault is felt for some time after it: a controller that was killed is followed by another after nine seconds. */
 const AFTERMATH_MS = 10 * SECOND;
-/** Time for a pod that was deleted for good to end. */
-const DELETED_WITHIN_MS = 60 * SECOND;
+/** Time for a pod that was deleted to end, besides that of other faults. */
+export const DELETED_WITHIN_MS = 25 * SECOND;
 /** A Deployment's pod that was lost has been replaced by then. */
 const REPLACED_AT_END_MS = 120 * SECOND;
 
