@@ -57,3 +57,26 @@ export function descendantsOf(pid: number): number[] {
   const below = (parent: number): number[] => (parents.get(parent) ?? []).flatMap((child) => [child, ...below(child)]);
   return below(pid);
 }
+
+/**
+ * Kills a process and all below it. They are stopped first, parents before children, until nobody is left who could make another: whoever
+ * is born between a look and a kill would go on without its parents.
+ */
+export function killTree(pid: number): void {
+  const stopped = new Set<number>();
+  for (let found = [pid]; found.length > 0; found = descendantsOf(pid).filter((one) => !stopped.has(one))) {
+    for (const one of found) {
+      signal(one, "SIGSTOP");
+      stopped.add(one);
+    }
+  }
+  for (const one of stopped) signal(one, "SIGKILL");
+}
+
+function signal(pid: number, name: "SIGSTOP" | "SIGKILL"): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // it has ended
+  }
+}

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../agent-error.ts";
 import type { Command, Released, Restored } from "../protocol.ts";
-import { killGroup, killProcess, makeMoveGroup } from "./cgroups.ts";
+import { killGroup, makeMoveGroup } from "./cgroups.ts";
 import { type Container, findContainer, pidsOf } from "./containers.ts";
 import { errorsIn } from "./criu-log.ts";
 import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
@@ -16,7 +16,7 @@ import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
 import { pageServerOf } from "./page-server.ts";
-import { descendantsOf, isStopped, runsWith } from "./processes.ts";
+import { isStopped, killTree, runsWith } from "./processes.ts";
 import { isAborted, isRegistered, isReleased, markReleased } from "./registration.ts";
 import { tellCreate, waitForCreate, waitingCreates } from "./waiting-create.ts";
 
@@ -301,9 +301,7 @@ export async function abort(host: Host, command: Command): Promise<void> {
   for (const container of waitingCreates(host, command.moveUID))
     tellCreate(host, command.moveUID, container, "rolled back");
   const wrapper = wrapperOf(host, command.moveUID);
-  if (wrapper && runsWith(wrapper.pid, wrapper.container)) {
-    for (const pid of [wrapper.pid, ...descendantsOf(wrapper.pid)]) killProcess(pid);
-  }
+  if (wrapper && runsWith(wrapper.pid, wrapper.container)) killTree(wrapper.pid);
   const container = restoredContainer(host, command.moveUID);
   if (container) await killGroup(host, container.group);
   if (wrapper) rmSync(host.path(startMarkOf(wrapper.container)), { force: true });
