@@ -53,6 +53,19 @@ const rows: Row[] = [
     },
   ],
   [
+    "a move that was rolled back because its pod was evicted, and replaced elsewhere",
+    [],
+    {
+      pieces: [
+        ["a", "n1", 0, 99_500],
+        ["b", "n3", 99_000, END],
+      ],
+      workload: { kind: "Deployment" },
+      moves: [rolledBack(103_000)],
+      faults: [fault(98_500, taking("disruption"))],
+    },
+  ],
+  [
     "two of a Job when the controller ended",
     [],
     { workload: { ...by("two", 9000), kind: "Job" }, faults: [fault(5000, { controllers: true })] },

@@ -39,7 +39,7 @@ function wrongNode(move: JudgedMove, { testimony }: JudgedWorkload): string[] {
   const expected = phase === "Succeeded" ? targetNode : sourceNode;
   const endedAtMs = enteredAt(move, ...FINAL_PHASES);
   if (expected === undefined || endedAtMs === undefined || phase === "Failed") return [];
-  const life = lifeAt(testimony.lives, enteredAt(move, "Frozen") ?? endedAtMs);
+  const life = lifeAt(testimony.lives, move.phases[0]?.atMs ?? endedAtMs); // its owner may make another meanwhile
   const stay = life?.stays.find(({ lastAtMs }) => lastAtMs > endedAtMs);
   if (stay === undefined || stay.node === expected) return [];
   return [
