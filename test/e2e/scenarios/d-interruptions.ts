@@ -7,9 +7,14 @@ import {
   containerProcess,
   cutBetween,
   cutOff,
+  findService,
   heal,
+  holdRestore,
+  keepServiceDown,
   killNextHeldWorkload,
   killProcess,
+  letRestoreGoOn,
+  repairRestore,
   slowDown,
   speedUp,
 } from "../harness/faults.ts";
@@ -125,6 +130,29 @@ async function killedAfterCommit(context: Context): Promise<void> {
   assert(phasesOf(ended).includes("Committed"), "it was not committed: the copy was killed too early");
 }
 
+/** containerd deletes a container whose creation was broken off, as soon as that is over: such a copy must not be committed. */
+async function createBrokenOff(context: Context): Promise<void> {
+  const target = context.node("n2");
+  await holdRestore(target, 20);
+  const kubelet = await findService(target, "kubelet");
+  try {
+    const name = await begin(context);
+    await waitFor(
+      "the restore to begin",
+      60,
+      async () => (await target.attempt(["sh", "-c", "ls /run/headroom/target/*/restore.pid"])).code === 0,
+    );
+    const goOn = keepServiceDown(target, "kubelet", kubelet);
+    await new Promise((resolve) => setTimeout(resolve, 500)); // until containerd has heard of it
+    await letRestoreGoOn(target);
+    await goOn();
+    await assertOneCopy(context, name);
+  } finally {
+    await letRestoreGoOn(target);
+    await repairRestore(target);
+  }
+}
+
 async function slowTransfer(context: Context): Promise<void> {
   const source = context.node("n1");
   await slowDown(source, 40);
@@ -148,6 +176,7 @@ const tests: Test[] = [
   cutIn("Frozen", "source and target are cut off from each other in Frozen: one copy", betweenNodes, 15),
   cutIn("Restoring", "the target is cut off from the API server in Restoring: one copy", targetFromApi, 20),
   { name: "the restored container is killed before the commit: one copy", run: killedBeforeCommit },
+  { name: "the target's kubelet is killed during the restore: one copy", run: createBrokenOff },
   { name: "the restored container is killed between commit and release: the source goes on", run: killedAfterCommit },
 ];
 
