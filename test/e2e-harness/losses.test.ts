@@ -94,6 +94,16 @@ const rows: Row[] = [
     },
   ],
   [
+    "a Job's that ended when its source was deleted after the commit",
+    [],
+    {
+      pieces: [["a", "n1", 0, 100_000]],
+      workload: { kind: "Job", pods: [] },
+      moves: [move("Succeeded")],
+      faults: [fault(101_600, { ...aimed("Committed"), ...taking("deletion", "source") })],
+    },
+  ],
+  [
     "one whose source was deleted before it was committed",
     ["disagrees: w (a) was deleted"],
     {

@@ -21,7 +21,7 @@ const MOVE_TIMEOUT = "3m";
 /** Until the first figures of a pod have come, and the policy has looked. */
 const POLICY_ASKS_WITHIN_SECONDS = 40;
 /** How long the witness listens after the last fault was undone and the last move has ended. */
-const LISTENS_MS = 4000;
+const LISTENS_MS = 6000;
 
 /** A chain goes on with so many further moves for strikes that were missed. */
 const MORE_MOVES = 2;
