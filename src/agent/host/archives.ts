@@ -42,8 +42,28 @@ function both(first: Promise<void>, second: Promise<void>): Promise<void> {
   return all;
 }
 
+const HOW = ["-p", "--same-owner", "--overwrite-dir", "--force-local"];
+
 /** Unpacks an archive into `directory`, over what is there. Rejects when it is cut short. */
 export async function unpack(group: Group, directory: string, archive: string, signal?: AbortSignal): Promise<void> {
-  const how = ["-p", "--same-owner", "--overwrite-dir", "--force-local"];
-  await runGrouped(group, ["tar", "-C", directory, ...COMMON, ...how, "-xf", archive], signal);
+  await runGrouped(group, ["tar", "-C", directory, ...COMMON, ...HOW, "-xf", archive], signal);
+}
+
+/** The folder $1 becomes the working folder, and with it what is mounted there: an unmounting from then on does not lead beside it. */
+const IN_MOUNT = `cd "$1" && shift || exit 1
+[ "$(stat -c %d .)" != "$(stat -c %d ..)" ] || { echo "nothing is mounted there any more" >&2; exit 1; }
+exec "$@"`;
+
+/**
+ * The same, into what is mounted at `directory`. Rejects when nothing is, so that what is for a container whose `create` has just ended
+ * does not fill the memory below its root file system.
+ */
+export async function unpackIntoMount(
+  group: Group,
+  directory: string,
+  archive: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const tar = ["tar", ...COMMON, ...HOW, "-xf", archive];
+  await runGrouped(group, ["/bin/sh", "-c", IN_MOUNT, "headroom-unpack", directory, ...tar], signal);
 }

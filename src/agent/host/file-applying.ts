@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../agent-error.ts";
 import { writeDurably } from "../move-records.ts";
 import type { EmptyDir } from "../protocol.ts";
-import { unpack } from "./archives.ts";
+import { unpack, unpackIntoMount } from "./archives.ts";
 import { killProcess, makeMoveGroup, makePodGroup, moveGroup, processesOf } from "./cgroups.ts";
 import { readIfThere } from "./files.ts";
 import type { Group } from "./grouped.ts";
@@ -136,7 +136,7 @@ export class FileApplying {
     const { listing, layer } = expectedFiles(this.#moveUID, this.#emptyDirs);
     const root = this.#host.path(rootfs);
     await removeDeleted(this.#group, root, this.#host.path(listing), signal);
-    await unpack(this.#group, root, this.#host.path(layer), signal);
+    await unpackIntoMount(this.#group, root, this.#host.path(layer), signal);
   }
 
   /** The volumes are the pod's: a further container of it finds them as the copy before left them. */

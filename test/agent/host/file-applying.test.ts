@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
@@ -42,8 +51,11 @@ beforeEach(() => {
       const [file = "true", ...args] = program.some((word) => word === hanging) ? ["sleep", "60"] : program;
       return { file, args };
     },
-    environment: (extra = {}) => ({ PATH: process.env.PATH, ...extra }),
+    environment: (extra = {}) => ({ PATH: `${join(root, "bin")}:${process.env.PATH}`, ...extra }),
   };
+  // No test can mount a root file system: a folder passes for one while this answers with the folder's own name.
+  write("/bin/stat", '#!/bin/sh\necho "$3"\n');
+  chmodSync(host.path("/bin/stat"), 0o755);
   files = new FileApplying(host, MOVE, EMPTY_DIRS);
   for (const name of ["c1", "c2"]) bundle(name);
   mkdirSync(host.path("/sys/fs/cgroup"), { recursive: true });
@@ -136,8 +148,15 @@ describe("a container that waits for its restore", () => {
   test("is not noted when a file cannot be copied", async () => {
     await landAll();
     write(join(move.files, "layer"), "no tar");
-    await expect(files.give("c1")).rejects.toThrow(/could not be copied into the container: tar/);
+    await expect(files.give("c1")).rejects.toThrow(/could not be copied into the container: .*tar/);
     expect(hasFiles(host, MOVE, "c1")).toBe(false);
+  });
+
+  test("gets nothing once its root file system has been unmounted: it would lie below", async () => {
+    await landAll();
+    write("/bin/stat", "#!/bin/sh\necho 7\n");
+    await expect(files.give("c1")).rejects.toThrow(/nothing is mounted there any more/);
+    expect([there(join(rootfsOf("c1"), "new")), hasFiles(host, MOVE, "c1")]).toEqual([false, false]);
   });
 
   test("does not wait for a copy into a container that has gone", async () => {
