@@ -104,6 +104,16 @@ const rows: Row[] = [
     },
   ],
   [
+    "a Job's that ended when its source was evicted",
+    [],
+    {
+      pieces: [["a", "n1", 0, 100_000]],
+      workload: { kind: "Job", pods: [] },
+      moves: [move("Succeeded")],
+      faults: [fault(101_200, { ...aimed("Restoring"), ...taking("disruption", "source") })],
+    },
+  ],
+  [
     "one whose source was deleted before it was committed",
     ["disagrees: w (a) was deleted"],
     {

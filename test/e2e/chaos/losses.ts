@@ -104,8 +104,8 @@ export const PROMISED: Record<EndedByFault["by"], Record<EndedByFault["of"], rea
 };
 
 function isPromised(record: ChaosRecord, { workload, life }: End, fault: StruckFault, taken: EndedByFault): boolean {
-  // A Job counts a pod that a person deletes as failed, and may give up: it then ends the copy, too.
-  if (taken.by === "deletion" && workload.kind === "Job") return false;
+  // A Job counts a pod that is deleted or evicted as failed. With a backoffLimit of 0, as here, it gives up, and ends the copy, too.
+  if (taken.by !== "kill" && workload.kind === "Job") return false;
   const met = moveMetBy(record, workload.name, fault);
   if (met === undefined || !PROMISED[taken.by][taken.of].includes(met.phase)) return false;
   if (taken.of === "copy" && wasReleased(met.move, met.phase, life)) return false;
