@@ -49,7 +49,7 @@ export async function unpack(group: Group, directory: string, archive: string, s
   await runGrouped(group, ["tar", "-C", directory, ...COMMON, ...HOW, "-xf", archive], signal);
 }
 
-/** The folder $1 becomes the working folder, and with it what is mounted there: an unmounting from then on does not lead beside it. */
+/** The folder $1 becomes the working folder, and with it what is mounted there: if that is unmounted later, nothing is written below it. */
 const IN_MOUNT = `cd "$1" && shift || exit 1
 [ "$(stat -c %d .)" != "$(stat -c %d ..)" ] || { echo "nothing is mounted there any more" >&2; exit 1; }
 exec "$@"`;

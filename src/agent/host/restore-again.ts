@@ -10,7 +10,7 @@ import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
 import { runsWith } from "./processes.ts";
-import { copyAlive, lazyPagesOf, restoredContainer, wrapperOf } from "./restore.ts";
+import { copyAlive, isUnstarted, lazyPagesOf, restoredContainer, wrapperOf } from "./restore.ts";
 
 /**
  * Does nothing when there is no dead copy: none was restored yet, or it is alive or being restored (the command was repeated). Fails with
@@ -25,7 +25,8 @@ export async function forgetDeadCopy(
   const move = targetMoveOf(moveUID);
   const wrapper = wrapperOf(host, moveUID);
   if (wrapper === undefined && !existsSync(host.path(registration.claimed))) return;
-  if (copyAlive(host, moveUID) || (wrapper && runsWith(wrapper.pid, wrapper.container))) return;
+  if (copyAlive(host, moveUID) || isUnstarted(host, moveUID)) return;
+  if (wrapper && runsWith(wrapper.pid, wrapper.container)) return;
   const refuse = (reason: "RestoreFailed" | "CopyDead", why: string) =>
     new AgentError(reason, `the copy has died and is not restored once more: ${why}`);
   if (existsSync(host.path(registration.released))) throw refuse("RestoreFailed", "it was released, it may have run");

@@ -272,13 +272,21 @@ export function decideRelease(host: Host, { moveUID, podUID }: PodCommand): void
   markReleased(host, podUID);
 }
 
-/** Undefined: no restore has ended. */
+/** Undefined: no restore has ended, or containerd has not yet started what was restored. */
 export function copyAlive(host: Host, moveUID: string): boolean | undefined {
   const code = readIfThere(host.path(targetMoveOf(moveUID).restoreExit));
   if (code === undefined) return undefined;
   if (Number(code) !== 0) return false;
   const container = restoredContainer(host, moveUID);
-  return container !== undefined && pidsOf(host, container).length > 0;
+  if (container === undefined || pidsOf(host, container).length === 0) return false;
+  return existsSync(host.path(startMarkOf(container.id))) ? undefined : true;
+}
+
+/** It was restored, and lives; containerd has not yet started it. */
+export function isUnstarted(host: Host, moveUID: string): boolean {
+  const container = restoredContainer(host, moveUID);
+  if (container === undefined || !existsSync(host.path(startMarkOf(container.id)))) return false;
+  return pidsOf(host, container).length > 0;
 }
 
 /** SIGCONT to every stopped task of a copy whose release is decided. */

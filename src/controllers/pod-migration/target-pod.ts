@@ -13,6 +13,7 @@ import type { Pod } from "../../kube/resources.ts";
 import type { Wire } from "../../kube/wire.ts";
 import { readRules } from "../../planning/kubernetes-rules.ts";
 import { termMatcher } from "../../planning/placement/pod-term.ts";
+import { DELETION_COST, LOWEST_COST } from "./hand-over/plan.ts";
 
 type PodSpec = Wire<V1PodSpec>;
 type NodeSelectorTerm = Wire<V1NodeSelectorTerm>;
@@ -176,5 +177,8 @@ const LEFT_BEHIND =
   /^(kubectl\.kubernetes\.io\/last-applied-configuration|kubernetes\.io\/|cni\.|k8s\.v1\.cni\.cncf\.io\/)/;
 
 function carriedAnnotations(annotations: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !LEFT_BEHIND.test(key)));
+  // An earlier hand-over made its owner prefer to delete this pod: its copy must not be as cheap.
+  const isCheap = (key: string, value: string): boolean => key === DELETION_COST && value === LOWEST_COST;
+  const carried = Object.entries(annotations).filter(([key, value]) => !LEFT_BEHIND.test(key) && !isCheap(key, value));
+  return Object.fromEntries(carried);
 }

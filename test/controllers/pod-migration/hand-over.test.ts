@@ -104,7 +104,7 @@ const REPLICA_SET: Case[] = [
   [
     "when it has waited for long, the replacement goes",
     "remove-rival",
-    { target: target(), rivals: [source()], pressed: true },
+    { target: target(), rivals: [source()], overdue: true },
   ],
   ["an adopted copy has everything", "nothing", { source: source(), target: target({ labels: {} }) }],
   ["with the copy gone there is nothing to do", "nothing", { source: source() }],
@@ -131,6 +131,7 @@ const nothing: HandOverSituation = {
   ownerKind: undefined,
   ownerUID: "o",
   pressed: false,
+  overdue: false,
   rivals: [],
 };
 
@@ -163,17 +164,22 @@ describe("a surplus pod", () => {
   const old = named("old", "2026-01-01T00:00:00Z");
   // Made before the commit, when the frozen source was evicted.
   const replacement = named("new", "2026-01-01T00:00:31Z");
-  const frozenMs = Date.parse("2026-01-01T00:00:31.400Z");
   const surplus = (owned: Pod[], desired: number, leaving?: Pod) =>
-    surplusAmong(owned, desired, { keep, leaving, frozenMs }).map(({ metadata }) => metadata.uid);
+    surplusAmong(owned, desired, { keep, leaving }).map(({ metadata }) => metadata.uid);
 
   it("is the one made since the copy, beyond what its owner wants", () => {
     expect(surplus([keep, replacement], 1)).toEqual(["new"]);
     expect(surplus([keep, old, replacement], 2)).toEqual(["new"]);
   });
 
-  it("is none that was made before the freeze, as by a scale-up", () => {
-    expect(surplus([keep, named("scaled", "2026-01-01T00:00:30Z")], 1)).toEqual([]);
+  it("is none that was made before the copy", () => {
+    expect(surplus([keep, named("older", "2026-01-01T00:00:29Z")], 1)).toEqual([]);
+  });
+
+  it("is none that another move has brought: that has its memory", () => {
+    const moved = named("moved", "2026-01-01T00:00:40Z", { labels: { "headroom.dev/lineage": "another" } });
+    expect(surplus([keep, moved, replacement], 2)).toEqual(["new"]);
+    expect(surplus([keep, moved], 1)).toEqual([]);
   });
 
   it("is none while the owner wants as many", () => {

@@ -22,7 +22,7 @@ list() { sed "s|^|$1$tab|"; }
 ctr -n k8s.io containers list -q 'labels."io.kubernetes.pod.namespace"==${HEADROOM_NAMESPACE}' | list own
 ctr -n k8s.io containers list -q | list container
 ctr -n k8s.io snapshots list | awk '$NF == "Active" { print $1 }' | list snapshot
-ls /run/containerd/io.containerd.runtime.v2.task/k8s.io /run/containerd/runc/k8s.io | grep -v -e : -e '^$' | list bundle
+find /run/containerd/io.containerd.runtime.v2.task/k8s.io /run/containerd/runc/k8s.io -mindepth 1 -maxdepth 1 | list bundle
 find /run/headroom /var/lib/headroom -mindepth 1 -maxdepth 1 ! -type d | list file
 find /run/headroom /var/lib/headroom -mindepth 2 -maxdepth 2 ! -execdir test -e '{}/aborted' ';' -print | list file
 ls -d /var/lib/kubelet/pods/* 2>/dev/null | list file

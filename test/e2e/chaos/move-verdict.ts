@@ -11,12 +11,15 @@ import {
   type JudgedMove,
   type JudgedWorkload,
   type Span,
+  type StruckFault,
   spanOf,
   touches,
 } from "./record.ts";
 
 /** What the watch sees, and what an agent's clock and the witness's may differ by. */
 const SLACK_MS = 2000;
+/** An agent that was killed comes back some seconds later, and does not know when it froze the process. */
+const AFTERMATH_MS = 10_000;
 const FREEZE_SLACK_MS = 500;
 const FREEZE_SLACK_PART = 0.15;
 
@@ -55,8 +58,11 @@ function lifeAt(lives: readonly Life[], atMs: number): Life | undefined {
 function wrongFreeze(record: ChaosRecord, move: JudgedMove, { testimony }: JudgedWorkload): string[] {
   const told = move.final?.status?.freezeMilliseconds;
   const span = spanOfFreeze(move);
-  if (told === undefined || span === undefined || record.faults.some((fault) => touches(spanOf(fault), span)))
-    return [];
+  const isFelt = (fault: StruckFault): boolean => {
+    const { fromMs, toMs } = spanOf(fault);
+    return span !== undefined && touches({ fromMs, toMs: toMs + AFTERMATH_MS }, span);
+  };
+  if (told === undefined || span === undefined || record.faults.some(isFelt)) return [];
   const began = testimony.silences.filter(({ fromMs }) => fromMs >= span.fromMs && fromMs <= span.toMs);
   const heard = Math.max(0, ...began.map(({ milliseconds }) => milliseconds));
   if (Math.abs(told - heard) <= FREEZE_SLACK_MS + FREEZE_SLACK_PART * Math.max(told, heard)) return [];

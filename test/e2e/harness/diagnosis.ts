@@ -17,6 +17,8 @@ const QUESTIONS: Record<string, string[]> = {
 const NODE_QUESTIONS: Record<string, string> = {
   "processes.txt": "ps axfww -o pid,ppid,state,etime,rss,cgroup:60,args",
   "headroom-files.txt": "find /var/lib/headroom /run/headroom | head -500",
+  "containers.txt":
+    "ls -lAR /run/containerd/runc/k8s.io /run/containerd/io.containerd.runtime.v2.task/k8s.io | head -500",
   "connections.txt": "ss -tnap",
   "containerd.toml": "cat /etc/containerd/config.toml /etc/containerd/conf.d/*.toml",
   "kernel.txt": "dmesg | tail -200",

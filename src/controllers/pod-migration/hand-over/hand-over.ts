@@ -17,19 +17,26 @@ export interface Delay {
 }
 
 const POLL_MS = 250;
+/** Where each look lists the namespace's pods. */
+const RIVALS_POLL_MS = 1000;
 /** Before the source's liveness probe is taken to fail, this much is kept in hand. */
 const LIVENESS_MARGIN_MS = 3_000;
 /** A copy that is not ready by then is handed over as it is: its frozen source is no better. */
 const READY_PATIENCE_MS = 900_000;
-/** Readiness, costs, orphan or rivals, adopt, and a look that finds nothing left: hardly any hand-over has more steps; one goes on at its next turn. */
+/** Readiness, costs, orphan or rivals, adopt, and a look that finds nothing left: hardly any hand-over has more steps, and one that has goes on a moment later. */
 const STEP_LIMIT = 8;
 
 /** Undefined when the target has everything. */
 export async function handOver(run: MoveRun, found: MovePods): Promise<Delay | undefined> {
-  let pods: Pods = { ...found, rivals: await findRivals(run, found) };
+  const overdue = releasedForMs(run) > READY_PATIENCE_MS;
+  const rivals = await findRivals(run, found);
+  if (rivals === undefined && !overdue)
+    return { afterMs: RIVALS_POLL_MS, message: "the copy runs; its owner has yet to act on its new size" };
+  let pods: Pods = { ...found, rivals: rivals ?? [] };
   for (let step = 0; step < STEP_LIMIT; step++) {
-    const next = nextStep({ ...pods, ...ownerOf(run), pressed: isPressed(run, pods.source) });
-    if (next.do === "wait") return { afterMs: POLL_MS, message: next.message };
+    const next = nextStep({ ...pods, ...ownerOf(run), pressed: isPressed(run, pods.source), overdue });
+    if (next.do === "wait")
+      return { afterMs: pods.rivals.length > 0 ? RIVALS_POLL_MS : POLL_MS, message: next.message };
     if (next.do === "nothing") {
       await removeSurplus(run, pods);
       return undefined;
@@ -51,7 +58,6 @@ function ownerOf(run: MoveRun) {
 /** Also when the frozen container has died already: its kubelet is about to start it cold beside the copy. */
 function isPressed(run: MoveRun, source: Pod | undefined): boolean {
   if (source && !isPinned(source, sourceOf(run.move).container.containerID)) return true;
-  if (releasedForMs(run) > READY_PATIENCE_MS) return true;
   const frozenMs = enteredAtMs(run.move.status, "Frozen");
   const forgivenMs = source === undefined ? undefined : livenessForgivesMs(source);
   if (frozenMs === undefined || forgivenMs === undefined) return false;

@@ -29,6 +29,8 @@ export interface HandOverSituation extends MovePods {
   /** Kind of the owning controller; undefined for a bare pod. */
   ownerKind: string | undefined;
   ownerUID: string | undefined;
+  /** The copy has had all the time that is waited for it to be ready. */
+  overdue: boolean;
   /** The source's kubelet is about to find it unhealthy and to restart it: waiting on would make a second copy. */
   pressed: boolean;
 }
@@ -42,7 +44,7 @@ export function nextStep(situation: HandOverSituation): HandOverStep {
   return ownerKind === "Job" ? jobStep(situation, owned, target) : replicaSetStep(situation, owned, target);
 }
 
-/** A Job's controller gathers events for a second: between two requests nobody makes a third pod. It would delete the youngest of two. */
+/** A Job's controller gathers events for a second: between two requests it makes no third pod. Of two it would delete the younger. */
 function jobStep({ rivals: [rival] }: HandOverSituation, [source]: Pod[], target: Pod): HandOverStep {
   if (source) return { do: "orphan-source", source };
   return rival ? { do: "remove-rival", rival } : { do: "adopt-target", target };
@@ -52,15 +54,15 @@ function jobStep({ rivals: [rival] }: HandOverSituation, [source]: Pod[], target
  * A ReplicaSet with one pod too many deletes the one that isn't ready before the one that is, and only then looks at their
  * cost: so the target is given to it once it is ready, or while no other is either.
  */
-function replicaSetStep({ rivals, pressed }: HandOverSituation, [source]: Pod[], target: Pod): HandOverStep {
+function replicaSetStep({ rivals, pressed, overdue }: HandOverSituation, [source]: Pod[], target: Pod): HandOverStep {
   const others = source ? [source, ...rivals] : rivals;
   const dear = others.find(({ metadata }) => metadata.annotations?.[DELETION_COST] !== LOWEST_COST);
   if (dear) return { do: "lower-cost", pod: dear };
   const safe = target.status?.phase === "Running" && (isReady(target) || !others.some(isReady));
   if (safe || others.length === 0) return { do: "adopt-target", target };
-  if (pressed && source) return { do: "orphan-source", source };
+  if ((pressed || overdue) && source) return { do: "orphan-source", source };
   const [rival] = rivals;
-  if (pressed && rival) return { do: "remove-rival", rival };
+  if (overdue && rival) return { do: "remove-rival", rival };
   return { do: "wait", message: "the copy runs; it is handed to its ReplicaSet as soon as it is ready" };
 }
 

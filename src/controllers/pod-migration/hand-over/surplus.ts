@@ -2,11 +2,10 @@
  * Removes the pod that an owner made while the source was no longer its own and the target not yet. It is taken from its owner
  * first: a Job would count a program that ends well when it is told to end as the work done, and stop the moved pod.
  */
-import { GROUP } from "../../../api/v1alpha1/group.ts";
+import { GROUP, LINEAGE_LABEL } from "../../../api/v1alpha1/group.ts";
 import { JOBS, PODS, type Pod, REPLICA_SETS } from "../../../kube/resources.ts";
 import { deletePod } from "../pods.ts";
 import type { MoveRun } from "../run.ts";
-import { enteredAtMs } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
 import { isAdopted } from "./plan.ts";
@@ -15,10 +14,11 @@ import { isAdopted } from "./plan.ts";
 const SURPLUS_LABEL = `${GROUP}/surplus-of-move`;
 
 /**
- * What the owner has made in the source's place before the copy could be handed over. Without such a source there is none: nobody is asked then.
+ * What the owner has made in the source's place before the copy could be handed over; undefined when it has yet to act on its new size, so that nobody
+ * can tell. As long as the source keeps its place there is none, and nobody is asked.
  * A ReplicaSet that is given the copy beside such a pod would delete the copy, the younger of the two.
  */
-export async function findRivals(run: MoveRun, { source, target }: MovePods): Promise<Pod[]> {
+export async function findRivals(run: MoveRun, { source, target }: MovePods): Promise<Pod[] | undefined> {
   const { owner } = run.move.status;
   if (owner === undefined || target === undefined || isAdopted(target)) return [];
   const keepsPlace = source && isActive(source) && isOwnedBy(source, owner.uid);
@@ -30,22 +30,22 @@ export async function removeSurplus(run: MoveRun, { source, target }: MovePods):
   if (run.move.status.owner === undefined || target === undefined) return;
   const { taken, surplus } = await findSurplus(run, { source, target });
   for (const pod of taken) await deletePod(run.deps.client, pod, graceOf(pod));
-  for (const pod of surplus) await removeReplacement(run, pod);
+  for (const pod of surplus ?? []) await removeReplacement(run, pod);
 }
 
 /** The owner is read before its pods: what it deletes to reach its present size is being deleted in the list. */
 async function findSurplus(
   run: MoveRun,
   { source, target }: { source: Pod | undefined; target: Pod },
-): Promise<{ taken: Pod[]; surplus: Pod[] }> {
+): Promise<{ taken: Pod[]; surplus: Pod[] | undefined }> {
   const { owner } = run.move.status;
   const desired = await desiredPods(run);
   const { items } = await run.deps.client.list(PODS, { namespace: run.move.metadata.namespace });
   const taken = items.filter((item) => isTaken(run, item));
-  if (owner === undefined || desired === undefined) return { taken, surplus: [] };
+  if (owner === undefined || desired === "gone") return { taken, surplus: [] };
+  if (desired === "behind") return { taken, surplus: undefined };
   const others = items.filter((pod) => isOwnedBy(pod, owner.uid) && pod.metadata.uid !== target.metadata.uid);
-  const frozenMs = enteredAtMs(run.move.status, "Frozen") ?? Number.POSITIVE_INFINITY;
-  return { taken, surplus: surplusAmong([target, ...others], desired, { keep: target, leaving: source, frozenMs }) };
+  return { taken, surplus: surplusAmong([target, ...others], desired, { keep: target, leaving: source }) };
 }
 
 function isOwnedBy(pod: Pod, ownerUID: string): boolean {
@@ -84,37 +84,37 @@ async function takeFromOwner(run: MoveRun, { metadata }: Pod, ownerUID: string):
   });
 }
 
-/** How many pods the owner wants to run; undefined when it is gone, or has yet to act on its new size: then it removes pods itself. */
-async function desiredPods(run: MoveRun): Promise<number | undefined> {
+/** How many pods the owner wants to run; or that it is gone, or has yet to act on its new size: then it removes pods itself. */
+async function desiredPods(run: MoveRun): Promise<number | "gone" | "behind"> {
   const { owner } = run.move.status;
   const ref = { namespace: run.move.metadata.namespace, name: owner?.name ?? "" };
   if (owner?.kind === "Job") {
     const job = await run.deps.client.get(JOBS, ref);
     const { parallelism = 1, completions } = job?.spec ?? {};
     const left = completions === undefined ? parallelism : completions - (job?.status?.succeeded ?? 0);
-    return job === undefined ? undefined : Math.min(parallelism, left);
+    return job === undefined ? "gone" : Math.min(parallelism, left);
   }
   const replicaSet = await run.deps.client.get(REPLICA_SETS, ref);
-  if (replicaSet === undefined || replicaSet.status?.observedGeneration !== replicaSet.metadata.generation)
-    return undefined;
+  if (replicaSet === undefined) return "gone";
+  if (replicaSet.status?.observedGeneration !== replicaSet.metadata.generation) return "behind";
   return replicaSet.spec?.replicas ?? 1;
 }
 
 /**
- * The youngest pods beyond what is wanted that were made since the freeze: until then the source was its owner's, and nothing replaced
- * it. A source that is evicted while it is frozen is replaced before the commit. Never the target. Pure.
+ * The youngest pods beyond what is wanted that were made since the copy was: until it was frozen the source was its owner's, and a move whose source
+ * is evicted before that is rolled back. Never the target, nor what another move has brought. By the API server's clock alone. Pure.
  */
 export function surplusAmong(
   owned: Pod[],
   desired: number,
-  { keep, leaving, frozenMs }: { keep: Pod; leaving: Pod | undefined; frozenMs: number },
+  { keep, leaving }: { keep: Pod; leaving: Pod | undefined },
 ): Pod[] {
   const active = owned.filter((pod) => isActive(pod) && pod.metadata.uid !== leaving?.metadata.uid);
   const excess = Math.max(0, active.length - desired);
-  // Pods are dated in whole seconds.
-  const sinceMs = Math.max(createdMs(keep), Math.floor(frozenMs / 1000) * 1000);
+  const isMoved = (pod: Pod): boolean =>
+    pod.metadata.uid === keep.metadata.uid || LINEAGE_LABEL in (pod.metadata.labels ?? {});
   return active
-    .filter((pod) => pod.metadata.uid !== keep.metadata.uid && createdMs(pod) >= sinceMs)
+    .filter((pod) => !isMoved(pod) && createdMs(pod) >= createdMs(keep))
     .sort((a, b) => createdMs(b) - createdMs(a))
     .slice(0, excess);
 }
