@@ -123,7 +123,9 @@ describe("the target pod", () => {
   it("carries the pod's own annotations, not those that controllers wrote about it", () => {
     const own = { "example.test/note": "x", "headroom.dev/expected-runtime": "1h" };
     const cost = { "controller.kubernetes.io/pod-deletion-cost": "7" };
-    expect(copyOf((pod) => Object.assign(pod.metadata, { annotations: cost })).metadata.annotations).toMatchObject(cost);
+    expect(copyOf((pod) => Object.assign(pod.metadata, { annotations: cost })).metadata.annotations).toMatchObject(
+      cost,
+    );
     const theirs = {
       "kubectl.kubernetes.io/last-applied-configuration": "{}",
       "cni.projectcalico.org/podIP": "10.0.0.1",
