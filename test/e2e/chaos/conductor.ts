@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod } from "@kubernetes/client-node";
 import { waitFor } from "../cluster/wait.ts";
-import { ApiError, podsPath, policiesPath } from "../harness/api.ts";
+import { ApiError, migrationPath, podsPath, policiesPath } from "../harness/api.ts";
 import { waitForHeadroom } from "../harness/headroom.ts";
 import { requestMove } from "../harness/moves.ts";
 import { createPolicy } from "../harness/policies.ts";
@@ -95,7 +95,6 @@ class Player {
     const placed = { name, namespace: `chaos-${name}` };
     this.#workloads.push({ placed, chain });
     await startWorkload(this.scene, placed, chain);
-    this.scene.workloads.set(name, placed);
     return placed;
   }
 
@@ -111,19 +110,19 @@ class Player {
       namespace: placed.namespace,
       move,
       podName: pod.metadata?.name ?? "",
-      podUid: pod.metadata?.uid ?? "",
       source: machineOf(scene.cluster, pod.spec?.nodeName ?? ""),
       target: machineOf(scene.cluster, by?.target ?? target),
     };
     const strikes = await Promise.all(planned.strikes.map((strike) => this.#prepared(aim, strike)));
-    const steered = strikes.find(({ tried }) => tried.strike.holdMs !== undefined);
-    if (steered && !by) steered.steering = await Steering.towards(scene, move, steered.tried.strike.phase);
-    if (!by) await ask(scene, aim);
-    await Promise.all(strikes.map((strike) => this.#strikes(aim, strike)));
-    await waitFor(`${aim.namespace}/${move} to end`, ENDS_WITHIN_SECONDS, () => {
-      const seen = scene.moves.get(aim.namespace, move);
-      return !seen || scene.moves.isEnded(aim.namespace, move);
-    });
+    const steered = by ? undefined : strikes.find(({ tried }) => tried.strike.holdMs !== undefined);
+    if (steered) steered.steering = await Steering.towards(scene, move, steered.tried.strike.phase);
+    try {
+      if (!by) await ask(scene, aim);
+      await Promise.all(strikes.map((strike) => this.#strikes(aim, strike)));
+    } finally {
+      steered?.steering?.letGo(scene);
+    }
+    await waitFor(`${aim.namespace}/${move} to end`, ENDS_WITHIN_SECONDS, () => isOver(scene, aim.namespace, move));
   }
 
   /** The pod that is to be moved, and a node that takes pods. */
@@ -156,10 +155,7 @@ class Player {
     const { tried, steering } = prepared;
     const { phase: wanted, delayMs, holdMs = 0 } = tried.strike;
     const reached = await scene.moves.reaches(namespace, move, wanted, ENDS_WITHIN_SECONDS * 1000);
-    if (reached !== wanted) {
-      steering?.letGo(scene);
-      return this.#miss(`${namespace}/${move}`, prepared, `it was ${reached ?? "never there"}`);
-    }
+    if (reached !== wanted) return this.#miss(`${namespace}/${move}`, prepared, `it was ${reached ?? "never there"}`);
     const isHeld = await steering?.isHolding();
     if (isHeld) scene.timeline.add(`${namespace}/${move}`, "the leading controller is held");
     await sleep(delayMs);
@@ -204,22 +200,17 @@ class Player {
 
   /** Resolves when the cluster stands, every move has ended, and the witness has listened on for a while. */
   async end(): Promise<Played> {
-    const { cluster, moves, api } = this.scene;
+    const { cluster, moves } = this.scene;
     await waitFor(
       "all nodes to be ready",
       180,
       async () => (await readyNodes(this.scene)).length === cluster.machines.length,
     );
     await waitForHeadroom(cluster, 180);
-    const open = (): string[] =>
-      moves
-        .all()
-        .flatMap(({ latest: { metadata } }) =>
-          moves.isEnded(metadata.namespace, metadata.name) ? [] : [`${metadata.namespace}/${metadata.name}`],
-        );
     await waitFor("every move to end", ENDS_WITHIN_SECONDS, async () => {
-      const gone = await Promise.all(open().map(async (move) => !(await exists(api, move))));
-      return gone.every(Boolean);
+      const names = moves.all().map(({ latest }) => latest.metadata);
+      const over = await Promise.all(names.map(({ namespace, name }) => isOver(this.scene, namespace, name)));
+      return over.every(Boolean);
     }).catch((error: Error) => this.#missed.push(error.message)); // the judge sees them
     await sleep(Math.max(LISTENS_MS, await this.#untilDeletedHaveEnded()));
     const workloads = await Promise.all(this.#workloads.map((workload) => this.#recordOf(workload)));
@@ -298,9 +289,9 @@ function struckRecord(
   };
 }
 
-async function exists({ get }: { get: Scene["api"]["get"] }, move: string): Promise<boolean> {
-  const [namespace, name] = move.split("/");
-  return (await get(`/apis/headroom.dev/v1alpha1/namespaces/${namespace}/podmigrations/${name}`)) !== undefined;
+/** It has ended, or is gone. */
+async function isOver({ api, moves }: Scene, namespace: string, name: string): Promise<boolean> {
+  return moves.isEnded(namespace, name) || (await api.get(migrationPath(namespace, name))) === undefined;
 }
 
 /** Asks again while the API server is away: a person would, too. */

@@ -14,7 +14,6 @@ export interface Aim {
   /** The PodMigration's name, and the pod that it moves. */
   move: string;
   podName: string;
-  podUid: string;
   source: Machine;
   target: Machine;
   /** How long the fault is to stay. */

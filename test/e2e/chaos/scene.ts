@@ -17,8 +17,6 @@ export interface Scene {
   struck: StruckFault[];
   /** The move towards whose phase a controller is being held (see ./steering.ts). */
   steered: string | undefined;
-  /** Of workloads that are there, and have not been given up. */
-  workloads: Map<string, Placed>;
 }
 
 /** Where a workload's objects are. Its namespace is its own. */
@@ -114,6 +112,5 @@ export function newScene(cluster: Cluster, api: Api, witness: Witness): Scene {
     moves: new MoveWatch(api, timeline),
     struck: [],
     steered: undefined,
-    workloads: new Map(),
   };
 }

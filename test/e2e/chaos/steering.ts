@@ -18,10 +18,12 @@ interface Folder {
 }
 
 export class Steering {
+  readonly #move: string;
   readonly #armed: number;
   readonly #folders: readonly Folder[];
 
-  private constructor(armed: number, folders: readonly Folder[]) {
+  private constructor(move: string, armed: number, folders: readonly Folder[]) {
+    this.#move = move;
     this.#armed = armed;
     this.#folders = folders;
   }
@@ -34,7 +36,7 @@ export class Steering {
     const armed = Date.now();
     const wanted = { phase, path: `/podmigrations/${move}/`, act: "hold", armed };
     for (const folder of folders) write(folder, "failpoint.json", JSON.stringify(wanted));
-    return new Steering(armed, folders);
+    return new Steering(move, armed, folders);
   }
 
   /** Resolves with whether a controller is held, at once or within two seconds. */
@@ -47,6 +49,7 @@ export class Steering {
 
   /** The controller goes on, and none is held any more. Safe to call twice. */
   letGo(scene: Scene): void {
+    if (scene.steered !== this.#move) return;
     for (const folder of this.#folders) {
       write(folder, `failpoint-go-${this.#armed}`, "");
       remove(folder, "failpoint.json");
