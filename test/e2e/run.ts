@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { catalogue } from "./chaos/catalogue.ts";
 import { chaos } from "./chaos/command.ts";
 import { hierarchies } from "./cluster/cgroups.ts";
-import { type Cluster, down, saved, up } from "./cluster/cluster.ts";
+import { type Cluster, down, machineOf, saved, up } from "./cluster/cluster.ts";
 import { influxOutput } from "./cluster/influxdb.ts";
 import { instanceFrom, type Settings, settingsFor } from "./cluster/settings.ts";
 import { Api } from "./harness/api.ts";
@@ -50,8 +50,7 @@ async function commandUp(options: { nodes: string; runtimeRequestTimeout?: strin
 
 async function commandNode(name: string, command: string[]): Promise<void> {
   const cluster = await current();
-  const machine = cluster.machines.find((candidate) => candidate.node.name === name);
-  if (!machine) throw new Error(`no node ${name}; there are ${cluster.machines.map((m) => m.node.name).join(", ")}`);
+  const machine = machineOf(cluster, name);
   const [program, args] = machine.entering(command.length > 0 ? command : ["bash"]);
   const child = spawn(program, args, { stdio: "inherit" });
   process.exitCode = await new Promise<number>((resolve) => child.once("exit", (code) => resolve(code ?? 1)));

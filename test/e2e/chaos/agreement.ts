@@ -1,9 +1,9 @@
 /** Whether events and metrics tell of the moves what their objects do. */
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
 import { type Api, allMigrationsPath } from "../harness/api.ts";
-import { HEADROOM_NAMESPACE } from "../harness/headroom.ts";
-import type { Migration } from "../harness/moves.ts";
-import { type ChaosRecord, enteredAt, FINAL_PHASES, finalPhase, type Span, spanOf, touches } from "./record.ts";
+import { HEADROOM_NAMESPACE, headroomPods } from "../harness/headroom.ts";
+import { FINAL_PHASES, type Migration } from "../harness/moves.ts";
+import { type ChaosRecord, enteredAt, finalPhase, type Span, spanOf, touches } from "./record.ts";
 
 export interface Told {
   events: { kind: string; namespace: string; name: string; reason: string }[];
@@ -88,13 +88,12 @@ function eventOf({ involvedObject, reason = "" }: CoreEvent): Told["events"][num
   return { kind, namespace, name, reason };
 }
 
-const CONTROLLERS = "labelSelector=app.kubernetes.io%2Fcomponent%3Dcontroller";
 const METRICS_PORT = 8080;
 
 async function readCounts(cluster: Cluster, api: Api): Promise<Told["counted"]> {
   const folder = `/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods`;
-  const pods = await api.list<{ metadata: { name: string }; status?: { phase?: string } }>(`${folder}?${CONTROLLERS}`);
-  const running = pods.filter(({ status }) => status?.phase === "Running").map(({ metadata }) => metadata.name);
+  const pods = await headroomPods(api, "controller");
+  const running = pods.flatMap(({ metadata, status }) => (status?.phase === "Running" && metadata?.name) || []);
   return Promise.all(
     running.map(async (controller) => {
       const text = await kubectl(cluster, ["get", "--raw", `${folder}/${controller}:${METRICS_PORT}/proxy/metrics`]);

@@ -1,6 +1,7 @@
 /** Plays a seed's schedule on a cluster: starts workloads, asks for moves, strikes, undoes, and waits until all is over. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod } from "@kubernetes/client-node";
+import { machineOf } from "../cluster/cluster.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { ApiError, migrationPath, podsPath, policiesPath } from "../harness/api.ts";
 import { waitForHeadroom } from "../harness/headroom.ts";
@@ -10,7 +11,7 @@ import { catalogue } from "./catalogue.ts";
 import type { Aim, Fault, Undo } from "./fault.ts";
 import { DELETED_WITHIN_MS } from "./judge.ts";
 import type { JudgedWorkload, StruckFault } from "./record.ts";
-import { machineOf, type Placed, type Scene } from "./scene.ts";
+import type { Placed, Scene } from "./scene.ts";
 import type { Chain, PlannedStrike, Schedule } from "./schedule.ts";
 import { Steering } from "./steering.ts";
 import { isAlive, livePod, startWorkload } from "./workload.ts";

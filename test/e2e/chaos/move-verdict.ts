@@ -1,11 +1,11 @@
 /** Whether the moves came to what their objects say. */
+import { FINAL_PHASES } from "../harness/moves.ts";
 import type { Life, Stay } from "../harness/testimony.ts";
 import { lastHeard } from "./losses.ts";
 import {
   type ChaosRecord,
   clock,
   enteredAt,
-  FINAL_PHASES,
   finalPhase,
   isCommitted,
   type JudgedMove,

@@ -1,5 +1,5 @@
 /** What a run of random faults leaves for the judge: what was heard, moved and struck. All times are epoch milliseconds of the host. */
-import type { Migration } from "../harness/moves.ts";
+import { FINAL_PHASES, type Migration } from "../harness/moves.ts";
 import type { Testimony } from "../harness/testimony.ts";
 
 export interface ChaosRecord {
@@ -77,8 +77,6 @@ export interface Span {
   fromMs: number;
   toMs: number;
 }
-
-export const FINAL_PHASES: readonly string[] = ["Succeeded", "RolledBack", "Failed", "Cancelled"];
 
 /** The phase that a move was seen in at a time; undefined before its first. */
 export function phaseAt({ phases }: JudgedMove, atMs: number): string | undefined {

@@ -1,8 +1,7 @@
 /** Where a seed takes place: the cluster, what the tests see of it, and what has struck so far. */
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Machine } from "../cluster/machine.ts";
 import { type Api, allMigrationsPath } from "../harness/api.ts";
-import type { Migration } from "../harness/moves.ts";
+import { FINAL_PHASES, type Migration } from "../harness/moves.ts";
 import { type Watch, watch } from "../harness/watch.ts";
 import type { Witness } from "../harness/witness.ts";
 import type { StruckFault } from "./record.ts";
@@ -25,13 +24,6 @@ export interface Placed {
   namespace: string;
 }
 
-export function machineOf(cluster: Cluster, node: string): Machine {
-  const found = cluster.machines.find((machine) => machine.node.name === node);
-  if (!found) throw new Error(`there is no node ${node}`);
-  return found;
-}
-
-const ENDED = new Set(["Succeeded", "RolledBack", "Failed", "Cancelled"]);
 const ORDER = ["Pending", "Preflight", "Preparing", "Frozen", "Restoring", "Committed"];
 
 export interface WatchedMove {
@@ -70,7 +62,7 @@ export class MoveWatch {
   }
 
   isEnded(namespace: string, name: string): boolean {
-    return ENDED.has(this.get(namespace, name)?.latest.status?.phase ?? "");
+    return FINAL_PHASES.includes(this.get(namespace, name)?.latest.status?.phase ?? "");
   }
 
   /** Resolves when the move is in the phase or past it: with the phase that it is in, or undefined when the time is up. */

@@ -4,10 +4,10 @@
  */
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { V1Pod } from "@kubernetes/client-node";
+import { machineOf } from "../cluster/cluster.ts";
 import type { Machine } from "../cluster/machine.ts";
-import { HEADROOM_NAMESPACE } from "../harness/headroom.ts";
-import { machineOf, type Scene } from "./scene.ts";
+import { headroomPods, temporaryFolder } from "../harness/headroom.ts";
+import type { Scene } from "./scene.ts";
 
 const HELD_WITHIN_MS = 2000;
 
@@ -32,7 +32,10 @@ export class Steering {
   static async towards(scene: Scene, move: string, phase: string): Promise<Steering | undefined> {
     if (scene.steered) return undefined;
     scene.steered = move;
-    const folders = await foldersOf(scene);
+    const folders = await foldersOf(scene).catch((error: unknown) => {
+      scene.steered = undefined;
+      throw error;
+    });
     const armed = Date.now();
     const wanted = { phase, path: `/podmigrations/${move}/`, act: "hold", armed };
     for (const folder of folders) write(folder, "failpoint.json", JSON.stringify(wanted));
@@ -59,18 +62,11 @@ export class Steering {
 }
 
 async function foldersOf({ api, cluster }: Scene): Promise<Folder[]> {
-  const selector = "labelSelector=app.kubernetes.io%2Fcomponent%3Dcontroller";
-  const pods = await api.list<V1Pod>(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods?${selector}`);
-  return pods.flatMap(({ metadata, spec }) =>
-    spec?.nodeName
-      ? [
-          {
-            machine: machineOf(cluster, spec.nodeName),
-            path: `/var/lib/kubelet/pods/${metadata?.uid}/volumes/kubernetes.io~empty-dir/tmp`,
-          },
-        ]
-      : [],
-  );
+  const placed = (await headroomPods(api, "controller")).filter(({ spec }) => spec?.nodeName);
+  return placed.map((pod) => ({
+    machine: machineOf(cluster, pod.spec?.nodeName ?? ""),
+    path: temporaryFolder(pod),
+  }));
 }
 
 function isThere({ machine, path }: Folder, file: string): boolean {

@@ -130,6 +130,13 @@ async function telegrafToken(cluster: Cluster): Promise<string> {
   return waitFor("a token for Telegraf", 30, () => kubectl(cluster, request));
 }
 
+/** Rejects an unknown name with those that there are. */
+export function machineOf({ machines }: Cluster, name: string): Machine {
+  const found = machines.find(({ node }) => node.name === name);
+  if (!found) throw new Error(`no node ${name}; there are ${machines.map(({ node }) => node.name).join(", ")}`);
+  return found;
+}
+
 /** Runs kubectl as the cluster's administrator. */
 export function kubectl(cluster: Cluster, args: readonly string[], options?: RunOptions): Promise<string> {
   const program = join(cluster.programs.tools, "kubectl");

@@ -1,7 +1,7 @@
 /** Headroom's agents as the tests look at them: their pods and how much memory they took. */
 import type { V1Pod } from "@kubernetes/client-node";
 import { containerProcess } from "./faults.ts";
-import { HEADROOM_NAMESPACE } from "./headroom.ts";
+import { headroomPods } from "./headroom.ts";
 import { assert, assertEqual, type Context } from "./scenario.ts";
 
 const MIB = 2 ** 20;
@@ -9,9 +9,7 @@ const MIB = 2 ** 20;
 const AGENT_PEAK_MIB = 200;
 
 export async function agentPod({ api }: Context, node: string): Promise<V1Pod> {
-  const selector = "labelSelector=app.kubernetes.io%2Fcomponent%3Dagent";
-  const pods = await api.list<V1Pod>(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods?${selector}`);
-  const found = pods.find((pod) => pod.spec?.nodeName === node && !pod.metadata?.deletionTimestamp);
+  const found = (await headroomPods(api, "agent")).find((pod) => pod.spec?.nodeName === node);
   assert(found, `there is no agent on ${node}`);
   return found;
 }

@@ -1,6 +1,6 @@
 /** Stops the controller at an exact write: see ./failpoint.mjs, which is loaded into it. */
 import type { V1Pod } from "@kubernetes/client-node";
-import { type Cluster, kubectl } from "../cluster/cluster.ts";
+import { type Cluster, kubectl, machineOf } from "../cluster/cluster.ts";
 import type { Machine } from "../cluster/machine.ts";
 import { waitFor } from "../cluster/wait.ts";
 import type { Api } from "./api.ts";
@@ -9,6 +9,7 @@ import {
   FAILPOINT_IN_IMAGE,
   HEADROOM_NAMESPACE,
   type HelmValues,
+  headroomPods,
   installHeadroom,
   waitForHeadroom,
 } from "./headroom.ts";
@@ -63,29 +64,22 @@ export async function armFailpoint(
 /** Once what the test before has done to controller and agents is over. */
 async function tell(cluster: Cluster, api: Api, text: string): Promise<void> {
   await waitForHeadroom(cluster);
-  told = await Promise.all((await controllerPods(api)).map((pod) => processOf(cluster, pod)));
+  told = await Promise.all((await headroomPods(api, "controller")).map((pod) => processOf(cluster, pod)));
   const script = 'printf %s "$1" >"$2.new" && mv "$2.new" "$2"';
   for (const { machine, pid } of told) {
     await machine.run(["sh", "-c", script, "sh", text, `/proc/${pid}/root/tmp/failpoint.json`]);
   }
 }
 
-async function controllerPods(api: Api): Promise<V1Pod[]> {
-  const selector = "app.kubernetes.io%2Fcomponent%3Dcontroller";
-  const pods = await api.list<V1Pod>(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods?labelSelector=${selector}`);
-  return pods.filter((pod) => !pod.metadata?.deletionTimestamp);
-}
-
 async function processOf(cluster: Cluster, pod: V1Pod): Promise<ControllerProcess> {
-  const machine = cluster.machines.find(({ node }) => node.name === pod.spec?.nodeName);
-  if (!machine) throw new Error(`controller ${pod.metadata?.name} is on no node`);
+  const machine = machineOf(cluster, pod.spec?.nodeName ?? "");
   return { machine, pid: await containerProcess(machine, pod) };
 }
 
 /** Resolves with what the failpoint struck at, for one that is to die. */
 export function failpointStruck(cluster: Cluster, api: Api, limitSeconds = 60): Promise<string> {
   return waitFor("the failpoint to strike", limitSeconds, async () => {
-    const pod = (await controllerPods(api))[0]?.metadata?.name ?? "";
+    const pod = (await headroomPods(api, "controller"))[0]?.metadata?.name ?? "";
     return kubectl(cluster, ["-n", HEADROOM_NAMESPACE, "exec", pod, "--", "cat", `/tmp/failpoint-hit-${armed}`]);
   });
 }

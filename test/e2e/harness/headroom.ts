@@ -1,6 +1,7 @@
 /** Headroom itself: installed with Helm from the repository's chart, in an image made from its Dockerfile. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { V1Pod } from "@kubernetes/client-node";
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
 import { attempt, run } from "../cluster/command.ts";
 import { influxOutput } from "../cluster/influxdb.ts";
@@ -75,6 +76,18 @@ async function ensureTokenSecret(cluster: Cluster, api: Api): Promise<void> {
   await api
     .create(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/secrets`, { metadata: { name: SECRET }, stringData })
     .catch(ignoreExisting);
+}
+
+/** Without those that are being deleted. */
+export async function headroomPods(api: Api, component: "agent" | "controller"): Promise<V1Pod[]> {
+  const selector = `labelSelector=app.kubernetes.io%2Fcomponent%3D${component}`;
+  const pods = await api.list<V1Pod>(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods?${selector}`);
+  return pods.filter(({ metadata }) => !metadata?.deletionTimestamp);
+}
+
+/** The node's path of what is /tmp in such a pod's container, and outlives the container. */
+export function temporaryFolder(pod: V1Pod): string {
+  return `/var/lib/kubelet/pods/${pod.metadata?.uid}/volumes/kubernetes.io~empty-dir/tmp`;
 }
 
 export async function waitForHeadroom(cluster: Cluster, limitSeconds = 120): Promise<void> {

@@ -3,7 +3,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { waitFor } from "../cluster/wait.ts";
 import { PRELOADED } from "./failpoints.ts";
 import type { HelmValues } from "./headroom.ts";
-import { describeMove, describeState, type Migration, moveReaches, requestMove } from "./moves.ts";
+import { describeMove, describeState, FINAL_PHASES, type Migration, moveReaches, requestMove } from "./moves.ts";
 import { startPod } from "./pods.ts";
 import { assertEqual, type Context } from "./scenario.ts";
 import { assertOneLife } from "./witness.ts";
@@ -15,7 +15,6 @@ export const VALUES: HelmValues = {
 };
 /** Where n3 is the controller's. */
 export const NODES_MIB: readonly number[] = [1536, 1536, 1024];
-export const ENDED = ["Succeeded", "RolledBack", "Failed", "Cancelled"] as const;
 export const MOVE = "move";
 
 /** In the writable layer and in an emptyDir: lost files are noticed whatever happens to the move. */
@@ -31,7 +30,7 @@ export async function begin(context: Context, options: Partial<WorkloadOptions> 
 /** The move ends, and one copy, the same process, is alive. */
 export async function assertOneCopy(context: Context, name: string, limitSeconds = 180): Promise<Migration> {
   const { api, namespace, witness } = context;
-  const ended = await moveReaches(api, namespace, MOVE, ENDED, limitSeconds);
+  const ended = await moveReaches(api, namespace, MOVE, FINAL_PHASES, limitSeconds);
   assertOneLife(name, await witness.hears(name, 300, 60));
   const running = await waitFor("one pod to be left", 60, async () => {
     const pods = await leftPods(context, name, ended);

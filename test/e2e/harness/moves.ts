@@ -26,7 +26,7 @@ export interface Migration {
   };
 }
 
-const FINAL = ["Succeeded", "RolledBack", "Failed", "Cancelled"];
+export const FINAL_PHASES: readonly string[] = ["Succeeded", "RolledBack", "Failed", "Cancelled"];
 const POLL_MILLISECONDS = 50;
 
 export interface MoveRequest {
@@ -61,7 +61,7 @@ export async function moveReaches(
     async () => {
       const move = await api.get<Migration>(migrationPath(namespace, name));
       const phase = move?.status?.phase ?? "";
-      return phases.includes(phase) || FINAL.includes(phase) ? move : undefined;
+      return phases.includes(phase) || FINAL_PHASES.includes(phase) ? move : undefined;
     },
     POLL_MILLISECONDS,
   ).catch(async (error: unknown) => {

@@ -2,8 +2,7 @@
  * Runs scenarios, each on a cluster of its own, but for neighbours that ask for the very same one: they share it. A failed test gets its
  * successors a new cluster.
  */
-import { type Cluster, down } from "../cluster/cluster.ts";
-import type { Machine } from "../cluster/machine.ts";
+import { down, machineOf } from "../cluster/cluster.ts";
 import type { Settings } from "../cluster/settings.ts";
 import { waitFor } from "../cluster/wait.ts";
 import type { Api } from "./api.ts";
@@ -120,12 +119,6 @@ async function createNamespace(api: Api, name: string): Promise<void> {
   await api.create("/api/v1/namespaces", { metadata: { name } });
   const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
   await waitFor(`the service account of namespace ${name}`, 30, () => api.get(account), 50);
-}
-
-function machineOf(cluster: Cluster, name: string): Machine {
-  const machine = cluster.machines.find((candidate) => candidate.node.name === name);
-  if (!machine) throw new Error(`there is no node ${name}`);
-  return machine;
 }
 
 async function withLimit(work: Promise<void>, limitSeconds: number): Promise<void> {

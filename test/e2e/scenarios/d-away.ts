@@ -2,8 +2,15 @@
 import { armFailpoint, type ControllerProcess, failpointHolds, letGo, PRELOADED } from "../harness/failpoints.ts";
 import { cutOffFromAll, heal, killProcess, stopApiServer } from "../harness/faults.ts";
 import { type HelmValues, installHeadroom, waitForHeadroom } from "../harness/headroom.ts";
-import { assertOneCopy, begin, ENDED, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
-import { describeMove, describeState, type Migration, moveReaches, requestMove } from "../harness/moves.ts";
+import { assertOneCopy, begin, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
+import {
+  describeMove,
+  describeState,
+  FINAL_PHASES,
+  type Migration,
+  moveReaches,
+  requestMove,
+} from "../harness/moves.ts";
 import { getPod, startPod } from "../harness/pods.ts";
 import { assert, assertEqual, type Context, type Scenario, type Test } from "../harness/scenario.ts";
 import { assertOneLife, freezeMilliseconds } from "../harness/witness.ts";
@@ -63,7 +70,7 @@ async function leaderGoes(
   const struckAt = Date.now();
   try {
     await strike(leader);
-    const ended = await moveReaches(api, namespace, MOVE, ENDED, 120);
+    const ended = await moveReaches(api, namespace, MOVE, FINAL_PHASES, 120);
     const heard = await witness.hears(name, 100);
     assertOneLife(name, heard);
     const wentOn = heard.silences.find(

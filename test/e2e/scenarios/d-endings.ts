@@ -4,8 +4,8 @@ import { waitFor } from "../cluster/wait.ts";
 import { podPath } from "../harness/api.ts";
 import { armFailpoint, failpointHolds, letGo } from "../harness/failpoints.ts";
 import { containerProcess, cutOff, heal, holdRestore, letRestoreGoOn, repairRestore } from "../harness/faults.ts";
-import { assertOneCopy, begin, ENDED, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
-import { describeMove, describeState, moveReaches } from "../harness/moves.ts";
+import { assertOneCopy, begin, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
+import { describeMove, describeState, FINAL_PHASES, moveReaches } from "../harness/moves.ts";
 import { allPods, getPod } from "../harness/pods.ts";
 import { assert, assertEqual, type Context, type Scenario } from "../harness/scenario.ts";
 import { assertOneLife } from "../harness/witness.ts";
@@ -25,7 +25,7 @@ async function evicted(context: Context): Promise<void> {
     await overfill(context, name);
     await waitFor("the source to be evicted", RESTORE_HELD_SECONDS, async () => isFailed(await getPod(context, name)));
     await letRestoreGoOn(target);
-    const ended = await moveReaches(context.api, context.namespace, MOVE, ENDED);
+    const ended = await moveReaches(context.api, context.namespace, MOVE, FINAL_PHASES);
     context.note(await describeMove(context.witness, name, ended));
     assertEqual(ended.status?.phase, "Succeeded", `the phase of the move (${describeState(ended)})`);
     assertOneLife(name, await context.witness.hears(name, 300));
@@ -56,7 +56,7 @@ async function deletedByForce(context: Context): Promise<void> {
   const held = await failpointHolds();
   await api.delete(podPath(namespace, name), { gracePeriodSeconds: 0 });
   await letGo(held);
-  const ended = await moveReaches(api, namespace, MOVE, ENDED);
+  const ended = await moveReaches(api, namespace, MOVE, FINAL_PHASES);
   context.note(describeState(ended));
   assertEqual(ended.status?.phase, "RolledBack", "the phase of the move");
   await waitFor("no pod to be left", 30, async () => (await allPods(context)).length === 0);

@@ -1,7 +1,7 @@
 /** A node's machine loses its power; its disk, its inodes, its staging run out. */
 import { startMachineAgain } from "../../cluster/cluster.ts";
-import type { Machine } from "../../cluster/machine.ts";
-import { killMachine } from "../../cluster/machine.ts";
+import { killMachine, type Machine } from "../../cluster/machine.ts";
+import { waitFor } from "../../cluster/wait.ts";
 import { fillDisk, fillInodes, fillStaging } from "../../harness/faults.ts";
 import type { Fault, Undo } from "../fault.ts";
 
@@ -38,15 +38,14 @@ function full(
     prepare: async (aim) => async () => {
       const machine = aim[side];
       const empty = machine.isOn && (await fill(machine));
-      return empty ? { undo: async () => void (await whenOn(machine, empty)) } : undefined;
+      return empty ? { undo: () => whenOn(machine, empty) } : undefined;
     },
   };
 }
 
 /** The power may be away meanwhile: what fills the disk is still there then. */
 async function whenOn(machine: Machine, undo: Undo): Promise<void> {
-  for (let second = 0; !machine.isOn && second < 120; second++)
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+  await waitFor(`the power of ${machine.node.name}`, 120, () => machine.isOn);
   await undo();
 }
 

@@ -1,5 +1,6 @@
 /** Headroom's own programs, and those of the nodes and the control plane: killed, stopped, short of memory, slow, with a wrong clock. */
 import type { V1Pod } from "@kubernetes/client-node";
+import { machineOf } from "../../cluster/cluster.ts";
 import type { Machine } from "../../cluster/machine.ts";
 import {
   findContainerProcess,
@@ -13,9 +14,9 @@ import {
   stopApiServer,
   stopProcess,
 } from "../../harness/faults.ts";
-import { HEADROOM_NAMESPACE } from "../../harness/headroom.ts";
+import { headroomPods } from "../../harness/headroom.ts";
 import type { Aim, Fault, Strike } from "../fault.ts";
-import { machineOf, type Scene } from "../scene.ts";
+import type { Scene } from "../scene.ts";
 
 type Side = "source" | "target";
 const SIDES: readonly Side[] = ["source", "target"];
@@ -29,12 +30,6 @@ interface Program {
 
 type Find = (aim: Aim) => Promise<Program>;
 
-async function podsOf({ api }: Scene, component: "agent" | "controller"): Promise<V1Pod[]> {
-  const selector = `labelSelector=app.kubernetes.io%2Fcomponent%3D${component}`;
-  const pods = await api.list<V1Pod>(`/api/v1/namespaces/${HEADROOM_NAMESPACE}/pods?${selector}`);
-  return pods.filter(({ metadata }) => !metadata?.deletionTimestamp);
-}
-
 async function programOf({ cluster }: Scene, pod: V1Pod | undefined, what: string): Promise<Program> {
   if (!pod?.spec?.nodeName) throw new Error(`there is no ${what}`);
   const machine = machineOf(cluster, pod.spec.nodeName);
@@ -45,7 +40,7 @@ const agentOn =
   (side: Side): Find =>
   async (aim) => {
     const node = aim[side].node.name;
-    const pods = await podsOf(aim.scene, "agent");
+    const pods = await headroomPods(aim.scene.api, "agent");
     return programOf(
       aim.scene,
       pods.find(({ spec }) => spec?.nodeName === node),
@@ -59,7 +54,7 @@ const LEASE = "/apis/coordination.k8s.io/v1/namespaces/headroom-system/leases/he
 const leader: Find = async ({ scene }) => {
   const lease = await scene.api.get<{ spec?: { holderIdentity?: string } }>(LEASE);
   const holder = lease?.spec?.holderIdentity ?? "";
-  const pods = await podsOf(scene, "controller");
+  const pods = await headroomPods(scene.api, "controller");
   return programOf(
     scene,
     pods.find(({ metadata }) => holder.startsWith(metadata?.name ?? "?")),

@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import type { V1Pod } from "@kubernetes/client-node";
 import type { Machine } from "../../cluster/machine.ts";
-import { CLOCK_IN_IMAGE, FAILPOINT_IN_IMAGE } from "../headroom.ts";
+import { CLOCK_IN_IMAGE, FAILPOINT_IN_IMAGE, temporaryFolder } from "../headroom.ts";
 import type { Undo } from "./undo.ts";
 
 /** What controllers and agents are installed with (`extraEnv`) so that their clock can be stepped and they can be held at a write. */
@@ -15,8 +15,7 @@ export const PRELOADED_WITH_CLOCK = [
  * have been installed with `PRELOADED_WITH_CLOCK`. Timers are not affected, as with a real clock.
  */
 export function stepClock(machine: Machine, pod: V1Pod, milliseconds: number): Undo {
-  const folder = `/var/lib/kubelet/pods/${pod.metadata?.uid}/volumes/kubernetes.io~empty-dir/tmp`; // its /tmp
-  const file = `${folder}/clock-offset`;
+  const file = `${temporaryFolder(pod)}/clock-offset`;
   writeFileSync(machine.path(file), String(milliseconds));
   return async () => rmSync(machine.path(file), { force: true });
 }
