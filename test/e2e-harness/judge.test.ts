@@ -13,21 +13,13 @@ const rows: Row[] = [
     ["doubled"],
     {
       workload: { ...by("repeated", 9000), kind: "Deployment" },
-      faults: [fault(9000, { loses: true, ...taking("disruption") })],
+      faults: [fault(9000, taking("disruption"))],
     },
   ],
-  ["damaged pages", ["damaged"], { workload: by("pages", 9000), faults: [fault(9000, { loses: true })] }],
-  ["damaged files", ["damaged"], { workload: by("files", 9000), faults: [fault(9000, { loses: true })] }],
+  ["damaged pages", ["damaged"], { workload: by("pages", 9000), faults: [fault(9000)] }],
+  ["damaged files", ["damaged"], { workload: by("files", 9000), faults: [fault(9000)] }],
   ["a gap", ["lost: w (a), at 00:00:09.000: what happened"], { workload: by("gap", 9000) }],
-  ["a gap while datagrams may be lost", [], { workload: by("gap", 9000), faults: [fault(7500, { loses: true })] }],
-  ["a gap long after that", ["lost"], { workload: by("gap", 9000), faults: [fault(6900, { loses: true })] }],
   ["a gap while something else is wrong", ["lost"], { workload: by("gap", 9000), faults: [fault(9000)] }],
-  [
-    "gaps that outlast the loss",
-    ["lost"],
-    { workload: by("gap", 9000, 12_000), faults: [fault(9000, { loses: true })] },
-  ],
-
   [
     "two of a Deployment, right after an eviction",
     [],

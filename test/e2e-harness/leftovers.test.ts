@@ -32,8 +32,8 @@ const of = (...more: string[]) => parseInventory("n1", [...IDLE, ...more].join("
 
 describe("what is left on a node", () => {
   it("is nothing while only Headroom's own pods run, even if they were replaced", () => {
-    const anew = IDLE.map((line) => line.replaceAll(AGENT, "c".repeat(64)).replaceAll(AGENTS_POD, OTHER_POD));
-    expect(difference([of()], [parseInventory("n1", anew.join("\n"))])).toEqual([]);
+    const restarted = IDLE.map((line) => line.replaceAll(AGENT, "c".repeat(64)).replaceAll(AGENTS_POD, OTHER_POD));
+    expect(difference([of()], [parseInventory("n1", restarted.join("\n"))])).toEqual([]);
   });
 
   it.each([

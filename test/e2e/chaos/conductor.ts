@@ -24,7 +24,7 @@ const POLICY_ASKS_WITHIN_SECONDS = 40;
 /** How long the witness listens after the last fault was undone and the last move has ended. */
 const LISTENS_MS = 6000;
 
-/** A chain goes on with so many further moves for strikes that were missed. */
+/** Further moves of a chain, at most, for strikes that were missed. */
 const MORE_MOVES = 2;
 /** What refused a move at once may have passed by then. */
 const BETWEEN_MOVES_MS = 3000;
@@ -271,7 +271,7 @@ function factsOf({ fault: id }: PlannedStrike): Fault {
 
 function struckRecord(
   { move, workload }: Omit<Aim, "seconds">,
-  { id, silences, loses, controllers, ends }: Fault,
+  { id, silences, controllers, ends }: Fault,
   phase: string,
   atMs: number,
   alsoEnds: readonly string[] = [],
@@ -285,7 +285,6 @@ function struckRecord(
     move,
     ends: ended,
     ...(silences ? { silences } : {}),
-    ...(loses ? { loses } : {}),
     ...(controllers ? { controllers } : {}),
   };
 }

@@ -32,10 +32,8 @@ export interface Strike {
 export interface Fault extends FaultFacts {
   /** A sentence. */
   about: string;
-  /** Whose agents, or which server, answers nobody meanwhile. */
+  /** The agents of these nodes, or the API server, do not answer while the fault lasts. */
   silences?: ("source" | "target" | "api")[];
-  /** The witness may miss datagrams meanwhile. */
-  loses?: boolean;
   /** Controllers begin anew: what they counted is gone. */
   controllers?: boolean;
   /** It takes the pod away on purpose. */

@@ -37,7 +37,6 @@ const SECOND = 1000;
 const REPLACED_WITHIN_MS = 15 * SECOND;
 /** Between two requests the Job of a moved pod has none; a controller that ends just then is followed by another, which removes what the Job has made. */
 const SWAP_WITHIN_MS = 30 * SECOND;
-const LOSS_SLACK_MS = 2 * SECOND;
 /** The longest silence: without any fault; with one, besides the time that it lasts; more for a machine that comes back. */
 const QUIET_MS = 15 * SECOND;
 const TROUBLED_MS = 45 * SECOND;
@@ -96,11 +95,6 @@ function inWords(workload: string): (violation: Violation) => string {
 function isExcused({ faults }: ChaosRecord, { name, kind: owner }: JudgedWorkload, violation: Violation): boolean {
   const { kind, atMs, untilMs } = violation;
   const within = (fromMs: number, toMs: number): boolean => atMs >= fromMs && untilMs <= toMs;
-  if (kind === "gap")
-    return faults.some((fault) => {
-      const { fromMs, toMs } = spanOf(fault);
-      return fault.loses === true && within(fromMs - LOSS_SLACK_MS, toMs + LOSS_SLACK_MS);
-    });
   // Kubernetes does it itself for pods that have an owner: a Job, too, replaces a pod that is being deleted. A pod without one is not replaced, nor
   // is one whose container was killed.
   if (kind !== "two" || owner === "Pod") return false;

@@ -54,8 +54,6 @@ export interface StruckFault {
   ends?: readonly EndedByFault[];
   /** The name of the node whose machine it killed. */
   nodeKilled?: string;
-  /** Datagrams may be lost meanwhile. */
-  loses?: boolean;
   /** A controller restarted. */
   controllers?: boolean;
 }
