@@ -10,7 +10,7 @@ import { EXIT } from "./failure.ts";
 export function endOnLostFailures(logger: Logger): void {
   const endWith = (message: string) => (error: unknown) => {
     logger.error(message, { error });
-    process.exit(EXIT.failed);
+    process.exit(EXIT.failed); // not by exitCode: what is still running must not go on
   };
   process.on("unhandledRejection", endWith("unhandled promise rejection: the process ends"));
   process.on("uncaughtException", endWith("uncaught exception: the process ends"));

@@ -59,8 +59,8 @@ export function descendantsOf(pid: number): number[] {
 }
 
 /**
- * Kills a process and all below it. They are stopped first, parents before children, until nobody is left who could make another: whoever
- * is born between a look and a kill would go on without its parents.
+ * Kills a process and all its descendants. All are stopped first, parents before children, until no running one is left that could start
+ * another: a process started between the listing and the kill would survive.
  */
 export function killTree(pid: number): void {
   const stopped = new Set<number>();

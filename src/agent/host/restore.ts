@@ -304,7 +304,7 @@ function continueProcess(pid: number): void {
   if (isStopped(pid)) process.kill(pid, "SIGCONT");
 }
 
-/** After the mark: kills the restore or the held copy, and resolves when nothing of it is left. */
+/** Called once the move is marked as aborted: kills the restore or the held copy. Resolves when none of its processes is left. */
 export async function abort(host: Host, command: Command): Promise<void> {
   for (const container of waitingCreates(host, command.moveUID))
     tellCreate(host, command.moveUID, container, "rolled back");

@@ -31,7 +31,7 @@ export interface Observation {
   to: string;
 }
 
-/** Nothing is computed before it is asked for. */
+/** Each line is computed when it is first needed. */
 export interface Lines {
   cluster: Line;
   /** Undefined: too few moves were between these two. */

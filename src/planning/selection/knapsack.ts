@@ -14,8 +14,8 @@ const MAX_UNITS = 100_000;
 
 /**
  * The unit of weight in bytes: the greatest common divisor of all weights and the capacity, so that nothing is rounded; if
- * that makes more steps than {@link MAX_STEPS}, the smallest unit that does not, and the result is exact for weights rounded
- * up to it: at least as good as any set for a capacity that is one unit for each item smaller.
+ * that makes more steps than {@link MAX_STEPS}, the smallest unit that does not. Then the result is exact for weights rounded up to that unit. Each
+ * item loses less than a unit by that: no set is better that fits into the capacity less one unit for each item.
  */
 export function knapsackUnit(weights: readonly number[], capacity: number): number {
   const most = Math.max(1, Math.min(MAX_UNITS, Math.floor(MAX_STEPS / Math.max(1, weights.length))));

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod } from "@kubernetes/client-node";
 import { machineOf } from "../cluster/cluster.ts";
 import { waitFor } from "../cluster/wait.ts";
-import { ApiError, migrationPath, podsPath, policiesPath } from "../harness/api.ts";
+import { ApiError, migrationPath, podsPath } from "../harness/api.ts";
 import { waitForHeadroom } from "../harness/headroom.ts";
 import { requestMove } from "../harness/moves.ts";
-import { createPolicy } from "../harness/policies.ts";
 import { catalogue } from "./catalogue.ts";
 import type { Aim, Fault, Undo } from "./fault.ts";
 import { DELETED_WITHIN_MS } from "./judge.ts";
+import { policyAsks } from "./policy-moves.ts";
 import type { JudgedWorkload, StruckFault } from "./record.ts";
 import type { Placed, Scene } from "./scene.ts";
 import type { Chain, PlannedStrike, Schedule } from "./schedule.ts";
@@ -19,8 +19,6 @@ import { isAlive, livePod, startWorkload } from "./workload.ts";
 /** Beyond this no move may be open once everything is mended. */
 const ENDS_WITHIN_SECONDS = 240;
 const MOVE_TIMEOUT = "3m";
-/** Until the first figures of a pod have come, and the policy has looked. */
-const POLICY_ASKS_WITHIN_SECONDS = 40;
 /** How long the witness listens after the last fault was undone and the last move has ended. */
 const LISTENS_MS = 6000;
 
@@ -303,54 +301,6 @@ async function ask({ api }: Scene, { namespace, move, podName, target }: Omit<Ai
     });
     return true;
   });
-}
-
-/**
- * A policy for this workload alone, to which only its node is short of memory. It is deleted when it has asked for a move; undefined when it has
- * not, because no other node is freer, or its figures have not come.
- */
-async function policyAsks(
-  scene: Scene,
-  { name, namespace }: Placed,
-  node: string,
-): Promise<{ move: string; target: string } | undefined> {
-  const { api, moves, timeline } = scene;
-  const free = await freeShares(scene).catch(() => new Map<string, number>()); // a node that is down says nothing
-  const here = free.get(node) ?? 0;
-  const limit = Math.floor((100 * (here + Math.max(...free.values()))) / 2);
-  if (limit <= Math.ceil(100 * here)) return undefined;
-  await createPolicy(api, name, {
-    mode: "Enforce",
-    podSelector: { matchLabels: { app: name } },
-    evaluationInterval: "2s",
-    eligibility: { cooldown: "0s", minMemory: "1Mi" },
-    pressure: { strategy: "Threshold", freeBelow: `${limit}%` },
-    placement: { strategy: "MostFree", margin: "0%", noReturnFor: "0s" },
-  });
-  const asked = await waitFor(`policy ${name} to ask for a move`, POLICY_ASKS_WITHIN_SECONDS, () => {
-    const found = moves.all().find(({ latest }) => latest.metadata.namespace === namespace && latest.spec.policyName);
-    const target = found?.latest.spec.targetNode;
-    return found && target ? { move: found.latest.metadata.name, target } : undefined;
-  }).catch((error: Error) => void timeline.add(name, error.message));
-  await waitFor(`policy ${name} to be deleted`, 60, async () => {
-    await api.delete(`${policiesPath}/${name}`);
-    return true;
-  });
-  return asked;
-}
-
-interface Summary {
-  node: { memory: { availableBytes: number; workingSetBytes: number } };
-}
-
-/** Of each node, from 0 to 1. */
-async function freeShares({ api, cluster }: Scene): Promise<Map<string, number>> {
-  const shares = cluster.machines.map(async ({ node }): Promise<[string, number]> => {
-    const summary = await api.get<Summary>(`/api/v1/nodes/${node.name}/proxy/stats/summary`);
-    const { availableBytes = 0, workingSetBytes = 1 } = summary?.node.memory ?? {};
-    return [node.name, availableBytes / (availableBytes + workingSetBytes)];
-  });
-  return new Map(await Promise.all(shares));
 }
 
 interface NodeObject {

@@ -14,9 +14,9 @@ import { isAdopted } from "./plan.ts";
 const SURPLUS_LABEL = `${GROUP}/surplus-of-move`;
 
 /**
- * What the owner has made in the source's place before the copy could be handed over; undefined when it has yet to act on its new size, so that nobody
- * can tell. As long as the source keeps its place there is none, and nobody is asked.
- * A ReplicaSet that is given the copy beside such a pod would delete the copy, the younger of the two.
+ * Pods that the owner made to replace the source before the copy could be handed over. Undefined when the owner has not yet acted on a change of
+ * its size: then it is unknown. While the source counts as the owner's there are none, and the API is not asked.
+ * A ReplicaSet that is given the copy beside such a pod may delete the copy.
  */
 export async function findRivals(run: MoveRun, { source, target }: MovePods): Promise<Pod[] | undefined> {
   const { owner } = run.move.status;
