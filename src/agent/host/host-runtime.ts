@@ -35,6 +35,7 @@ import {
 } from "../protocol.ts";
 import { arrivedBytes, imagesOf, RateMeter } from "./arrival.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
+import { forgetCopy } from "./copy-ending.ts";
 import { wasStarted } from "./detached.ts";
 import { dump } from "./dump.ts";
 import { type FixedFeatures, probe } from "./features.ts";
@@ -221,6 +222,7 @@ export class HostRuntime implements NodeRuntime {
     const memoryLost = released ? incomplete : undefined; // what was aborted lacks nothing
     if (memoryLost !== undefined) this.#options.warn(`move ${moveUID}: ${memoryLost}`);
     await endMoveGroup(this.#host, moveUID);
+    if (!released) await this.#forgetCopy(moveUID);
     await removeStaging(this.#host, moveUID);
     if (released) unregister(this.#host, podUID);
     else if (podUID !== "") markAborted(this.#host, podUID);
@@ -276,6 +278,13 @@ export class HostRuntime implements NodeRuntime {
   /** Lifts the bar from pods that were rolled back long ago and are gone. */
   sweep(): void {
     sweepAborted(this.#host, podsOnNode(this.#host), Date.now());
+  }
+
+  /** What runc still knows of it takes some bytes, and holds nothing up. */
+  async #forgetCopy(moveUID: string): Promise<void> {
+    await forgetCopy(this.#host, moveUID).catch((error: unknown) =>
+      this.#options.warn(`move ${moveUID}: runc does not forget its copy: ${String(error)}`),
+    );
   }
 
   /** The records may be lost, the registrations are on the disk. Empty: the node knows nothing of this move. */

@@ -58,13 +58,28 @@ export function descendantsOf(pid: number): number[] {
   return below(pid);
 }
 
+/** Running processes with all of these words among their arguments. */
+export function processesWith(...words: string[]): number[] {
+  const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
+  return pids.map(Number).filter((pid) => words.every((word) => runsWith(pid, word)));
+}
+
 /**
  * Kills a process and all its descendants. All are stopped first, parents before children, until no running one is left that could start
  * another: a process started between the listing and the kill would survive.
  */
 export function killTree(pid: number): void {
+  kill([pid], pid);
+}
+
+/** As killTree, but the process itself goes on. */
+export function killDescendants(pid: number): void {
+  kill(descendantsOf(pid), pid);
+}
+
+function kill(first: readonly number[], ancestor: number): void {
   const stopped = new Set<number>();
-  for (let found = [pid]; found.length > 0; found = descendantsOf(pid).filter((one) => !stopped.has(one))) {
+  for (let found = first; found.length > 0; found = descendantsOf(ancestor).filter((one) => !stopped.has(one))) {
     for (const one of found) {
       signal(one, "SIGSTOP");
       stopped.add(one);

@@ -3,14 +3,15 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import type { RestoreCommand } from "../node-runtime.ts";
-import { killGroup, killProcess } from "./cgroups.ts";
+import { killProcess } from "./cgroups.ts";
+import { endCopy, forgetCopy, wrapperOf } from "./copy-ending.ts";
 import { exitCodeOf, RUNNER_NAME } from "./detached.ts";
 import { forgetFilled } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
-import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
+import { registrationOf, targetMoveOf } from "./layout.ts";
 import { runsWith } from "./processes.ts";
-import { copyAlive, isUnstarted, lazyPagesOf, restoredContainer, wrapperOf } from "./restore.ts";
+import { copyAlive, isUnstarted, lazyPagesOf } from "./restore.ts";
 
 /**
  * Does nothing when there is no dead copy: none was restored yet, or it is alive or being restored (the command was repeated). Fails with
@@ -32,20 +33,14 @@ export async function forgetDeadCopy(
   if (existsSync(host.path(registration.released))) throw refuse("RestoreFailed", "it was released, it may have run");
   if (existsSync(host.path(registration.aborted))) throw refuse("RestoreFailed", "the move was rolled back");
   if (!existsSync(host.path(move.imagesComplete))) throw refuse("CopyDead", "its images are gone");
+  await endLazyPages(host, moveUID);
   await endCopy(host, moveUID);
+  await forgetCopy(host, moveUID).catch(() => undefined); // a folder that is left is not worth the copy
   signal.throwIfAborted();
   forgetFilled(host, moveUID);
   // Last what says that there was a copy: an agent that dies in between does all of this again.
   const marks = [move.lazy, move.lazyReady, move.restoreExit, registration.claimed, move.restorePid];
   for (const mark of marks) rmSync(host.path(mark), { recursive: true, force: true });
-}
-
-async function endCopy(host: Host, moveUID: string): Promise<void> {
-  await endLazyPages(host, moveUID);
-  const container = restoredContainer(host, moveUID);
-  if (container) await killGroup(host, container.group);
-  const wrapper = wrapperOf(host, moveUID);
-  if (wrapper) rmSync(host.path(startMarkOf(wrapper.container)), { force: true });
 }
 
 /** It ends before the copy's marks go: by them its failure would kill the next container. */

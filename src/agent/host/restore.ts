@@ -2,13 +2,14 @@
  * The target's steps once the checkpoint is there: restore (held before the first instruction), release, abort. The restore itself
  * is the runtime wrapper's, inside containerd's `create`; the agent gets everything ready, gives the word and looks.
  */
-import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../agent-error.ts";
 import type { Command, Released, Restored } from "../protocol.ts";
 import { killGroup, makeMoveGroup } from "./cgroups.ts";
 import { type Container, findContainer, pidsOf } from "./containers.ts";
+import { endCopy, wrapperOf } from "./copy-ending.ts";
 import { errorsIn } from "./criu-log.ts";
 import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
 import { hasFiles } from "./file-applying.ts";
@@ -16,7 +17,7 @@ import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
 import { pageServerOf } from "./page-server.ts";
-import { isStopped, killTree, runsWith } from "./processes.ts";
+import { isStopped, runsWith } from "./processes.ts";
 import { isAborted, isRegistered, isReleased, markReleased } from "./registration.ts";
 import { tellCreate, waitForCreate, waitingCreates } from "./waiting-create.ts";
 
@@ -125,7 +126,7 @@ export async function restore(
   const container = restoredContainer(host, command.moveUID);
   if (!container) throw copyDead();
   await held(host, container, signal);
-  await started(host, container, signal, limits.startMs);
+  await started(host, command.moveUID, container, signal, limits.startMs);
   timings.held = Date.now() - startedAt - (timings.ready ?? 0) - timings.restore;
   return { containerID: container.id, pid: container.pid, timings };
 }
@@ -190,6 +191,7 @@ async function restoreEnded(
     const code = readIfThere(host.path(move.restoreExit));
     if (code !== undefined && Number(code) === 0) return;
     if (code !== undefined || lives === false || Date.now() - heardMs > SILENCE_MS) {
+      await endCopy(host, command.moveUID); // the wrapper may be gone, and the runc that it started not
       const log = readIfThere(host.path(join(move.work, "restore.log")));
       throw new AgentError(
         "RestoreFailed",
@@ -208,13 +210,6 @@ function wrapperLives(host: Host, moveUID: string): boolean | undefined {
   const wrapper = wrapperOf(host, moveUID);
   if (wrapper === undefined) return waitingCreates(host, moveUID).length > 0 ? true : undefined;
   return runsWith(wrapper.pid, wrapper.container) || existsSync(host.path(targetMoveOf(moveUID).restoreExit));
-}
-
-/** The runtime wrapper that has taken the word to restore, alive or not. */
-export function wrapperOf(host: Host, moveUID: string): { pid: number; container: string } | undefined {
-  const text = readIfThere(host.path(targetMoveOf(moveUID).restorePid));
-  const [pid, container] = text?.trim().split(" ") ?? [];
-  return pid && container ? { pid: Number(pid), container } : undefined;
 }
 
 /** The container that the wrapper restored, or was about to. */
@@ -239,15 +234,20 @@ async function held(host: Host, container: Container, signal: AbortSignal): Prom
  * its `create` was broken off meanwhile (the kubelet or containerd was restarted, the kubelet's time was up), containerd deletes it
  * as soon as it can, also when it runs. Such a copy is killed here, and never released.
  */
-async function started(host: Host, container: Container, signal: AbortSignal, startMs: number): Promise<void> {
+async function started(
+  host: Host,
+  moveUID: string,
+  container: Container,
+  signal: AbortSignal,
+  startMs: number,
+): Promise<void> {
   const mark = host.path(startMarkOf(container.id));
   const deadline = Date.now() + startMs;
   while (existsSync(mark)) {
     if (pidsOf(host, container).length === 0) throw copyDead();
     signal.throwIfAborted();
     if (Date.now() > deadline) {
-      await killGroup(host, container.group);
-      rmSync(mark, { force: true });
+      await endCopy(host, moveUID);
       throw new AgentError("CopyDead", "containerd has given up the container that was restored, and would delete it");
     }
     await sleep(2);
@@ -304,15 +304,11 @@ function continueProcess(pid: number): void {
   if (isStopped(pid)) process.kill(pid, "SIGCONT");
 }
 
-/** Called once the move is marked as aborted: kills the restore or the held copy. Resolves when none of its processes is left. */
+/** Called once the move is marked as aborted: ends the restore or the held copy. Resolves when none of its processes is left. */
 export async function abort(host: Host, command: Command): Promise<void> {
   for (const container of waitingCreates(host, command.moveUID))
     tellCreate(host, command.moveUID, container, "rolled back");
-  const wrapper = wrapperOf(host, command.moveUID);
-  if (wrapper && runsWith(wrapper.pid, wrapper.container)) killTree(wrapper.pid);
-  const container = restoredContainer(host, command.moveUID);
-  if (container) await killGroup(host, container.group);
-  if (wrapper) rmSync(host.path(startMarkOf(wrapper.container)), { force: true });
+  await endCopy(host, command.moveUID);
 }
 
 /**

@@ -27,7 +27,7 @@ find /run/headroom /var/lib/headroom -mindepth 1 -maxdepth 1 ! -type d | list fi
 find /run/headroom /var/lib/headroom -mindepth 2 -maxdepth 2 ! -execdir test -e '{}/aborted' ';' -print | list file
 ls -d /var/lib/kubelet/pods/* 2>/dev/null | list file
 find /sys/fs/cgroup -type d '(' -path '*/kubepods/*pod*' -o -path '*/headroom/*' ')' | list cgroup
-awk '{ print $5 }' /proc/self/mountinfo | grep -e ^/var/lib/kubelet/pods/ -e ^/run/headroom/ | list mount
+awk '{ print $5 }' /proc/self/mountinfo | grep -e ^/var/lib/kubelet/pods/ -e ^/run/headroom/ -e ^/run/containerd/ | list mount
 ps -ewwo stat=,cgroup:1000=,args= | list process
 true`;
 
