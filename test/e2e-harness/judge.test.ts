@@ -162,6 +162,20 @@ const rows: Row[] = [
   ],
 
   [
+    "a pod that goes on although it was deleted during its move",
+    ["disagrees: w (a) was deleted at 00:01:41.200"],
+    { pieces: MOVED, moves: [SUCCEEDED], faults: [fault(101_200, taking("deletion", "source"))] },
+  ],
+  [
+    "the same when it was being preempted by then: its move may save it",
+    [],
+    {
+      pieces: MOVED,
+      moves: [SUCCEEDED],
+      faults: [fault(100_500, taking("disruption", "source")), fault(101_200, taking("deletion", "source"))],
+    },
+  ],
+  [
     "a move that does not end",
     ["stuck: move t/m of w is still Preparing"],
     { moves: [move("Preparing", undefined, {}, { stillOpen: true })] },

@@ -21,6 +21,7 @@ function pod(part: {
   released?: boolean;
   phase?: string;
   deleted?: boolean;
+  restarts?: number;
 }): Pod {
   const made = sourcePod();
   Object.assign(made.metadata, { labels: part.labels ?? {}, annotations: part.annotations ?? {} });
@@ -28,6 +29,7 @@ function pod(part: {
   if (part.deleted) Object.assign(made.metadata, { deletionTimestamp: "2026-01-01T00:00:00Z" });
   made.status = {
     phase: part.phase ?? "Running",
+    containerStatuses: [{ name: "c", image: "i", imageID: "i", ready: false, restartCount: part.restarts ?? 0 }],
     conditions: [
       { type: "Ready", status: part.ready ? "True" : "False" },
       ...(part.released ? [{ type: "headroom.dev/handed-over", status: "True" }] : []),
@@ -106,6 +108,12 @@ const REPLICA_SET: Case[] = [
     "remove-rival",
     { target: target(), rivals: [source()], overdue: true },
   ],
+  [
+    "a copy that has died makes way for what replaces a deleted source",
+    "remove-target",
+    { target: target({ ready: true, restarts: 1 }), rivals: [source({ ready: false })] },
+  ],
+  ["a copy that has died is adopted when nothing has replaced it", "adopt-target", { target: target({ restarts: 1 }) }],
   ["an adopted copy has everything", "nothing", { source: source(), target: target({ labels: {} }) }],
   ["with the copy gone there is nothing to do", "nothing", { source: source() }],
 ];
@@ -121,6 +129,11 @@ const JOB: Case[] = [
     "what replaces a deleted source goes first",
     "remove-rival",
     { source: source({ deleted: true }), target: target({ ready: true }), rivals: [source()] },
+  ],
+  [
+    "a copy that has died makes way for what replaces a deleted source",
+    "remove-target",
+    { target: target({ restarts: 1 }), rivals: [source()] },
   ],
   ["an adopted copy has everything", "nothing", { source: pod({}), target: target({ labels: {} }) }],
 ];

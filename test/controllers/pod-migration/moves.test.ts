@@ -456,23 +456,36 @@ describe("a source that cannot go on is saved by its copy when", () => {
   });
 
   /** A ReplicaSet counts a pod that is being deleted for none: a cold one runs, and is ready, before the copy is. */
-  it("its ReplicaSet has replaced it: the copy takes the place, the replacement goes", async () => {
+  it.each([
+    ["the copy takes the place, the replacement goes", false],
+    ["the copy dies before it is ready and goes, the replacement stays", true],
+  ])("its ReplicaSet has replaced it: %s", async (_, dies) => {
     const world = await World.with("ReplicaSet");
     world.kubelets.options.readyDelayMs = 5_000;
     atTheEndOfTheRestore(world, drained);
+    let target: string | undefined;
     once(world, "Committed", () => {
+      target = world.target?.metadata.uid;
       for (const name of world.controllers.replacements)
         world.kube.change(PODS, { namespace: "default", name }, (pod) => {
           pod.spec.nodeName = "z3";
           pod.status = { ...pod.status, phase: "Running", conditions: [{ type: "Ready", status: "True" }] };
         });
     });
+    world.beforeRun = () => {
+      if (!dies || world.phase !== "Committed" || world.copyOfTarget !== "running") return;
+      const container = { name: "main", image: "i", imageID: "i", ready: false, restartCount: 1 };
+      world.kube.change(PODS, nameOf(world.target), ({ status }) =>
+        Object.assign(status ?? {}, { containerStatuses: [container] }),
+      );
+    };
     await world.toTheEnd();
     expect(world.controllers.replacements).toHaveLength(1);
-    expect({ phase: world.phase, copy: world.copyOfTarget }).toEqual({ phase: "Succeeded", copy: "running" });
     const owned = world.kube.all(PODS).filter(({ metadata }) => metadata.ownerReferences?.length);
     const left = owned.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-    expect(left.map(({ metadata }) => metadata.uid)).toEqual([world.target?.metadata.uid]);
+    expect(left.map(({ metadata }) => metadata.uid === target)).toEqual([!dies]);
+    expect(world.phase).toBe("Succeeded");
+    expect(world.events.some((event) => event.startsWith("CopyRemoved:"))).toBe(dies);
   });
 
   it("its pod was seen being evicted, and is gone from the API when its copy is held", async () => {

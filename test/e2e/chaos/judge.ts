@@ -12,6 +12,7 @@ import {
   type JudgedWorkload,
   moveMetBy,
   type Span,
+  type StruckFault,
   spanOf,
   touches,
 } from "./record.ts";
@@ -133,6 +134,8 @@ function stillThere(record: ChaosRecord, workload: JudgedWorkload): string[] {
     const taken = fault.ends?.find((one) => one.workload === name && one.by === "deletion");
     const phase = moveMetBy(record, name, fault)?.phase ?? "";
     if (!taken || PROMISED.deletion[taken.of].includes(phase)) return [];
+    // Whoever deletes a pod that is being evicted already changes nothing: the move may save it as before.
+    if (faults.some((other) => other.atMs < fault.atMs && disruptsSameMove(record, workload, other, fault))) return [];
     const met = testimony.lives.filter(({ firstAtMs }) => firstAtMs <= fault.atMs);
     const life = met.sort((one, other) => one.lastAtMs - other.lastAtMs).at(-1);
     const after: Span = { fromMs: fault.atMs, toMs: fault.atMs + DELETED_WITHIN_MS };
@@ -142,6 +145,17 @@ function stillThere(record: ChaosRecord, workload: JudgedWorkload): string[] {
     const times = `was deleted at ${clock(fault.atMs)} (${fault.id}) and was still heard at ${clock(life.lastAtMs)}`;
     return [`disagrees: ${name} (${life.instance}) ${times}`];
   });
+}
+
+/** One fault evicts, preempts or drains the pod whose move the other meets. */
+function disruptsSameMove(
+  record: ChaosRecord,
+  { name }: JudgedWorkload,
+  one: StruckFault,
+  other: StruckFault,
+): boolean {
+  const disrupts = one.ends?.some(({ workload, by }) => workload === name && by === "disruption") ?? false;
+  return disrupts && moveMetBy(record, name, one)?.move === moveMetBy(record, name, other)?.move;
 }
 
 function lossOf({ workload, life, followedAtMs }: End): string {

@@ -9,7 +9,7 @@ import { enteredAtMs, timeText } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
 import type { MovePods } from "./observe.ts";
 import { DELETION_COST, type HandOverStep, LOWEST_COST, nextStep } from "./plan.ts";
-import { findRivals, removeReplacement, removeSurplus } from "./surplus.ts";
+import { findRivals, removeDeadCopy, removeReplacement, removeSurplus } from "./surplus.ts";
 
 export interface Delay {
   afterMs: number;
@@ -75,6 +75,9 @@ async function take(run: MoveRun, pods: Pods, step: Act): Promise<Pods> {
     case "remove-rival":
       await removeReplacement(run, step.rival);
       return { ...pods, rivals: pods.rivals.filter((pod) => pod !== step.rival) };
+    case "remove-target":
+      await removeDeadCopy(run, step.target);
+      return { ...pods, target: undefined };
     case "orphan-source":
       return { ...pods, source: await patch(run, step.source, orphaned(run, step.source)) };
     case "adopt-target":

@@ -2,8 +2,10 @@
  * The next step of handing a pod's owner and its place in Services over to its copy. Pure, and decided from what is there each time: a
  * hand-over that was cut short anywhere is completed, not begun again.
  */
+import type { V1ContainerState } from "@kubernetes/client-node";
 import { HANDED_OVER_GATE, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
 import type { Pod } from "../../../kube/resources.ts";
+import type { Wire } from "../../../kube/wire.ts";
 import type { MovePods } from "./observe.ts";
 
 export const DELETION_COST = "controller.kubernetes.io/pod-deletion-cost";
@@ -19,6 +21,8 @@ export type HandOverStep =
   | { do: "orphan-source"; source: Pod }
   /** A pod that the owner made in the source's place is taken from it and deleted. */
   | { do: "remove-rival"; rival: Pod }
+  /** The copy has lost its memory, so what the owner made in the source's place stays, and no second cold pod runs beside it. */
+  | { do: "remove-target"; target: Pod }
   /** The owner and the Job's finalizer onto the target, which has the labels already. */
   | { do: "adopt-target"; target: Pod }
   | { do: "wait"; message: string };
@@ -40,6 +44,7 @@ export function nextStep(situation: HandOverSituation): HandOverStep {
   if (target === undefined) return { do: "nothing" };
   if (!hasCondition(target, HANDED_OVER_GATE)) return { do: "open-readiness", target };
   if (isAdopted(target)) return { do: "nothing" };
+  if (situation.rivals.length > 0 && hasDied(target)) return { do: "remove-target", target };
   const owned = source?.metadata.deletionTimestamp === undefined && isOwned(source, situation) ? [source] : [];
   return ownerKind === "Job" ? jobStep(situation, owned, target) : replicaSetStep(situation, owned, target);
 }
@@ -69,6 +74,12 @@ function replicaSetStep({ rivals, pressed, overdue }: HandOverSituation, [source
 /** The adoption takes the move's label off the target, in the same write that puts the owner in the namespace's place. */
 export function isAdopted(target: Pod): boolean {
   return target.metadata.labels?.[MOVE_LABEL] === undefined;
+}
+
+/** Its container has failed since the release: what its kubelet starts next starts from the beginning. */
+function hasDied({ status }: Pod): boolean {
+  const hasFailed = (state: Wire<V1ContainerState> | undefined): boolean => (state?.terminated?.exitCode ?? 0) !== 0;
+  return status?.containerStatuses?.some(({ restartCount, state }) => restartCount > 0 || hasFailed(state)) ?? false;
 }
 
 function isOwned(source: Pod | undefined, { ownerUID }: HandOverSituation): source is Pod {

@@ -64,6 +64,14 @@ export async function removeReplacement(run: MoveRun, pod: Pod): Promise<void> {
   await deletePod(run.deps.client, pod, graceOf(pod));
 }
 
+/** Its owner has made another pod already, and it has nothing more than that one. */
+export async function removeDeadCopy(run: MoveRun, target: Pod): Promise<void> {
+  const words = `the copy ${target.metadata.name} has ended since its release and is removed: its owner has made a pod in its place`;
+  run.deps.events.record(run.move, "Warning", "CopyRemoved", words);
+  run.deps.events.record(target, "Warning", "CopyRemoved", words);
+  await deletePod(run.deps.client, target);
+}
+
 /** It may serve already. The default is Kubernetes' own. */
 const graceOf = ({ spec }: Pod): number => spec.terminationGracePeriodSeconds ?? 30;
 
