@@ -195,6 +195,16 @@ describe("a surplus pod", () => {
     expect(surplus([keep, moved], 1)).toEqual([]);
   });
 
+  it("has the copy's index, in an Indexed Job", () => {
+    const indexed = (uid: string, second: number, index: string) =>
+      named(uid, `2026-01-01T00:00:${second}Z`, { annotations: { "batch.kubernetes.io/job-completion-index": index } });
+    const copy = indexed("copy", 30, "0");
+    const owned = [copy, indexed("other", 50, "1"), indexed("new", 40, "0")];
+    const found = surplusAmong(owned, 2, { keep: copy, leaving: undefined });
+    expect(found.map(({ metadata }) => metadata.uid)).toEqual(["new"]);
+    expect(surplusAmong(owned.slice(0, 2), 1, { keep: copy, leaving: undefined })).toEqual([]);
+  });
+
   it("is none while the owner wants as many", () => {
     expect(surplus([keep, replacement], 2)).toEqual([]);
   });

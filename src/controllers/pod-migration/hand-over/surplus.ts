@@ -13,6 +13,9 @@ import { isAdopted } from "./plan.ts";
 /** On a pod that was taken from its owner to be deleted: the move's UID. A successor of a controller that died in between finds it by this. */
 const SURPLUS_LABEL = `${GROUP}/surplus-of-move`;
 
+/** On the pods of an Indexed Job. */
+const COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index";
+
 /**
  * Pods that the owner made to replace the source before the copy could be handed over. Undefined when the owner has not yet acted on a change of
  * its size: then it is unknown. While the source counts as the owner's there are none, and the API is not asked.
@@ -110,7 +113,8 @@ async function desiredPods(run: MoveRun): Promise<number | "gone" | "behind"> {
 
 /**
  * The youngest pods beyond what is wanted that were made since the copy was: until it was frozen the source was its owner's, and a move whose source
- * is evicted before that is rolled back. Never the target, nor what another move has brought. By the API server's clock alone. Pure.
+ * is evicted before that is rolled back. Of an Indexed Job one pod per index is wanted. Never the target, nor what another move has brought. By
+ * the API server's clock alone. Pure.
  */
 export function surplusAmong(
   owned: Pod[],
@@ -118,13 +122,19 @@ export function surplusAmong(
   { keep, leaving }: { keep: Pod; leaving: Pod | undefined },
 ): Pod[] {
   const active = owned.filter((pod) => isActive(pod) && pod.metadata.uid !== leaving?.metadata.uid);
-  const excess = Math.max(0, active.length - desired);
+  const index = completionIndex(keep);
+  const alike = index === undefined ? active : active.filter((pod) => completionIndex(pod) === index);
+  const excess = Math.max(0, alike.length - (index === undefined ? desired : 1));
   const isMoved = (pod: Pod): boolean =>
     pod.metadata.uid === keep.metadata.uid || LINEAGE_LABEL in (pod.metadata.labels ?? {});
-  return active
+  return alike
     .filter((pod) => !isMoved(pod) && createdMs(pod) >= createdMs(keep))
     .sort((a, b) => createdMs(b) - createdMs(a))
     .slice(0, excess);
+}
+
+function completionIndex({ metadata: { annotations, labels } }: Pod): string | undefined {
+  return annotations?.[COMPLETION_INDEX] ?? labels?.[COMPLETION_INDEX];
 }
 
 function isActive(pod: Pod): boolean {
