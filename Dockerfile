@@ -8,6 +8,11 @@ RUN npm ci
 COPY . .
 RUN npm run build && npm prune --omit=dev
 
+# CRIU with its own loader and C library, for nodes that have none. forky's, for older ones fail on Linux 6.16 and newer.
+FROM debian:forky-slim AS criu
+COPY scripts/criu-tree.sh /
+RUN apt-get update && apt-get install -y --no-install-recommends criu && sh /criu-tree.sh /criu
+
 # The last stage holds COPY, USER, ENTRYPOINT, WORKDIR and ENV only: the test cluster reads them and puts the same image
 # together without a container engine. The agent enters its node with nsenter, which the base image brings (util-linux).
 FROM node:24-trixie-slim
@@ -18,5 +23,6 @@ COPY --from=build /src/node_modules ./node_modules
 COPY --from=build /src/dist ./dist
 COPY --from=build /src/crds ./crds
 COPY --from=build /src/scripts/headroom.js ./scripts/headroom.js
+COPY --from=criu /criu /opt/headroom/criu
 USER 65532:65532
 ENTRYPOINT ["node", "/app/scripts/headroom.js"]

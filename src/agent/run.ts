@@ -6,6 +6,7 @@ import type { AgentConfig } from "../config/agent-config.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { HandlerStatus } from "./containerd/handler.ts";
 import { EnrolledIdentity } from "./enrolled-identity.ts";
+import { layTree } from "./host/criu-tree.ts";
 import { type Host, hostOfProcessOne, thisHost } from "./host/host.ts";
 import { HostRuntime } from "./host/host-runtime.ts";
 import { RUN_DIRECTORY, STATE_DIRECTORY } from "./host/layout.ts";
@@ -37,10 +38,12 @@ export interface AgentRun {
 /** Starts the agent. `stop` closes its port; what moves have started on the node goes on without it. */
 export async function startAgent({ config, version, logger, handler }: AgentRun): Promise<{ stop(): Promise<void> }> {
   const host = hostOf(config);
+  const criu = await criuOf(config, host, logger);
   const identity = await identityOf(config, host);
   const runtime = new HostRuntime({
     host,
     agentVersion: version,
+    criu,
     nodeAddress: config.address,
     stagingBudget: config.stagingBudget,
     handler,
@@ -74,6 +77,23 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
     },
   };
 }
+
+/** The folder that holds the agent's own CRIU; undefined when the node's is to be used, or the agent's can't be laid. */
+async function criuOf(
+  { criu, criuFolder, criuTree }: AgentConfig,
+  host: Host,
+  logger: Logger,
+): Promise<string | undefined> {
+  if (criu === "node") return undefined;
+  try {
+    return await layTree(host, { source: criuTree, folder: criuFolder });
+  } catch (error) {
+    logger.error("the agent's CRIU is not used, but the node's", { why: inWords(error) });
+    return undefined;
+  }
+}
+
+const inWords = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 async function identityOf(config: AgentConfig, host: Host): Promise<AgentIdentity> {
   const folder = config.tlsDirectory;

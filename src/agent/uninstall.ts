@@ -6,6 +6,7 @@ import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { removeHandler, WRAPPER } from "./containerd/handler.ts";
 import { endMoveGroup } from "./host/cgroups.ts";
+import { removeTrees } from "./host/criu-tree.ts";
 import { entriesOf, readIfThere } from "./host/files.ts";
 import type { Host } from "./host/host.ts";
 import { RUN_DIRECTORY, STATE_DIRECTORY, TARGET_MOVES_DIRECTORY, TARGETS_DIRECTORY } from "./host/layout.ts";
@@ -22,6 +23,7 @@ export interface UninstallOptions {
 export async function uninstallAgent(host: Host, options: UninstallOptions): Promise<void> {
   const living = containersUnderHandler(host);
   await removeMoves(host);
+  removeTrees(host);
   if (options.keepHandler || living.length > 0) return keep(host, living, options.say);
   await removeHandler(host, options.say);
   rmSync(host.path(STATE_DIRECTORY), { recursive: true, force: true });

@@ -1,4 +1,6 @@
 /** The agent's configuration. */
+import { isAbsolute, normalize } from "node:path";
+import { BUNDLED_TREE, TREE_FOLDERS } from "../agent/host/criu-tree.ts";
 import { type Amount, parseAmount } from "../api/quantity.ts";
 import { logSettings } from "./controller-config.ts";
 import * as setting from "./settings.ts";
@@ -29,6 +31,25 @@ export const agentSettings = {
     },
     true,
   ),
+  criu: setting.oneOf(
+    {
+      env: "CRIU",
+      flag: "--criu <bundled|node>",
+      description: "bundled: the CRIU that comes with the agent, laid on the node; node: the one in the node's PATH",
+    },
+    ["bundled", "node"],
+    "bundled",
+  ),
+  criuFolder: {
+    env: "CRIU_FOLDER",
+    flag: "--criu-folder <folder>",
+    description: `where the bundled CRIU is laid on the node; without it the first of ${TREE_FOLDERS.join(", ")} that works`,
+    parse: absolutePath,
+  } satisfies setting.Setting<string>,
+  criuTree: setting.textOr(
+    { env: "CRIU_TREE", flag: "--criu-tree <folder>", description: "where the bundled CRIU is in the agent's image" },
+    BUNDLED_TREE,
+  ),
   authorityFile: setting.textOr(
     { env: "CA_FILE", flag: "--ca-file <file>", description: "certificate of the controller's authority" },
     "/etc/headroom/ca/ca.crt",
@@ -53,6 +74,11 @@ export const agentSettings = {
     "process-1",
   ),
 };
+
+function absolutePath(text: string): string {
+  if (!isAbsolute(text)) throw new Error("must be an absolute path on the node");
+  return normalize(text).replace(/(?<=.)\/$/, "");
+}
 
 function amount(text: string): Amount {
   const parsed = parseAmount(text);

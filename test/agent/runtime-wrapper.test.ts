@@ -28,7 +28,7 @@ beforeEach(() => {
   bundle({});
   writeFileSync(
     join(root, "runc"),
-    `#!/bin/sh\nprintf '%s\\n' "$*" >>"${root}/calls"\n[ -z "$CRIU_CONFIG_FILE" ] || echo "config $CRIU_CONFIG_FILE" >>"${root}/calls"\nexit \${RUNC_CODE:-0}\n`,
+    `#!/bin/sh\nprintf '%s\\n' "$*" >>"${root}/calls"\n[ -z "$CRIU_CONFIG_FILE" ] || echo "config $CRIU_CONFIG_FILE" >>"${root}/calls"\necho "$PATH" >"${root}/path"\nexit \${RUNC_CODE:-0}\n`,
     { mode: 0o755 },
   );
 });
@@ -205,6 +205,18 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       ]);
       expect(readFileSync(move("restore.exit"), "utf8").trim()).toBe("0");
       expect(readdirSync(move("waiting"))).toEqual([]);
+    });
+
+    test.each([
+      ["the move's own CRIU", "/var/lib/headroom/criu/1/bin\n", `/var/lib/headroom/criu/1/bin:${process.env.PATH}`],
+      ["the node's when the move has none", undefined, process.env.PATH],
+    ])("has runc find %s", async (_which, note, path) => {
+      registered();
+      if (note !== undefined) writeFileSync(move("criu"), note);
+      const ended = start(shell, create());
+      await tell("restore");
+      expect((await ended).code).toBe(0);
+      expect(readFileSync(join(root, "path"), "utf8").trim()).toBe(path);
     });
 
     test("with cgroup v2 the bundle tells CRIU to leave the restored tasks in the target's own group", async () => {

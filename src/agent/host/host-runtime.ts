@@ -36,12 +36,13 @@ import {
 import { arrivedBytes, imagesOf, RateMeter } from "./arrival.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
 import { forgetCopy } from "./copy-ending.ts";
+import { noteTree, removeUnusedTrees } from "./criu-tree.ts";
 import { wasStarted } from "./detached.ts";
 import { dump } from "./dump.ts";
 import { type FixedFeatures, probe } from "./features.ts";
 import { endOrphans, FileApplying } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
-import type { Host } from "./host.ts";
+import { type Host, withPrograms } from "./host.ts";
 import { unbundleImages } from "./image-bundle.ts";
 import { Joined } from "./joined.ts";
 import { filesFreeBytes, land, landedFile, removeForgotten, removeLanded } from "./landing.ts";
@@ -74,6 +75,8 @@ const GROUP_SLACK_BYTES = 512 << 20;
 export interface HostRuntimeOptions {
   host: Host;
   agentVersion: string;
+  /** Folder (host path) that holds the `criu` to work with; undefined: the node's own, in its PATH. */
+  criu: string | undefined;
   /** Address that the page server listens on. */
   nodeAddress: string;
   /** All moves' staging areas together, of the node's memory. */
@@ -113,7 +116,7 @@ export class HostRuntime implements NodeRuntime {
 
   constructor(options: HostRuntimeOptions) {
     this.#options = options;
-    this.#host = options.host;
+    this.#host = options.criu === undefined ? options.host : withPrograms(options.host, options.criu);
     this.#guard = new SourceGuard(options.host, options.warn);
   }
 
@@ -179,6 +182,7 @@ export class HostRuntime implements NodeRuntime {
   async restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored> {
     const { lazyPages } = await this.#probe();
     if (command.again) await forgetDeadCopy(this.#host, command, signal);
+    noteTree(this.#host, command.moveUID, this.#options.criu);
     const giveFiles = async (container: string) => await this.#filesOf(command.moveUID).give(container);
     return await restore(this.#host, command, giveFiles, lazyPages, signal, this.#options.restore);
   }
@@ -275,8 +279,9 @@ export class HostRuntime implements NodeRuntime {
     }
   }
 
-  /** Lifts the bar from pods that were rolled back long ago and are gone. */
+  /** Lifts the bar from pods that were rolled back long ago and are gone, and removes what former agents have left of CRIU. */
   sweep(): void {
+    if (this.#options.criu !== undefined) removeUnusedTrees(this.#host, this.#options.criu);
     sweepAborted(this.#host, podsOnNode(this.#host), Date.now());
   }
 

@@ -48,6 +48,17 @@ function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
   return { PATH: HOST_PATH, LANG: "C.UTF-8", ...extra };
 }
 
+/** The same host, whose programs find those of a folder (host path) first. */
+export function withPrograms(host: Host, folder: string): Host {
+  return {
+    ...host,
+    environment: (extra = {}) => {
+      const environment = host.environment(extra);
+      return { ...environment, PATH: `${folder}:${environment.PATH}` };
+    },
+  };
+}
+
 /** Runs a program on the host to its end. Rejects only when it cannot be started. */
 export async function runOnHost(
   host: Host,

@@ -4,8 +4,10 @@
  *   /var/lib/headroom/targets/<pod UID>/   registration: its existence is what counts; survives a reboot
  *       move, container                    the move's UID, the container's name
  *       claimed/ released aborted          made by the wrapper before it restores; by release; by abort
+ *   /var/lib/headroom/criu/<version>/      CRIU's own tree, unless it had to be laid elsewhere (./criu-tree.ts)
  *   /var/lib/headroom/files/<move UID>/    target, 0700: the writable layer and the emptyDirs on disk, as they arrived
  *   /run/headroom/target/<move UID>/       waiting/<container>{,.pid}: fifos of waiting creates; restore.{pid,exit}; lazy
+ *       criu                               the folder that holds the criu to restore with; none: the node's own
  *       files-for                          the container that has got all files: the only one that may be restored
  *       staging/{images,work,files}        a tmpfs of the move's own, 0700; files: emptyDirs that are in memory
  *   /run/headroom/restored/<container>     made by the wrapper: the container's `start` has nothing to do
@@ -45,6 +47,7 @@ export function targetMoveOf(moveUID: string) {
     lazyReady: join(directory, "lazy.ready"),
     restorePid: join(directory, "restore.pid"),
     restoreExit: join(directory, "restore.exit"),
+    criu: join(directory, "criu"),
     filesFor: join(directory, "files-for"),
     volumesFilled: join(directory, "volumes-filled"),
     files: join(FILES_DIRECTORY, moveUID),

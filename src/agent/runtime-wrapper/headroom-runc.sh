@@ -107,6 +107,9 @@ files= && read -r files 2>/dev/null <"$work/files-for"
 [ -e "$target/aborted" ] && fail "the move of this pod was rolled back"
 mkdir "$target/claimed" 2>/dev/null || fail "this pod was restored before, and its move is not committed"
 
+# runc takes the first criu of its PATH.
+criu= && read -r criu 2>/dev/null <"$work/criu" && PATH=$criu:$PATH && export PATH
+
 lazy=
 [ -e "$work/lazy" ] && lazy=--lazy-pages
 

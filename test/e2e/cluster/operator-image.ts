@@ -72,7 +72,7 @@ async function productLayer(
   say: Say,
   extra: ExtraFiles,
 ): Promise<string> {
-  const sources = await buildStage(settings, work, say);
+  const sources = { build: await buildStage(settings, work, say), criu: await criuStage(settings, say) };
   const root = join(work, "product");
   await mkdir(root);
   for (const instruction of stage.copies) await copy(instruction, sources, root);
@@ -80,6 +80,18 @@ async function productLayer(
   const layer = join(work, "product.tar");
   await writeLayer(root, layer);
   return layer;
+}
+
+/** Stages of the Dockerfile by name: a folder with what each has in its root folder, but for `build`: in /src. */
+interface Sources {
+  build: string;
+  criu: string;
+}
+
+/** Holds the folder `criu`: CRIU's tree. */
+export function criuStage(settings: Settings, say: Say): Promise<string> {
+  const inputs = [join(REPOSITORY, "scripts/criu-tree.sh")];
+  return build(settings, { name: "criu-tree", script: "criu-tree.sh", inputs }, say);
 }
 
 /** What the Dockerfile's stage `build` has in /src at its end. */
@@ -90,7 +102,6 @@ async function buildStage(settings: Settings, work: string, say: Say): Promise<s
       name: "operator-dependencies",
       script: "operator-dependencies.sh",
       inputs: [join(REPOSITORY, "package.json"), join(REPOSITORY, "package-lock.json")],
-      args: [REPOSITORY],
     },
     say,
   );
@@ -105,9 +116,9 @@ async function buildStage(settings: Settings, work: string, say: Say): Promise<s
   return folder;
 }
 
-async function copy(instruction: CopyInstruction, buildFolder: string, root: string): Promise<void> {
+async function copy(instruction: CopyInstruction, sources: Sources, root: string): Promise<void> {
   for (const source of instruction.sources) {
-    const from = sourcePath(instruction, source, buildFolder);
+    const from = sourcePath(instruction, source, sources);
     const folder = (await stat(from)).isDirectory();
     const intoFolder = instruction.target.endsWith("/") || instruction.sources.length > 1;
     const target = join(root, instruction.target, !folder && intoFolder ? basename(source) : "");
@@ -116,10 +127,11 @@ async function copy(instruction: CopyInstruction, buildFolder: string, root: str
   }
 }
 
-function sourcePath(instruction: CopyInstruction, source: string, buildFolder: string): string {
+function sourcePath(instruction: CopyInstruction, source: string, sources: Sources): string {
   if (instruction.from === undefined) return join(REPOSITORY, source);
-  if (instruction.from !== "build" || !source.startsWith("/src/")) {
-    throw new Error(`COPY --from=${instruction.from} ${source} is not understood`);
+  if (instruction.from === "criu" && source.startsWith("/")) return join(sources.criu, source);
+  if (instruction.from === "build" && source.startsWith("/src/")) {
+    return join(sources.build, source.slice("/src/".length));
   }
-  return join(buildFolder, source.slice("/src/".length));
+  throw new Error(`COPY --from=${instruction.from} ${source} is not understood`);
 }

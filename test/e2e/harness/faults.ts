@@ -51,12 +51,16 @@ export async function killWaitingCreate(machine: Machine): Promise<number | unde
   return pid;
 }
 
+/** Where an agent has laid its CRIU; the folder's name is its version. */
+const CRIU = "/var/lib/headroom/criu/*/bin/criu";
+
 /** Until `repairRestore`, a shell script runs before each restore on the node: CRIU is replaced by a program that runs it, then does its work. */
 async function beforeRestore(machine: Machine, script: string): Promise<void> {
-  await machine.run(["sh", "-c", "[ -e /usr/sbin/criu.real ] || cp -p /usr/sbin/criu /usr/sbin/criu.real"]);
-  const program = `#!/bin/sh\nif [ "$1" = swrk ]; then\n${script}\nfi\nexec /usr/sbin/criu.real "$@"\n`;
-  await machine.write("/usr/sbin/criu.new", program, 0o755);
-  await machine.run(["mv", "/usr/sbin/criu.new", "/usr/sbin/criu"]);
+  const criu = (await machine.run(["sh", "-c", `ls ${CRIU}`])).trim();
+  await machine.run(["sh", "-c", `[ -e ${criu}.real ] || cp -p ${criu} ${criu}.real`]);
+  const program = `#!/bin/sh\nif [ "$1" = swrk ]; then\n${script}\nfi\nexec ${criu}.real "$@"\n`;
+  await machine.write(`${criu}.new`, program, 0o755);
+  await machine.run(["mv", `${criu}.new`, criu]);
 }
 
 /** The next restore on the node finds a damaged memory image. */
@@ -79,5 +83,5 @@ export async function letRestoreGoOn(machine: Machine): Promise<void> {
 }
 
 export async function repairRestore(machine: Machine): Promise<void> {
-  await machine.attempt(["mv", "/usr/sbin/criu.real", "/usr/sbin/criu"]);
+  await machine.attempt(["sh", "-c", `for real in ${CRIU}.real; do mv "$real" "\${real%.real}"; done`]);
 }

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { cp, mkdir, readFile, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../cluster/command.ts";
+import { criuStage } from "../cluster/operator-image.ts";
 import { build, type Programs } from "../cluster/programs.ts";
 import type { Settings } from "../cluster/settings.ts";
 
@@ -48,6 +49,7 @@ export async function prepareMachine(
   const tree = join(work, "payload");
   await mkdir(tree, { recursive: true });
   await copyCheckout(tree);
+  await cp(join(await criuStage(settings, say), "criu"), join(tree, "criu"), { recursive: true });
   await cp(workload, join(tree, "workload.tar"));
   const payload = join(work, "payload.img");
   await run("mkfs.ext4", ["-q", "-O", "^has_journal", "-d", tree, payload, "512M"], { timeoutSeconds: 120 });

@@ -10,6 +10,8 @@ import type { Peer } from "../../../../src/agent/node-runtime.ts";
 import { CONTAINER_NAME } from "./containers.ts";
 
 const ADDRESS = "127.0.0.1";
+/** The virtual machine has no other. */
+const CRIU = "/payload/criu/bin";
 const PATIENCE_MS = 60_000; // emulation is slow
 
 function sourceHost(): Host {
@@ -25,6 +27,7 @@ function sourceHost(): Host {
 function runtimeOn(host: Host): HostRuntime {
   return new HostRuntime({
     host,
+    criu: CRIU,
     agentVersion: "test",
     nodeAddress: ADDRESS,
     stagingBudget: { fraction: 0.5 },
