@@ -32,11 +32,11 @@ ps -ewwo stat=,cgroup:1000=,args= | list process
 true`;
 
 /**
- * What a running agent keeps (docs/security.md): its key, its handler, how moves ended in the last hour, and the highest epoch. The script leaves out
+ * What a running agent keeps (docs/security.md): its key, its handler, its CRIU, how moves ended in the last hour, and the highest epoch. The script leaves out
  * the marks of copies that must not start any more: they are kept for ten minutes.
  */
 const OF_THE_AGENT =
-  /^\/run\/headroom\/agent\/|^\/var\/lib\/headroom\/(bin|containerd)\/|^\/var\/lib\/headroom\/moves\/(finished|epoch)$/;
+  /^\/run\/headroom\/agent\/|^\/var\/lib\/headroom\/(bin|containerd|criu)\/|^\/var\/lib\/headroom\/moves\/(finished|epoch)$/;
 /** Programs that belong to a pod or to a move. */
 const OF_A_POD = /\b(workload|criu|runc|lazy-pages|headroom-[a-z]+)\b/;
 const POD_CGROUP = /\/pod([0-9a-f-]{36})\/([0-9a-f]{64})$/;
