@@ -1,6 +1,9 @@
 /** Headroom's agents as the tests look at them: their pods and how much memory they took. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { V1Pod } from "@kubernetes/client-node";
-import { containerProcess } from "./faults.ts";
+import { hierarchyOf } from "../cluster/cgroups.ts";
+import { findContainerProcess } from "./faults.ts";
 import { headroomPods } from "./headroom.ts";
 import { assert, assertEqual, type Context } from "./scenario.ts";
 
@@ -17,9 +20,8 @@ export async function agentPod({ api }: Context, node: string): Promise<V1Pod> {
 interface Watched {
   node: string;
   pid: number;
-  /** Of its memory cgroup, in the node. */
+  /** Of its memory cgroup. */
   folder: string;
-  restarts: number;
 }
 
 /** From now on the peaks of the agents' memory are measured; the answer fails when one was too high or an agent has ended, and notes them. */
@@ -37,33 +39,24 @@ export async function watchAgents(context: Context, nodes: readonly string[]): P
 }
 
 async function watchAgent(context: Context, node: string): Promise<Watched> {
-  const machine = context.node(node);
   const pod = await agentPod(context, node);
-  const pid = await containerProcess(machine, pod);
-  const groups = await machine.run(["cat", `/proc/${pid}/cgroup`]);
+  const pid = await findContainerProcess(context.node(node), pod);
+  const groups = await readFile(`/proc/${pid}/cgroup`, "utf8");
   const path = groups.match(/^\d+:(?:\S*,)?memory(?:,\S*)?:(\S+)$/m)?.[1];
   assert(path, `the agent on ${node} is in no memory cgroup: ${groups}`);
-  const folder = `/sys/fs/cgroup/memory${path}`;
+  const folder = join(hierarchyOf("memory"), path);
   for (const kind of ["memory", "memory.kmem", "memory.kmem.tcp"]) {
-    await machine.run(["sh", "-c", `echo 0 > ${folder}/${kind}.max_usage_in_bytes`]);
+    await writeFile(join(folder, `${kind}.max_usage_in_bytes`), "0");
   }
-  return { node, pid, folder, restarts: restartsOf(pod) };
-}
-
-function restartsOf(pod: V1Pod): number {
-  return pod.status?.containerStatuses?.[0]?.restartCount ?? 0;
+  return { node, pid, folder };
 }
 
 /** Sockets' buffers are counted apart; all other kernel memory is part of the whole. */
 async function peakOf(context: Context, agent: Watched): Promise<{ node: string; peakMiB: number; kernelMiB: number }> {
-  const machine = context.node(agent.node);
-  assertEqual(
-    restartsOf(await agentPod(context, agent.node)),
-    agent.restarts,
-    `the restarts of the agent on ${agent.node}`,
-  );
+  const pid = await findContainerProcess(context.node(agent.node), await agentPod(context, agent.node));
+  assertEqual(pid, agent.pid, `the process of the agent on ${agent.node}`);
   const read = async (kind: string): Promise<number> =>
-    Math.round(Number(await machine.run(["cat", `${agent.folder}/${kind}.max_usage_in_bytes`])) / MIB);
+    Math.round(Number(await readFile(join(agent.folder, `${kind}.max_usage_in_bytes`), "utf8")) / MIB);
   const [all, kernel, tcp] = await Promise.all([read("memory"), read("memory.kmem"), read("memory.kmem.tcp")]);
   return { node: agent.node, peakMiB: all + tcp, kernelMiB: kernel + tcp };
 }

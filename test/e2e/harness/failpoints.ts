@@ -1,16 +1,18 @@
 /** Stops the controller at an exact write: see ./failpoint.mjs, which is loaded into it. */
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { V1Pod } from "@kubernetes/client-node";
 import { type Cluster, kubectl, machineOf } from "../cluster/cluster.ts";
 import type { Machine } from "../cluster/machine.ts";
 import { waitFor } from "../cluster/wait.ts";
 import type { Api } from "./api.ts";
-import { containerProcess } from "./faults.ts";
 import {
   FAILPOINT_IN_IMAGE,
   HEADROOM_NAMESPACE,
   type HelmValues,
   headroomPods,
   installHeadroom,
+  temporaryFolder,
   waitForHeadroom,
 } from "./headroom.ts";
 
@@ -28,16 +30,20 @@ export interface Failpoint {
   act?: "die" | "hold";
 }
 
-/** A controller's process. What is done to it needs no API server. */
-export interface ControllerProcess {
+interface NumberedFailpoint extends Failpoint {
+  armed: number;
+}
+
+/** A replica of the controller. What is done to it goes through its /tmp, which outlives its container, and needs no API server. */
+export interface ControllerPod {
   machine: Machine;
-  pid: number;
+  pod: V1Pod;
 }
 
 /** Differs between runs on the same cluster, too. */
 let armed = Date.now();
 /** The replicas that were told to hold: the one that leads will. */
-let told: ControllerProcess[] = [];
+let told: ControllerPod[] = [];
 
 /** What a controller is installed with so that it can be held (see `armFailpoint`). */
 export const PRELOADED = [{ name: "NODE_OPTIONS", value: `--import=${FAILPOINT_IN_IMAGE}` }];
@@ -54,26 +60,60 @@ export async function armFailpoint(
   values: HelmValues,
 ): Promise<void> {
   armed += 1;
-  const text = JSON.stringify({ ...failpoint, armed });
-  if (failpoint.act === "hold") return tell(cluster, api, text);
-  const extraEnv = [...PRELOADED, { name: "FAILPOINT", value: text }];
+  const numbered = { ...failpoint, armed };
+  if (failpoint.act === "hold") return tell(cluster, api, numbered);
+  const extraEnv = [...PRELOADED, { name: "FAILPOINT", value: JSON.stringify(numbered) }];
   const controller = { ...(values.controller as object | undefined), extraEnv };
   await installHeadroom(cluster, api, { ...values, controller });
 }
 
 /** Once what the test before has done to controller and agents is over. */
-async function tell(cluster: Cluster, api: Api, text: string): Promise<void> {
+async function tell(cluster: Cluster, api: Api, failpoint: NumberedFailpoint): Promise<void> {
   await waitForHeadroom(cluster);
-  told = await Promise.all((await headroomPods(api, "controller")).map((pod) => processOf(cluster, pod)));
-  const script = 'printf %s "$1" >"$2.new" && mv "$2.new" "$2"';
-  for (const { machine, pid } of told) {
-    await machine.run(["sh", "-c", script, "sh", text, `/proc/${pid}/root/tmp/failpoint.json`]);
+  told = await controllersOf(cluster, api);
+  for (const controller of told) tellController(controller, failpoint);
+}
+
+/** Those that have been placed on a node. */
+export async function controllersOf(cluster: Cluster, api: Api): Promise<ControllerPod[]> {
+  const placed = (await headroomPods(api, "controller")).filter(({ spec }) => spec?.nodeName);
+  return placed.map((pod) => ({ machine: machineOf(cluster, pod.spec?.nodeName ?? ""), pod }));
+}
+
+/** What is wanted of it from now on; undefined: nothing. One that is gone, or whose machine is off, is not told. */
+export function tellController(controller: ControllerPod, failpoint: NumberedFailpoint | undefined): void {
+  if (failpoint === undefined) remove(controller, "failpoint.json");
+  else write(controller, "failpoint.json", JSON.stringify(failpoint));
+}
+
+/** It stands still at the failpoint of this number. */
+export const isHeld = (controller: ControllerPod, number: number): boolean =>
+  isThere(controller, `failpoint-hit-${number}`);
+
+/** Lets a held controller go on; `number`: of the failpoint, by default the last one that was armed. */
+export function letGo(controller: ControllerPod, number = armed): void {
+  write(controller, `failpoint-go-${number}`, "");
+}
+
+const fileOf = ({ machine, pod }: ControllerPod, name: string): string =>
+  machine.path(join(temporaryFolder(pod), name));
+
+function isThere(controller: ControllerPod, name: string): boolean {
+  return controller.machine.isOn && existsSync(fileOf(controller, name));
+}
+
+function write(controller: ControllerPod, name: string, text: string): void {
+  try {
+    if (!isThere(controller, "")) return;
+    writeFileSync(fileOf(controller, `${name}.new`), text);
+    renameSync(fileOf(controller, `${name}.new`), fileOf(controller, name));
+  } catch {
+    // its disk is full, or it has just gone: it is not held then
   }
 }
 
-async function processOf(cluster: Cluster, pod: V1Pod): Promise<ControllerProcess> {
-  const machine = machineOf(cluster, pod.spec?.nodeName ?? "");
-  return { machine, pid: await containerProcess(machine, pod) };
+function remove(controller: ControllerPod, name: string): void {
+  if (controller.machine.isOn) rmSync(fileOf(controller, name), { force: true });
 }
 
 /** Resolves with what the failpoint struck at, for one that is to die. */
@@ -85,22 +125,6 @@ export function failpointStruck(cluster: Cluster, api: Api, limitSeconds = 60): 
 }
 
 /** Resolves with the controller that is held, as soon as it is. */
-export function failpointHolds(limitSeconds = 60): Promise<ControllerProcess> {
-  return waitFor(
-    "a controller to be held",
-    limitSeconds,
-    async () => {
-      for (const controller of told) {
-        const hit = `/proc/${controller.pid}/root/tmp/failpoint-hit-${armed}`;
-        if ((await controller.machine.attempt(["test", "-e", hit])).code === 0) return controller;
-      }
-      return undefined;
-    },
-    20,
-  );
-}
-
-/** Lets a held controller go on. */
-export async function letGo({ machine, pid }: ControllerProcess): Promise<void> {
-  await machine.run(["touch", `/proc/${pid}/root/tmp/failpoint-go-${armed}`]);
+export function failpointHolds(limitSeconds = 60): Promise<ControllerPod> {
+  return waitFor("a controller to be held", limitSeconds, () => told.find((one) => isHeld(one, armed)), 20);
 }

@@ -1,5 +1,4 @@
 /** Faults that tests bring about in nodes, by subject in `faults/`. Those here strike at a restore. Each can be taken back. */
-import type { V1Pod } from "@kubernetes/client-node";
 import type { Machine } from "../cluster/machine.ts";
 
 export * from "./faults/clock.ts";
@@ -8,20 +7,6 @@ export * from "./faults/disks.ts";
 export * from "./faults/links.ts";
 export * from "./faults/processes.ts";
 export type { Undo } from "./faults/undo.ts";
-
-/** The node's process id of a pod's container. */
-export async function containerProcess(machine: Machine, pod: V1Pod): Promise<number> {
-  const id = pod.status?.containerStatuses?.[0]?.containerID?.replace("containerd://", "") ?? "";
-  const tasks = await machine.run(["ctr", "-n", "k8s.io", "tasks", "list"]);
-  const line = tasks.split("\n").find((text) => id !== "" && text.startsWith(id));
-  const pid = Number(line?.split(/\s+/)[1]);
-  if (!pid) throw new Error(`pod ${pod.metadata?.name} has no process on ${machine.node.name}`);
-  return pid;
-}
-
-export async function killProcess(machine: Machine, pid: number): Promise<void> {
-  await machine.run(["kill", "-KILL", String(pid)]);
-}
 
 /**
  * Kills the next process of the workload that is stopped (as a restored one is before it is let go) on a node, as soon as it is
@@ -42,12 +27,12 @@ export async function killNextHeldWorkload(machine: Machine, limitSeconds: numbe
   return outcome.stdout.includes("killed");
 }
 
-/** Kills the oldest runtime wrapper that waits for a checkpoint on the node. Answers its process id, if there was one. */
+/** Kills the oldest runtime wrapper that waits for a checkpoint on the node. Answers the node's id of it, if there was one. */
 export async function killWaitingCreate(machine: Machine): Promise<number | undefined> {
   const found = await machine.attempt(["sh", "-c", "cat /run/headroom/target/*/waiting/*.pid"]);
   const pid = Number(found.stdout.split("\n")[0]);
   if (!pid) return undefined;
-  await killProcess(machine, pid);
+  await machine.run(["kill", "-KILL", String(pid)]);
   return pid;
 }
 

@@ -1,6 +1,6 @@
 /** (d-away) The API server or the leading controller is away while a pod is frozen: how long it stays so. */
-import { armFailpoint, type ControllerProcess, failpointHolds, letGo, PRELOADED } from "../harness/failpoints.ts";
-import { cutOffFromAll, heal, killProcess, stopApiServer } from "../harness/faults.ts";
+import { armFailpoint, type ControllerPod, failpointHolds, letGo, PRELOADED } from "../harness/failpoints.ts";
+import { cutOffFromAll, findContainerProcess, heal, killHostProcess, stopApiServer } from "../harness/faults.ts";
 import { type HelmValues, installHeadroom, waitForHeadroom } from "../harness/headroom.ts";
 import { assertOneCopy, begin, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
 import {
@@ -30,7 +30,7 @@ function apiAway(phase: "Frozen" | "Restoring"): Test {
       const held = await failpointHolds();
       const goOn = stopApiServer(context.cluster.settings);
       try {
-        await letGo(held);
+        letGo(held);
         await new Promise((resolve) => setTimeout(resolve, AWAY_SECONDS * 1000)); // the length of the outage
       } finally {
         goOn();
@@ -56,8 +56,8 @@ const TWO: HelmValues = { controller: { replicas: 2, extraEnv: PRELOADED } };
 /** Two controllers, the leader held while a pod is frozen: `strike` takes it away, and the other must finish the move. */
 async function leaderGoes(
   context: Context,
-  strike: (leader: ControllerProcess) => Promise<unknown>,
-  undo: (leader: ControllerProcess) => Promise<void>,
+  strike: (leader: ControllerPod) => Promise<unknown>,
+  undo: (leader: ControllerPod) => Promise<void>,
 ): Promise<void> {
   const { api, cluster, namespace, witness } = context;
   await installHeadroom(cluster, api, TWO);
@@ -106,7 +106,7 @@ const LEASE = "/apis/coordination.k8s.io/v1/namespaces/headroom-system/leases/he
 const leaderKilled = (context: Context): Promise<void> =>
   leaderGoes(
     context,
-    ({ machine, pid }) => killProcess(machine, pid),
+    async ({ machine, pod }) => void killHostProcess(await findContainerProcess(machine, pod)),
     async () => undefined,
   );
 
@@ -116,7 +116,7 @@ const leadersNodeLost = (context: Context): Promise<void> =>
     ({ machine }) => cutOffFromAll(machine),
     async (leader) => {
       await heal(leader.machine);
-      await letGo(leader);
+      letGo(leader);
     },
   );
 

@@ -1,9 +1,10 @@
 /** (d-endings) The source's pod ends, is deleted or is cut off while its copy is held: what could be saved goes on, and only once. */
 import type { V1Pod } from "@kubernetes/client-node";
+import { run } from "../cluster/command.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { podPath } from "../harness/api.ts";
 import { armFailpoint, failpointHolds, letGo } from "../harness/failpoints.ts";
-import { containerProcess, cutOff, heal, holdRestore, letRestoreGoOn, repairRestore } from "../harness/faults.ts";
+import { cutOff, findContainerProcess, heal, holdRestore, letRestoreGoOn, repairRestore } from "../harness/faults.ts";
 import { assertOneCopy, begin, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
 import { describeMove, describeState, FINAL_PHASES, moveReaches } from "../harness/moves.ts";
 import { allPods, getPod } from "../harness/pods.ts";
@@ -40,8 +41,8 @@ async function overfill(context: Context, name: string): Promise<void> {
   const source = context.node("n1");
   const pod = await getPod(context, name);
   assert(pod, `pod ${name} is gone`);
-  const pid = await containerProcess(source, pod);
-  await source.run(["dd", "if=/dev/zero", `of=/proc/${pid}/root/data/spill`, "bs=1M", "count=32"]);
+  const pid = await findContainerProcess(source, pod);
+  await run("dd", ["if=/dev/zero", `of=/proc/${pid}/root/data/spill`, "bs=1M", "count=32"]);
 }
 
 function isFailed(pod: V1Pod | undefined): boolean {
@@ -55,7 +56,7 @@ async function deletedByForce(context: Context): Promise<void> {
   const name = await begin(context);
   const held = await failpointHolds();
   await api.delete(podPath(namespace, name), { gracePeriodSeconds: 0 });
-  await letGo(held);
+  letGo(held);
   const ended = await moveReaches(api, namespace, MOVE, FINAL_PHASES);
   context.note(describeState(ended));
   assertEqual(ended.status?.phase, "RolledBack", "the phase of the move");
@@ -85,7 +86,7 @@ async function cutOffSource(context: Context): Promise<void> {
   const before = await containersMade(context);
   try {
     await cutOff(source, hostAddress, apiPort);
-    await letGo(held);
+    letGo(held);
     await context.witness.hears(name, 100, 30);
     await new Promise((resolve) => setTimeout(resolve, CUT_SECONDS * 1000)); // the length of the outage
     assertOneLife(name, await context.witness.testimony(name));

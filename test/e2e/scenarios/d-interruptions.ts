@@ -4,15 +4,15 @@ import { waitFor } from "../cluster/wait.ts";
 import { agentPod } from "../harness/agents.ts";
 import { armFailpoint, type Failpoint, failpointHolds, failpointStruck, letGo } from "../harness/failpoints.ts";
 import {
-  containerProcess,
   cutBetween,
   cutOff,
+  findContainerProcess,
   findService,
   heal,
   holdRestore,
   keepServiceDown,
+  killHostProcess,
   killNextHeldWorkload,
-  killProcess,
   letRestoreGoOn,
   repairRestore,
   slowDown,
@@ -67,10 +67,10 @@ function agentDies(node: "n1" | "n2", phase: string): Test {
     run: async (context) => {
       await armFailpoint(context.cluster, context.api, { phase, act: "hold" }, VALUES);
       const machine = context.node(node);
-      const pid = await containerProcess(machine, await agentPod(context, node));
+      const pid = await findContainerProcess(machine, await agentPod(context, node));
       const name = await begin(context);
-      await letGo(await failpointHolds());
-      await killProcess(machine, pid);
+      letGo(await failpointHolds());
+      killHostProcess(pid);
       await assertOneCopy(context, name);
     },
   };
@@ -88,7 +88,7 @@ function cutIn(phase: string, title: string, cut: (context: Context) => Promise<
       const held = await failpointHolds();
       try {
         await cut(context);
-        await letGo(held);
+        letGo(held);
         await new Promise((resolve) => setTimeout(resolve, seconds * 1000)); // the length of the outage
       } finally {
         await heal(...nodes);
@@ -111,7 +111,7 @@ async function killedBeforeCommit(context: Context): Promise<void> {
   const name = await begin(context);
   const held = await failpointHolds();
   const killed = await killNextHeldWorkload(context.node("n2"), 15);
-  await letGo(held);
+  letGo(held);
   assert(killed, "no restored container was seen before its release");
   const ended = await assertOneCopy(context, name);
   assertEqual(ended.status?.phase, "RolledBack", "the phase of the move");
@@ -124,7 +124,7 @@ async function killedAfterCommit(context: Context): Promise<void> {
   const name = await begin(context);
   const held = await failpointHolds();
   assert(await killNextHeldWorkload(context.node("n2"), 30), "no restored container was seen before its release");
-  await letGo(held);
+  letGo(held);
   const ended = await assertOneCopy(context, name);
   assertEqual(ended.status?.phase, "RolledBack", "the phase of the move");
   assert(phasesOf(ended).includes("Committed"), "it was not committed: the copy was killed too early");

@@ -42,8 +42,8 @@ function statusesIn(pids: readonly number[]): ProcessStatus[] {
 const QOS_CLASSES = ["", "burstable", "besteffort"];
 
 /**
- * The first process of a pod's only container: of the youngest one that runs. It needs no API server, and finds a copy as soon as its processes are
- * there. Rejects when there is none.
+ * The program of a pod's only container, of the youngest one that runs: its first process, but not a shell that keeps the program running. It needs no API
+ * server, and finds a copy as soon as its processes are there. Rejects when there is none.
  */
 export async function findContainerProcess(machine: Machine, pod: V1Pod): Promise<number> {
   const root = join(hierarchyOf("memory"), machine.cgroup, "kubepods");
@@ -51,19 +51,20 @@ export async function findContainerProcess(machine: Machine, pod: V1Pod): Promis
     existsSync(path),
   );
   const containers = folder ? readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()) : [];
-  const firsts = containers.flatMap(({ name }) => firstProcess(join(folder ?? "", name)) ?? []);
+  const firsts = containers.flatMap(({ name }) => programIn(join(folder ?? "", name)) ?? []);
   const found = firsts.filter(({ name }) => name !== "pause").sort((one, other) => other.started - one.started)[0];
   if (!found) throw new Error(`pod ${pod.metadata?.name} has no process on ${machine.node.name}`);
   return found.pid;
 }
 
 /** What `exec` and probes start in a container has its parent outside of it, too, but comes later. */
-function firstProcess(cgroupFolder: string): ProcessStatus | undefined {
+function programIn(cgroupFolder: string): ProcessStatus | undefined {
   const statuses = statusesIn(
     readFileSync(join(cgroupFolder, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number),
   );
   const inside = new Set(statuses.map(({ pid }) => pid));
-  return statuses.find(({ parent }) => !inside.has(parent));
+  const first = statuses.find(({ parent }) => !inside.has(parent));
+  return (first?.name === "sh" && statuses.find(({ parent }) => parent === first.pid)) || first;
 }
 
 /** Kills a process at once. Answers whether it was there. */
