@@ -1,4 +1,4 @@
-/** (chaos) A few fixed seeds of random faults; `npm run test:e2e -- chaos` plays as many as one likes. On demand as long as not every seed is clean. */
+/** (chaos) A few fixed seeds of random faults; `npm run test:e2e -- chaos` plays as many as one likes. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PLACE } from "../chaos/place.ts";
@@ -27,7 +27,6 @@ export const chaos: Scenario = {
   id: "chaos",
   title: "random faults",
   ...PLACE,
-  onDemand: true,
   tests: SEEDS.map((seed) => ({
     name: `seed ${seed}: nothing lost, nothing doubled, nothing left`,
     run: (context) => play(context, seed),
