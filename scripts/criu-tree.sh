@@ -2,18 +2,20 @@
 # Gathers CRIU with its own loader and C library into a folder that works wherever it is put, on nodes without either.
 # Run in a Debian that has the package criu installed. usage: criu-tree.sh OUT_DIR
 #   bin/criu      starts libexec/criu by the loader of the tree; alone in its folder, so that a PATH can name it
-#   libexec/criu  the program
+#   libexec/criu  the program; libexec/sleep is what the agent's self-test runs in a container whose root the tree is
 #   lib/          the loader and every library that the program is linked to
+#   proc/, dev/   empty, for that container
 #   plugins/      empty: plugins of the node's own CRIU would not fit this one
 #   licenses/     of each package that something is taken from
 #   id            hash of all that: two trees with the same one are the same
 set -eu
 out=$1
 program=$(command -v criu)
-mkdir -p "$out/bin" "$out/libexec" "$out/lib" "$out/plugins" "$out/licenses"
+for folder in bin libexec lib proc dev plugins licenses; do mkdir -p "$out/$folder"; done
 cp "$program" "$out/libexec/criu"
+cp "$(command -v sleep)" "$out/libexec/sleep" # linked to the C library alone
 
-files=$program
+files="$program $(command -v sleep)"
 for library in $(ldd "$program" | grep -o '/[^ ]*'); do
   cp -L "$library" "$out/lib/"
   files="$files $library"
@@ -33,5 +35,5 @@ cat > "$out/bin/criu" <<EOF
 tree=\${0%/*}/..
 CRIU_LIBS_DIR=\$tree/plugins exec "\$tree/lib/$loader" --inhibit-cache --library-path "\$tree/lib" "\$tree/libexec/criu" "\$@"
 EOF
-chmod 755 "$out/bin/criu" "$out/libexec/criu" "$out/lib/$loader"
+chmod 755 "$out/bin/criu" "$out"/libexec/* "$out/lib/$loader"
 (cd "$out" && find bin libexec lib licenses -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c 1-16) > "$out/id"

@@ -22,6 +22,21 @@ export const commandSchema = z.object({
 });
 export type Command = z.infer<typeof commandSchema>;
 
+/** Kinds of containers, by what CRIU has to do beside the ordinary for them. `lazyPages` is a way to restore any of them. */
+export const kindSchema = z.enum(["root", "user", "seccomp", "apparmor", "lazyPages"]);
+export type Kind = z.infer<typeof kindSchema>;
+
+/** Can such a container be dumped and restored on this node? Tried with one of the agent's own. */
+export const verdictSchema = z.object({
+  kind: kindSchema,
+  ok: z.boolean(),
+  /** How long the trial took, milliseconds. */
+  ms: z.number(),
+  /** Why not. */
+  message: z.string().optional(),
+});
+export type Verdict = z.infer<typeof verdictSchema>;
+
 /** What a node can do, asked before anything is touched. */
 export const featuresSchema = z.object({
   agentVersion: z.string(),
@@ -33,6 +48,9 @@ export const featuresSchema = z.object({
   cpuFlags: z.array(z.string()),
   lazyPages: z.boolean(),
   memDirtyTrack: z.boolean(),
+  containerdVersion: z.string().default("unknown"),
+  /** Of the kinds that were tried. None: an agent that tries none. */
+  verdicts: z.array(verdictSchema).default([]),
   /** The runtime handler is in containerd's running configuration. */
   handlerInstalled: z.boolean(),
   /** Why not, and what to do. */
@@ -65,6 +83,8 @@ export const sourceFactsSchema = z.object({
   /** The part of `filesBytes` that is staged in memory: memory-backed emptyDirs, and deleted files that are still open. */
   memoryFilesBytes: z.number(),
   processes: z.int(),
+  /** What its first process is. */
+  kinds: z.array(kindSchema).default([]),
   /** Established TCP connections of the container's network namespace, loopback included, as "local -> remote". At most 20. */
   establishedTcp: z.array(z.string()),
   /** What CRIU cannot carry: open devices, huge pages, a terminal … one sentence each. */

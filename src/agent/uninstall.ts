@@ -11,6 +11,7 @@ import { entriesOf, readIfThere } from "./host/files.ts";
 import type { Host } from "./host/host.ts";
 import { RUN_DIRECTORY, STATE_DIRECTORY, TARGET_MOVES_DIRECTORY, TARGETS_DIRECTORY } from "./host/layout.ts";
 import { removeStaging } from "./host/staging.ts";
+import { clearTrials } from "./self-test/trial.ts";
 
 const BUNDLES = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
 
@@ -22,6 +23,7 @@ export interface UninstallOptions {
 
 export async function uninstallAgent(host: Host, options: UninstallOptions): Promise<void> {
   const living = containersUnderHandler(host);
+  await clearTrials(host);
   await removeMoves(host);
   removeTrees(host);
   if (options.keepHandler || living.length > 0) return keep(host, living, options.say);

@@ -31,6 +31,8 @@ export interface HandlerStatus {
   installed: boolean;
   /** Why not, and what to do. */
   message?: string;
+  /** Version of the containerd that runs. */
+  containerd?: string;
 }
 
 /** The one file that was changed. `before` is its former content in base64; null: there was no such file. */
@@ -58,14 +60,16 @@ export function installWrapper(host: Host): void {
 export async function handlerStatus(host: Host): Promise<HandlerStatus> {
   const daemon = findDaemon();
   if (!daemon) return { installed: false, message: "no containerd runs on this node" };
-  const old = tooOld(await versionText(host, daemon));
-  if (old !== undefined) return { installed: false, message: old };
+  const text = await versionText(host, daemon);
+  const containerd = /\bv?(\d+\.\d+\.\d+\S*)/.exec(text)?.[1] ?? "unknown";
+  const old = tooOld(text);
+  if (old !== undefined) return { installed: false, message: old, containerd };
   const dump = await dumpConfig(host, daemon);
-  if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, daemon) };
+  if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, daemon), containerd };
   const path = readInstalled(host)?.path ?? daemon.config;
   const changedAtMs = existsSync(host.path(path)) ? statSync(host.path(path)).mtimeMs : 0;
-  if (daemon.startedAtMs + 1_000 > changedAtMs) return { installed: true };
-  return { installed: false, message: `containerd has not been restarted since ${path} was changed` };
+  if (daemon.startedAtMs + 1_000 > changedAtMs) return { installed: true, containerd };
+  return { installed: false, message: `containerd has not been restarted since ${path} was changed`, containerd };
 }
 
 function advice(dump: string, daemon: Daemon): string {

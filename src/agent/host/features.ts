@@ -7,7 +7,14 @@ import { type Host, runOnHost } from "./host.ts";
 
 export type FixedFeatures = Omit<
   NodeFeatures,
-  "agentVersion" | "handlerInstalled" | "handlerMessage" | "stagingBudgetBytes" | "stagingFreeBytes" | "filesFreeBytes"
+  | "agentVersion"
+  | "containerdVersion"
+  | "verdicts"
+  | "handlerInstalled"
+  | "handlerMessage"
+  | "stagingBudgetBytes"
+  | "stagingFreeBytes"
+  | "filesFreeBytes"
 >;
 
 /** Fails when runc or criu is missing or criu says that it cannot work here. */

@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { type Amount, amountBytes } from "../../api/quantity.ts";
 import { AgentError } from "../agent-error.ts";
+import type { HandlerStatus } from "../containerd/handler.ts";
 import type {
   DumpCommand,
   FilePart,
@@ -27,6 +28,7 @@ import type {
   Restored,
   Resumed,
   SourceFacts,
+  Verdict,
 } from "../protocol.ts";
 import { endMoveGroup } from "./cgroups.ts";
 import { forgetCopy } from "./copy-ending.ts";
@@ -57,8 +59,10 @@ export interface HostRuntimeOptions {
   nodeAddress: string;
   /** All moves' staging areas together, of the node's memory. */
   stagingBudget: Amount;
+  /** As the node proved itself. */
+  verdicts: () => Verdict[];
   /** Is the runtime handler in containerd's running configuration, and if not, why? */
-  handler: () => Promise<{ installed: boolean; message?: string }>;
+  handler: () => Promise<HandlerStatus>;
   /** Longest that a dump may take, milliseconds. */
   dumpMs: number;
   restore: RestoreLimits;
@@ -81,7 +85,7 @@ export class HostRuntime implements NodeRuntime {
       host: this.#host,
       nodeAddress: options.nodeAddress,
       restoreMs: options.restore.restoreMs,
-      lazyPages: async () => (await this.#probe()).lazyPages,
+      lazyPages: () => this.#isLazy(),
       warn: options.warn,
     });
   }
@@ -91,7 +95,10 @@ export class HostRuntime implements NodeRuntime {
     const budget = this.#budget();
     return {
       ...fixed,
+      lazyPages: await this.#isLazy(),
+      verdicts: this.#options.verdicts(),
       agentVersion: this.#options.agentVersion,
+      containerdVersion: handler.containerd ?? "unknown",
       handlerInstalled: handler.installed,
       ...(handler.message === undefined ? {} : { handlerMessage: handler.message }),
       stagingBudgetBytes: budget,
@@ -125,7 +132,7 @@ export class HostRuntime implements NodeRuntime {
   }
 
   async restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored> {
-    const { lazyPages } = await this.#probe();
+    const lazyPages = await this.#isLazy();
     if (command.again) await forgetDeadCopy(this.#host, command, signal);
     noteTree(this.#host, command.moveUID, this.#options.criu);
     const giveFiles = async (container: string) => await this.#reception.filesOf(command.moveUID).give(container);
@@ -239,6 +246,12 @@ export class HostRuntime implements NodeRuntime {
       throw error;
     });
     return this.#fixed;
+  }
+
+  /** Where CRIU has the means and they were seen to work. */
+  async #isLazy(): Promise<boolean> {
+    const failed = this.#options.verdicts().some(({ kind, ok }) => kind === "lazyPages" && !ok);
+    return (await this.#probe()).lazyPages && !failed;
   }
 
   #budget(): number {

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { AgentError } from "../agent-error.ts";
 import type { SourceFacts } from "../protocol.ts";
+import { kindsOfProcess } from "../self-test/kinds.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { isMissing, readIfThere } from "./files.ts";
@@ -40,6 +41,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     filesBytes: files.filesBytes + unlinked,
     memoryFilesBytes: files.memoryFilesBytes + unlinked, // they are staged among CRIU's images
     processes: pids.length,
+    kinds: kindsOfProcess(container.pid),
     establishedTcp: connectionsOf(container.pid).slice(0, 20),
     obstacles: [
       ...terminalObstacle(host, container),
@@ -53,7 +55,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
 
 function nothingThere(): SourceFacts {
   const nothing = { memoryBytes: 0, filesBytes: 0, memoryFilesBytes: 0, processes: 0 };
-  return { running: false, ...nothing, establishedTcp: [], obstacles: [] };
+  return { running: false, ...nothing, kinds: [], establishedTcp: [], obstacles: [] };
 }
 
 /** Connected TCP sockets of the process's network namespace. */

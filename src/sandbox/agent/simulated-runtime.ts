@@ -84,6 +84,8 @@ export class SimulatedRuntime implements NodeRuntime {
       cpuFlags: ["avx", "sse2"],
       lazyPages: true,
       memDirtyTrack: false,
+      containerdVersion: "simulated",
+      verdicts: [],
       handlerInstalled: true,
       stagingBudgetBytes,
       stagingFreeBytes: stagingBudgetBytes - this.#staged(),
@@ -99,6 +101,7 @@ export class SimulatedRuntime implements NodeRuntime {
       filesBytes: container ? filesBytesOf(container.pod) : 0,
       memoryFilesBytes: 0,
       processes: 1,
+      kinds: ["root"],
       establishedTcp: [],
       obstacles: [],
     });

@@ -76,7 +76,15 @@ class Node {
   restart(): void {
     const host = this.host;
     const own = new HostRuntime({
-      ...{ host, criu: undefined, agentVersion: "0", nodeAddress: "127.0.0.1", stagingBudget: { bytes: 1 }, dumpMs: 1 },
+      ...{
+        host,
+        criu: undefined,
+        verdicts: () => [],
+        agentVersion: "0",
+        nodeAddress: "127.0.0.1",
+        stagingBudget: { bytes: 1 },
+        dumpMs: 1,
+      },
       ...{
         handler: async () => ({ installed: true }),
         restore: { createMs: 1, restoreMs: 1, startMs: 1 },

@@ -114,6 +114,7 @@ describe("a move that is planned", () => {
               node: mine.to,
               source: FEATURES,
               target,
+              kinds: [],
               stagingBytes: staging,
               diskFilesBytes: FILES_BYTES,
             }),

@@ -53,6 +53,22 @@ const REFUSED: [what: string, reason: string, prepare: (world: World) => void, p
     },
   ],
   ["other CPU features", "CpuFeatures", ({ nodes }) => void nodes.overrides.set("z2", { cpuFlags: ["sse2"] })],
+  [
+    "a target that failed its self-test with such containers",
+    "SelfTestFailed",
+    ({ nodes }) =>
+      void nodes.overrides.set("z2", {
+        verdicts: [{ kind: "root", ok: false, ms: 1, message: "it could not be restored" }],
+      }),
+  ],
+  [
+    "a source that failed its self-test with such containers",
+    "SelfTestFailed",
+    ({ nodes }) =>
+      void nodes.overrides.set("z1", {
+        verdicts: [{ kind: "root", ok: false, ms: 1, message: "it could not be dumped" }],
+      }),
+  ],
   ["another cgroup version", "CgroupVersion", ({ nodes }) => void nodes.overrides.set("z2", { cgroupVersion: 1 })],
   [
     "a handler that is not installed",

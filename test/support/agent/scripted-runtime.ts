@@ -35,6 +35,8 @@ export class ScriptedRuntime implements NodeRuntime {
       cpuFlags: ["sse2"],
       lazyPages: true,
       memDirtyTrack: true,
+      containerdVersion: "1.7.24",
+      verdicts: [],
       handlerInstalled: true,
       stagingBudgetBytes: 1,
       stagingFreeBytes: 1,
@@ -43,7 +45,7 @@ export class ScriptedRuntime implements NodeRuntime {
   }
   inspect(): Promise<SourceFacts> {
     const size = { memoryBytes: 1, filesBytes: 0, memoryFilesBytes: 0, processes: 1 };
-    return this.#step("inspect", { running: true, ...size, establishedTcp: [], obstacles: [] });
+    return this.#step("inspect", { running: true, ...size, kinds: [], establishedTcp: [], obstacles: [] });
   }
   register(_command: unknown, signal: AbortSignal): Promise<void> {
     return this.#step("register", undefined, signal);

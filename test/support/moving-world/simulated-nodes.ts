@@ -39,6 +39,7 @@ export const FACTS: SourceFacts = {
   filesBytes: 0,
   memoryFilesBytes: 0,
   processes: 1,
+  kinds: ["root"],
   establishedTcp: [],
   obstacles: [],
 };
@@ -51,6 +52,8 @@ export const FEATURES: NodeFeatures = {
   cpuFlags: ["avx", "sse2"],
   lazyPages: true,
   memDirtyTrack: true,
+  containerdVersion: "1.7.24",
+  verdicts: [],
   handlerInstalled: true,
   stagingBudgetBytes: 8 * GIB,
   stagingFreeBytes: 8 * GIB,

@@ -71,7 +71,7 @@ async function chooseTarget(
       ? wait(RETRY_MS, inWords(target.failure))
       : refused({ reason: target.failure.reason, message: inWords(target.failure) });
   }
-  const sides = { node: placed.node, source: source.features, target: target.value };
+  const sides = { node: placed.node, source: source.features, target: target.value, kinds: facts.kinds };
   const sizes = { stagingBytes: stagingBytes(facts), diskFilesBytes: facts.filesBytes - facts.memoryFilesBytes };
   const refusal = targetRefusal({ ...sides, ...sizes }) ?? (await dryRun(run, pod, placed.node));
   if (refusal) return refused(refusal);

@@ -1,5 +1,5 @@
 /** What may speak against a target once its agent has answered. Pure predicates, in the order in which they are asked. */
-import type { NodeFeatures } from "../../../agent/protocol.ts";
+import type { Kind, NodeFeatures } from "../../../agent/protocol.ts";
 import { formatBytes } from "../../../api/quantity.ts";
 import type { Refusal } from "../dependencies.ts";
 
@@ -7,6 +7,8 @@ export interface TargetSide {
   node: string;
   source: NodeFeatures;
   target: NodeFeatures;
+  /** Of the source's container. */
+  kinds: readonly Kind[];
   stagingBytes: number;
   /** Files that are on a disk: writable layer and emptyDirs that are not in memory. */
   diskFilesBytes: number;
@@ -49,6 +51,26 @@ const cgroupVersion: Check = ({ node, source, target }) =>
         message: `node ${node} has cgroup v${target.cgroupVersion}, the source v${source.cgroupVersion}`,
       };
 
+/** Dumped on the one node, restored on the other: both must have shown that they can. */
+const selfTest: Check = ({ node, source, target, kinds }) => {
+  const failedOn = ({ verdicts }: NodeFeatures) => verdicts.find(({ kind, ok }) => !ok && kinds.includes(kind));
+  const failed = failedOn(target) ?? failedOn(source);
+  if (failed === undefined) return undefined;
+  const where = failed === failedOn(target) ? `node ${node}` : "the source's node";
+  return {
+    reason: "SelfTestFailed",
+    message: `${where} cannot move ${CONTAINERS[failed.kind]}: in its self-test ${failed.message}`,
+  };
+};
+
+const CONTAINERS: Record<Kind, string> = {
+  root: "containers that run as root",
+  user: "containers that run as another user than root",
+  seccomp: "containers under a seccomp profile",
+  apparmor: "containers under AppArmor",
+  lazyPages: "containers whose memory is filled while they run",
+};
+
 const stagingRoom: Check = ({ node, target, stagingBytes }) =>
   target.stagingFreeBytes >= stagingBytes
     ? undefined
@@ -66,4 +88,4 @@ const diskRoom: Check = ({ node, target, diskFilesBytes }) =>
         message: `node ${node} has ${formatBytes(target.filesFreeBytes)} of disk free now, the move needs twice the ${formatBytes(diskFilesBytes)} of the pod's files`,
       };
 
-const CHECKS: readonly Check[] = [handlerInstalled, cgroupVersion, cpuFlags, stagingRoom, diskRoom];
+const CHECKS: readonly Check[] = [handlerInstalled, cgroupVersion, cpuFlags, selfTest, stagingRoom, diskRoom];

@@ -28,6 +28,7 @@ function runtimeOn(host: Host): HostRuntime {
   return new HostRuntime({
     host,
     criu: CRIU,
+    verdicts: () => [],
     agentVersion: "test",
     nodeAddress: ADDRESS,
     stagingBudget: { fraction: 0.5 },

@@ -1,0 +1,51 @@
+/** The kinds of containers that a node proves itself with: what each is run with, and which of them a pod's processes are. */
+import { readIfThere } from "../host/files.ts";
+import type { Kind } from "../protocol.ts";
+
+/** What containerd gives a container that asks for nothing. */
+const DEFAULT_CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW"]
+  .concat(["CAP_SETGID", "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE"])
+  .concat(["CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"]);
+const SOME_USER = 65534;
+
+export interface KindOptions {
+  uid: number;
+  capabilities: readonly string[];
+  noNewPrivileges: boolean;
+  seccomp: boolean;
+  apparmorProfile: string | undefined;
+  /** The memory is filled in while the container runs already. */
+  lazyPages: boolean;
+}
+
+const ROOT: KindOptions = {
+  uid: 0,
+  capabilities: DEFAULT_CAPABILITIES,
+  noNewPrivileges: false,
+  seccomp: false,
+  apparmorProfile: undefined,
+  lazyPages: false,
+};
+
+/** @param apparmorProfile what the node's containers run under; undefined: its kernel has no AppArmor, or the profile is not loaded. */
+export function kindsToTry(apparmorProfile: string | undefined): { kind: Kind; options: KindOptions }[] {
+  return [
+    { kind: "root", options: ROOT },
+    { kind: "user", options: { ...ROOT, uid: SOME_USER, capabilities: [], noNewPrivileges: true } },
+    { kind: "seccomp", options: { ...ROOT, seccomp: true } },
+    ...(apparmorProfile === undefined ? [] : [{ kind: "apparmor" as const, options: { ...ROOT, apparmorProfile } }]),
+    { kind: "lazyPages", options: { ...ROOT, lazyPages: true } },
+  ];
+}
+
+/** The kinds of a running process that matter for its dump and restore. */
+export function kindsOfProcess(pid: number): Kind[] {
+  const status = readIfThere(`/proc/${pid}/status`) ?? "";
+  const uid = /^Uid:\s+(\d+)/m.exec(status)?.[1] ?? "0";
+  const label = (readIfThere(`/proc/${pid}/attr/apparmor/current`) ?? "").trim();
+  return [
+    uid === "0" ? "root" : "user",
+    ...(/^Seccomp:\s+2$/m.test(status) ? (["seccomp"] as const) : []),
+    ...(label !== "" && !label.startsWith("unconfined") ? (["apparmor"] as const) : []),
+  ];
+}

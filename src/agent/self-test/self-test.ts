@@ -1,0 +1,68 @@
+/** A node proves itself: which kinds of containers can be dumped and restored on it. Tried anew when what it depends on has changed. */
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { readIfThere } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import { STATE_DIRECTORY } from "../host/layout.ts";
+import { writeDurably } from "../move-records.ts";
+import { type Verdict, verdictSchema } from "../protocol.ts";
+import { kindsToTry } from "./kinds.ts";
+import { clearTrials, tryContainer } from "./trial.ts";
+
+const RESULT = join(STATE_DIRECTORY, "self-test.json");
+const resultSchema = z.object({ fingerprint: z.string(), verdicts: z.array(verdictSchema) });
+
+/** The profile that containerd loads for containers that ask for none. */
+const CONTAINERD_PROFILE = "cri-containerd.apparmor.d";
+
+export interface SelfTestOptions {
+  /** Folder (host path) that holds the agent's `criu`. */
+  bin: string;
+  /** Whatever may change the outcome: versions of kernel, CRIU, runc, containerd. */
+  fingerprint: string;
+}
+
+/** What was found the last time, on whatever the node was then; undefined: it was never tried. */
+export function knownVerdicts(host: Host): Verdict[] | undefined {
+  return read(host)?.verdicts;
+}
+
+/** Resolves within seconds; at once when nothing has changed since the last time. */
+export async function proveNode(host: Host, { bin, fingerprint }: SelfTestOptions): Promise<Verdict[]> {
+  const known = read(host);
+  if (known?.fingerprint === fingerprint) return known.verdicts;
+  const tree = dirname(bin);
+  const loader = readdirSync(host.path(join(tree, "lib"))).find((name) => name.startsWith("ld-")) ?? "";
+  const verdicts: Verdict[] = [];
+  await clearTrials(host); // an agent before this one may have died in between
+  try {
+    for (const { kind, options } of kindsToTry(apparmorProfileOf(host))) {
+      const beganMs = Date.now();
+      const message = await tryContainer(host, { kind, options, tree, loader }).catch((error: unknown) =>
+        String(error),
+      );
+      const ms = Date.now() - beganMs;
+      verdicts.push({ kind, ok: message === undefined, ms, ...(message === undefined ? {} : { message }) });
+    }
+  } finally {
+    await clearTrials(host);
+  }
+  writeDurably(host.path(RESULT), JSON.stringify({ fingerprint, verdicts }));
+  return verdicts;
+}
+
+function read(host: Host): z.infer<typeof resultSchema> | undefined {
+  const text = readIfThere(host.path(RESULT));
+  if (text === undefined) return undefined;
+  try {
+    return resultSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined; // of another version, or damaged: it is tried again
+  }
+}
+
+function apparmorProfileOf(host: Host): string | undefined {
+  const loaded = readIfThere(host.path("/sys/kernel/security/apparmor/profiles")) ?? "";
+  return loaded.split("\n").some((line) => line.startsWith(`${CONTAINERD_PROFILE} (`)) ? CONTAINERD_PROFILE : undefined;
+}

@@ -1,0 +1,131 @@
+/**
+ * One container of the agent's own, run, dumped and restored. Its root is CRIU's tree, which holds a program that sleeps; all else is in memory, and
+ * nothing of it is left, whatever happened.
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorsIn } from "../host/criu-log.ts";
+import { entriesOf, readIfThere } from "../host/files.ts";
+import { type Host, runOnHost } from "../host/host.ts";
+import { RUN_DIRECTORY } from "../host/layout.ts";
+import type { Kind } from "../protocol.ts";
+import type { KindOptions } from "./kinds.ts";
+
+const SELF_TEST_DIRECTORY = join(RUN_DIRECTORY, "self-test");
+const READY_MS = 10_000;
+
+export interface Trial {
+  kind: Kind;
+  options: KindOptions;
+  /** Host path of CRIU's tree. */
+  tree: string;
+  /** Name of the loader in the tree's `lib`. */
+  loader: string;
+}
+
+/** Resolves with why the container could not be dumped and restored; undefined: it could. */
+export async function tryContainer(host: Host, trial: Trial): Promise<string | undefined> {
+  const id = idOf(trial.kind);
+  const folder = join(SELF_TEST_DIRECTORY, trial.kind);
+  const folders = ["--image-path", join(folder, "images"), "--work-path", join(folder, "work")];
+  const runc = async (...args: string[]) =>
+    await runQuietly(host, folder, ["runc", "--root", join(folder, "runc"), ...args]);
+  const restoring = ["restore", "--detach", "--bundle", folder, ...folders];
+  const lazily = trial.options.lazyPages;
+  try {
+    for (const name of ["images", "work", "runc"])
+      mkdirSync(host.path(join(folder, name)), { recursive: true, mode: 0o700 });
+    writeFileSync(host.path(join(folder, "config.json")), JSON.stringify(configOf(trial, id)));
+    const failed =
+      named("it could not be run", await runc("run", "--detach", "--bundle", folder, id)) ??
+      named("it could not be dumped", await runc("checkpoint", ...folders, id), host, join(folder, "work/dump.log")) ??
+      (lazily ? await startServing(host, folder) : undefined) ??
+      named(
+        "it could not be restored",
+        await runc(...restoring, ...(lazily ? ["--lazy-pages"] : []), id),
+        host,
+        join(folder, "work/restore.log"),
+      );
+    return failed ?? ((await runs(host, folder, id)) ? undefined : "it was restored, and does not run");
+  } finally {
+    await clear(host, trial.kind);
+  }
+}
+
+const idOf = (kind: string): string => `headroom-self-test-${kind}`;
+
+/** Takes away what is there of any trial. */
+export async function clearTrials(host: Host): Promise<void> {
+  for (const kind of entriesOf(host.path(SELF_TEST_DIRECTORY))) await clear(host, kind);
+  rmSync(host.path(SELF_TEST_DIRECTORY), { recursive: true, force: true });
+}
+
+async function clear(host: Host, kind: string): Promise<void> {
+  const folder = join(SELF_TEST_DIRECTORY, kind);
+  await runQuietly(host, folder, ["runc", "--root", join(folder, "runc"), "delete", "--force", idOf(kind)]);
+  rmSync(host.path(folder), { recursive: true, force: true });
+}
+
+/** Its output goes to a file: a container that is started detached would keep a pipe open. */
+async function runQuietly(host: Host, folder: string, argv: readonly string[]): Promise<string | undefined> {
+  const log = join(folder, "said");
+  const script = 'log=$1; shift; "$@" </dev/null >"$log" 2>&1';
+  const { code } = await runOnHost(host, ["/bin/sh", "-c", script, "headroom-self-test", log, ...argv]);
+  if (code === 0) return undefined;
+  return (readIfThere(host.path(log)) ?? "").trim().split("\n").at(-1) || `exit code ${code}`;
+}
+
+function named(what: string, error: string | undefined, host?: Host, log?: string): string | undefined {
+  if (error === undefined) return undefined;
+  const details = host && log ? errorsIn(readIfThere(host.path(log))) : "";
+  return `${what}: ${details || error}`;
+}
+
+/** Ends by itself when all of the memory has been asked for, or with its container. */
+async function startServing(host: Host, folder: string): Promise<string | undefined> {
+  const serve = `criu lazy-pages -D ${folder}/images -W ${folder}/work -o lazy-pages.log --status-fd 8 8>${folder}/ready`;
+  await runQuietly(host, folder, ["/bin/sh", "-c", `${serve} &`]);
+  for (const end = Date.now() + READY_MS; Date.now() < end; await sleep(5)) {
+    if (readIfThere(host.path(join(folder, "ready")))) return undefined;
+  }
+  return `its memory could not be served: ${errorsIn(readIfThere(host.path(join(folder, "work/lazy-pages.log"))))}`;
+}
+
+async function runs(host: Host, folder: string, id: string): Promise<boolean> {
+  const { stdout } = await runOnHost(host, ["runc", "--root", join(folder, "runc"), "state", id]);
+  return /"status":\s*"running"/.test(stdout);
+}
+
+function configOf({ options, tree, loader }: Trial, id: string): object {
+  const { uid, capabilities, noNewPrivileges, seccomp, apparmorProfile } = options;
+  const sets = ["bounding", "effective", "permitted"].map((set) => [set, capabilities]);
+  return {
+    ociVersion: "1.0.2",
+    root: { path: tree, readonly: true },
+    process: {
+      user: { uid, gid: uid },
+      args: [`/lib/${loader}`, "--inhibit-cache", "--library-path", "/lib", "/libexec/sleep", "600"],
+      env: [],
+      cwd: "/",
+      capabilities: Object.fromEntries(sets),
+      noNewPrivileges,
+      ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+    },
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755", "size=64k"] },
+    ],
+    linux: {
+      cgroupsPath: `/${id}`,
+      namespaces: ["pid", "ipc", "uts", "mount", "network"].map((type) => ({ type })),
+      ...(seccomp ? { seccomp: SECCOMP } : {}),
+    },
+  };
+}
+
+/** Any filter makes CRIU dump and restore one. */
+const SECCOMP = {
+  defaultAction: "SCMP_ACT_ALLOW",
+  syscalls: [{ names: ["reboot"], action: "SCMP_ACT_ERRNO" }],
+};
