@@ -5,10 +5,11 @@
 import type { Condition } from "../../api/v1alpha1/fields.ts";
 import { decide } from "./decision/decide.ts";
 import { observe } from "./decision/observe.ts";
-import { SOURCE_RESTARTED } from "./decision/settle.ts";
+import { SOURCE_RESTARTED, SOURCE_SILENT } from "./decision/settle.ts";
 import type { ImagesState } from "./decision/situation.ts";
 import { attempt, type DriverFailure, inWords } from "./driver-failure.ts";
 import { freezeMs } from "./freeze.ts";
+import { replaceSource } from "./hand-over/hand-over.ts";
 import { removeSource } from "./hand-over/source-removal.ts";
 import { note, type Outcome, rollBack, wait } from "./outcome.ts";
 import { readSource, readTarget } from "./pods.ts";
@@ -17,6 +18,8 @@ import { restoreTarget } from "./restore-target.ts";
 import { type Move, type MoveRun, moveId, targetOf } from "./run.ts";
 import { enteredAtMs, timeText } from "./status.ts";
 
+/** What was seen for the commit still holds. */
+const FRESH_MS = 2_000;
 const RETRY_MS = 500;
 /** Once it is said that the target is silent. */
 const SLOW_RETRY_MS = 5_000;
@@ -40,7 +43,7 @@ export function releasedForMs(run: MoveRun): number {
 }
 
 export async function release(run: MoveRun): Promise<Outcome> {
-  const running = run.move.status.reason === SOURCE_RESTARTED ? await endSource(run) : undefined;
+  const running = await runningSource(run);
   if (running) return running;
   const { node, podUID } = targetOf(run.move);
   const result = await attempt(run.deps.driver.release(node, moveId(run), { podUID }));
@@ -52,6 +55,20 @@ export async function release(run: MoveRun): Promise<Outcome> {
     return note({ ...released, freezeMilliseconds, releasedAt: timeText(releasedAtMs) });
   }
   return unreleased(run, result.failure, nowMs - (enteredAtMs(run.move.status, "Committed") ?? nowMs));
+}
+
+/** A source that was started cold has ended, and one whose node may start it is deleted, before the copy runs. */
+async function runningSource(run: MoveRun): Promise<Outcome | undefined> {
+  const { reason } = run.move.status;
+  if (reason === SOURCE_RESTARTED) return endSource(run);
+  if (reason === SOURCE_SILENT) await replaceSource(run);
+  const committedForMs = run.deps.clock.now() - (enteredAtMs(run.move.status, "Committed") ?? 0);
+  const seenForCommit = reason === SOURCE_SILENT || reason === "Restored";
+  if (seenForCommit && committedForMs <= FRESH_MS) return undefined;
+  const { source, sourceHeard } = await observe(run);
+  if (source === "restarted") return endSource(run);
+  if (!sourceHeard && (source === "frozen" || source === "silent")) await replaceSource(run);
+  return undefined;
 }
 
 /** It was started cold: it must have ended before the copy runs. */

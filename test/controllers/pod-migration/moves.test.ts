@@ -488,6 +488,39 @@ describe("a source that cannot go on is saved by its copy when", () => {
     expect(world.events.some((event) => event.startsWith("CopyRemoved:"))).toBe(dies);
   });
 
+  /** Its kubelet is back before its agent is, and starts again what the API does not say is to go. */
+  it.each([
+    ["none", 0],
+    ["none", 9_000],
+    ["ReplicaSet", 0],
+    ["Job", 0],
+  ] as const)(
+    "its node loses its power and is back at the release (owner: %s; %i ms after the commit)",
+    async (owner, lateMs) => {
+      const world = await World.with(owner);
+      atTheEndOfTheRestore(world, () => {
+        if (lateMs === 0) world.nodes.withoutAgent.add("z1");
+      });
+      once(world, "Committed", () => {
+        world.clock.advance(lateMs);
+        world.nodes.withoutAgent.add("z1");
+        world.kubelets.busy.add("z1");
+        ended(world);
+      });
+      const release = world.nodes.release.bind(world.nodes);
+      world.nodes.release = async (...args) => {
+        const answer = await release(...args);
+        world.kubelets.busy.delete("z1");
+        world.kubelets.tick();
+        world.nodes.withoutAgent.delete("z1");
+        return answer;
+      };
+      await world.toTheEnd();
+      expect(world.nodes.accidents).not.toContain("two running copies");
+      expect({ phase: world.phase, copy: world.copyOfTarget }).toEqual({ phase: "Succeeded", copy: "running" });
+    },
+  );
+
   it("its pod was seen being evicted, and is gone from the API when its copy is held", async () => {
     const world = await World.with();
     const restore = world.nodes.restore.bind(world.nodes);

@@ -136,6 +136,7 @@ export class SimulatedNodes implements CheckpointDriver {
   /** Its agent ends what a kubelet starts in place of the frozen container of a move's source. */
   guards(node: string, podUID: string): boolean {
     const guarded = ["dumping", "dumped", "killed"];
+    if (this.withoutAgent.has(node)) return false;
     return this.recordsOf(node).some((one) => one.podUID === podUID && guarded.includes(one.state));
   }
 

@@ -17,6 +17,8 @@ export interface Seen {
   sourcePod: Pod | undefined;
   targetPod: Pod | undefined;
   source: SourceState;
+  /** Its agent has answered. Else the API alone told, and that is late. */
+  sourceHeard: boolean;
   copy: CopyState;
   images: ImagesState;
   /** Why the target pod cannot carry a copy any more. */
@@ -39,7 +41,7 @@ export async function observe(run: MoveRun, known?: "held" | "dead", silentMs = 
     known === "held" ? undefined : wordOf(run, targetOf(run.move).node, "target", silentMs),
   ]);
   const source = await sourceState(run, sourcePod, sourceWord);
-  const pods = { sourcePod, targetPod };
+  const pods = { sourcePod, targetPod, sourceHeard: sourceWord !== undefined };
   const targetGone = whyGone(targetPod) ?? whyRuledOut(targetWord);
   if (targetGone) return { ...pods, source, targetGone, ...copyWithoutPod(targetWord) };
   if (known === "held") return { ...pods, source, copy: "held", images: "whole" };

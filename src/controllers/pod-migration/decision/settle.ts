@@ -82,13 +82,17 @@ function endingOf(against: Refusal | undefined): Ending {
 function commit(run: MoveRun, seen: Seen, decision: Decision, changes: StatusChanges): Outcome {
   const node = required(run.move, "targetNode", run.move.status.targetNode);
   const carried = seen.sourcePod ? { handOver: handOverOf(seen.sourcePod) } : {};
-  const reason = seen.source === "restarted" ? SOURCE_RESTARTED : decision.reason;
-  const words = decision.reason === "Restored" ? "" : `: ${decision.why}`;
+  const restored = decision.reason === "Restored";
+  const silently = restored && !seen.sourceHeard ? SOURCE_SILENT : decision.reason;
+  const reason = seen.source === "restarted" ? SOURCE_RESTARTED : silently;
+  const words = restored ? "" : `: ${decision.why}`;
   return advance("Committed", reason, `the copy on node ${node} goes on from here${words}`, { ...carried, ...changes });
 }
 
 /** Reason of a commit after which the source's pod must have ended before the copy is released. */
 export const SOURCE_RESTARTED = "SourceRestarted";
+/** Reason of a commit while the source's agent did not answer: its node may have lost its power, and start the pod cold when it is back. */
+export const SOURCE_SILENT = "SourceSilent";
 
 /** What spoke against the move says more than that the source goes on; but what is lost comes first. */
 function ended({ reason, why, lost }: Decision, against: Refusal | undefined): Outcome {

@@ -1,14 +1,15 @@
 /** Carries the hand-over out, step by step as ./plan.ts says. */
 import { HANDED_OVER_GATE, LINEAGE_LABEL, MOVE_LABEL } from "../../../api/v1alpha1/group.ts";
 import { JOBS, PODS, type Pod, REPLICA_SETS } from "../../../kube/resources.ts";
+import { deletePod } from "../pods.ts";
 import { isPinned } from "../preflight/pod-facts.ts";
 import { livenessForgivesMs } from "../preflight/probes.ts";
 import { releasedForMs } from "../release.ts";
 import { type MoveRun, sourceOf } from "../run.ts";
 import { enteredAtMs, timeText } from "../status.ts";
 import { JOB_TRACKING } from "./belongings.ts";
-import type { MovePods } from "./observe.ts";
-import { DELETION_COST, type HandOverStep, LOWEST_COST, nextStep } from "./plan.ts";
+import { type MovePods, readPods } from "./observe.ts";
+import { DELETION_COST, type HandOverStep, isAdopted, LOWEST_COST, nextStep } from "./plan.ts";
 import { findRivals, removeDeadCopy, removeReplacement, removeSurplus } from "./surplus.ts";
 
 export interface Delay {
@@ -44,6 +45,20 @@ export async function handOver(run: MoveRun, found: MovePods): Promise<Delay | u
     pods = await take(run, pods, next);
   }
   return { afterMs: POLL_MS, message: "the copy runs; it is being handed over" };
+}
+
+/**
+ * Before the release, when the source's node is silent: a kubelet that comes back before its agent does would start the source cold beside the copy.
+ * One that is being deleted it does not start. The owner has the copy in its place by then, and makes no other.
+ */
+export async function replaceSource(run: MoveRun): Promise<void> {
+  const { source, target } = await readPods(run);
+  if (source === undefined || target === undefined || source.metadata.deletionTimestamp !== undefined) return;
+  if (run.move.status.owner !== undefined) {
+    await patch(run, source, orphaned(run, source));
+    if (!isAdopted(target)) await patch(run, target, await adopted(run, target));
+  }
+  await deletePod(run.deps.client, source);
 }
 
 interface Pods extends MovePods {
