@@ -2,16 +2,15 @@
 # Gathers CRIU with its own loader and C library into a folder that works wherever it is put, on nodes without either.
 # Run in a Debian that has the package criu installed. usage: criu-tree.sh OUT_DIR
 #   bin/criu      starts libexec/criu by the loader of the tree; alone in its folder, so that a PATH can name it
-#   libexec/criu  the program; libexec/sleep is what the agent's self-test runs in a container whose root the tree is
+#   libexec/criu  the program; libexec/sleep is what runs in the containers of the agent's self-test
 #   lib/          the loader and every library that the program is linked to
-#   proc/, dev/   empty, for that container
 #   plugins/      empty: plugins of the node's own CRIU would not fit this one
 #   licenses/     of each package that something is taken from
 #   id            hash of all that: two trees with the same one are the same
 set -eu
 out=$1
 program=$(command -v criu)
-for folder in bin libexec lib proc dev plugins licenses; do mkdir -p "$out/$folder"; done
+for folder in bin libexec lib plugins licenses; do mkdir -p "$out/$folder"; done
 cp "$program" "$out/libexec/criu"
 cp "$(command -v sleep)" "$out/libexec/sleep" # linked to the C library alone
 

@@ -37,6 +37,18 @@ const rows: Row[] = [
     },
   ],
   [
+    "one that outlived a replacement, and then ended with its pod",
+    [],
+    {
+      pieces: [
+        ["a", "n1", 0, 100_000],
+        ["b", "n2", 60_000, 61_000],
+      ],
+      workload: { kind: "Deployment", pods: [], wanted: false },
+      faults: [fault(59_500, taking("disruption")), fault(99_000, taking("deletion"))],
+    },
+  ],
+  [
     "a source and its copy, both killed",
     [],
     {

@@ -1,6 +1,6 @@
 /**
- * One container of the agent's own, run, dumped and restored. Its root is CRIU's tree, which holds a program that sleeps; all else is in memory, and
- * nothing of it is left, whatever happened.
+ * One container of the agent's own, run, dumped and restored. Its program, which sleeps, comes from CRIU's tree; all else is in memory, and nothing of
+ * it is left, whatever happened.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import type { KindOptions } from "./kinds.ts";
 
 const SELF_TEST_DIRECTORY = join(RUN_DIRECTORY, "self-test");
 const READY_MS = 10_000;
+const MOUNTPOINTS = ["lib", "libexec", "proc", "dev"];
 
 export interface Trial {
   kind: Kind;
@@ -29,13 +30,13 @@ export async function tryContainer(host: Host, trial: Trial): Promise<string | u
   const id = idOf(trial.kind);
   const folder = join(SELF_TEST_DIRECTORY, trial.kind);
   const folders = ["--image-path", join(folder, "images"), "--work-path", join(folder, "work")];
-  const runc = async (...args: string[]) =>
-    await runQuietly(host, folder, ["runc", "--root", join(folder, "runc"), ...args]);
+  const runc = async (...args: string[]) => await runRunc(host, folder, args);
   const restoring = ["restore", "--detach", "--bundle", folder, ...folders];
   const lazily = trial.options.lazyPages;
   try {
     for (const name of ["images", "work", "runc"])
       mkdirSync(host.path(join(folder, name)), { recursive: true, mode: 0o700 });
+    for (const name of MOUNTPOINTS) mkdirSync(host.path(join(folder, "rootfs", name)), { recursive: true }); // any user's
     writeFileSync(host.path(join(folder, "config.json")), JSON.stringify(configOf(trial, id)));
     const failed =
       named("it could not be run", await runc("run", "--detach", "--bundle", folder, id)) ??
@@ -63,17 +64,21 @@ export async function clearTrials(host: Host): Promise<void> {
 
 async function clear(host: Host, kind: string): Promise<void> {
   const folder = join(SELF_TEST_DIRECTORY, kind);
-  await runQuietly(host, folder, ["runc", "--root", join(folder, "runc"), "delete", "--force", idOf(kind)]);
+  await runRunc(host, folder, ["delete", "--force", idOf(kind)]);
   rmSync(host.path(folder), { recursive: true, force: true });
 }
 
-/** Its output goes to a file: a container that is started detached would keep a pipe open. */
-async function runQuietly(host: Host, folder: string, argv: readonly string[]): Promise<string | undefined> {
-  const log = join(folder, "said");
-  const script = 'log=$1; shift; "$@" </dev/null >"$log" 2>&1';
-  const { code } = await runOnHost(host, ["/bin/sh", "-c", script, "headroom-self-test", log, ...argv]);
+/** Resolves with what runc says went wrong. The container must not inherit an open file of the host: it could not be dumped. */
+async function runRunc(host: Host, folder: string, args: readonly string[]): Promise<string | undefined> {
+  const log = join(folder, "runc.log");
+  const code = await runQuietly(host, ["runc", "--root", join(folder, "runc"), "--log", log, ...args]);
   if (code === 0) return undefined;
-  return (readIfThere(host.path(log)) ?? "").trim().split("\n").at(-1) || `exit code ${code}`;
+  return [...(readIfThere(host.path(log)) ?? "").matchAll(/msg="(.*)"$/gm)].at(-1)?.[1] ?? `exit code ${code}`;
+}
+
+async function runQuietly(host: Host, argv: readonly string[]): Promise<number> {
+  const script = '"$@" </dev/null >/dev/null 2>&1';
+  return (await runOnHost(host, ["/bin/sh", "-c", script, "headroom-self-test", ...argv])).code;
 }
 
 function named(what: string, error: string | undefined, host?: Host, log?: string): string | undefined {
@@ -85,7 +90,7 @@ function named(what: string, error: string | undefined, host?: Host, log?: strin
 /** Ends by itself when all of the memory has been asked for, or with its container. */
 async function startServing(host: Host, folder: string): Promise<string | undefined> {
   const serve = `criu lazy-pages -D ${folder}/images -W ${folder}/work -o lazy-pages.log --status-fd 8 8>${folder}/ready`;
-  await runQuietly(host, folder, ["/bin/sh", "-c", `${serve} &`]);
+  await runQuietly(host, ["/bin/sh", "-c", `${serve} &`]);
   for (const end = Date.now() + READY_MS; Date.now() < end; await sleep(5)) {
     if (readIfThere(host.path(join(folder, "ready")))) return undefined;
   }
@@ -102,7 +107,7 @@ function configOf({ options, tree, loader }: Trial, id: string): object {
   const sets = ["bounding", "effective", "permitted"].map((set) => [set, capabilities]);
   return {
     ociVersion: "1.0.2",
-    root: { path: tree, readonly: true },
+    root: { path: "rootfs" },
     process: {
       user: { uid, gid: uid },
       args: [`/lib/${loader}`, "--inhibit-cache", "--library-path", "/lib", "/libexec/sleep", "600"],
@@ -113,6 +118,12 @@ function configOf({ options, tree, loader }: Trial, id: string): object {
       ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
     },
     mounts: [
+      ...["lib", "libexec"].map((name) => ({
+        destination: `/${name}`,
+        type: "bind",
+        source: join(tree, name),
+        options: ["bind", "ro"],
+      })),
       { destination: "/proc", type: "proc", source: "proc" },
       { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755", "size=64k"] },
     ],

@@ -36,7 +36,7 @@ const WATCH_LATE_MS = SECOND;
 export interface End {
   workload: JudgedWorkload;
   life: Life;
-  /** When the next instance was first heard. */
+  /** When the next instance, one that outlived it, was first heard. */
   followedAtMs: number | undefined;
 }
 
@@ -53,7 +53,8 @@ export function endsOf(workload: JudgedWorkload): End[] {
     // A replacement that its owner made during a move, and that the move removed: the older process outlives it.
     const isSurplus = lives.slice(0, index).some((older) => older.lastAtMs > life.lastAtMs);
     if (isSurplus || (life === speaker && !isSilentAtEnd(workload))) return [];
-    return [{ workload, life, followedAtMs: lives[index + 1]?.firstAtMs }];
+    const next = lives.slice(index + 1).find(({ lastAtMs }) => lastAtMs > life.lastAtMs);
+    return [{ workload, life, followedAtMs: next?.firstAtMs }];
   });
 }
 

@@ -86,7 +86,8 @@ async function judged(arena: Arena, scene: Scene, schedule: Schedule): Promise<O
   };
   const { faults, ...verdict } = judge(record);
   const untold = await disagreeing(arena, record);
-  const left = await clean(arena, [...new Set(workloads.map(({ name }) => `chaos-${name}`))]);
+  const namespaces = [...new Set(workloads.map(({ name }) => `chaos-${name}`))];
+  const left = (await clean(arena, namespaces)).filter((sentence) => !isContainerds(sentence, struck));
   const found = [...faults, ...untold, ...left];
   for (const sentence of found) scene.timeline.add("JUDGE", sentence);
   const strikes: Coverage = {};
@@ -127,6 +128,13 @@ async function movesOf({ moves, api }: Scene): Promise<JudgedMove[]> {
       return { namespace, name, workload: namespace.replace("chaos-", ""), phases, final, stillOpen };
     }),
   );
+}
+
+/** Killed while it makes a container, containerd forgets the snapshot that it has made for it already. */
+function isContainerds(sentence: string, faults: readonly StruckFault[]): boolean {
+  const isKilled = ({ id, nodeKilled }: StruckFault): boolean =>
+    nodeKilled !== undefined || id.startsWith("containerd-");
+  return sentence.startsWith("left behind: snapshot on ") && faults.some(isKilled);
 }
 
 /** Sentences about what stays when everything was deleted. */

@@ -14,6 +14,7 @@ mount --make-rprivate /
 # The kubelet must find a block device for its file system, and a node's images and writable layers must not be shared.
 mkdir -p "$folder/disk" "$root"
 mount -o loop "$folder/disk.img" "$folder/disk"
+rm -rf "$folder"/disk/containerd/e2e-filler-* # without inodes nothing could be mounted over it
 mkdir -p "$folder"/disk/{upper,work,containerd,kubelet}
 mount -t overlay overlay -o "lowerdir=$base,upperdir=$folder/disk/upper,workdir=$folder/disk/work" "$root"
 
