@@ -42,10 +42,10 @@ const rows: Row[] = [
     {
       pieces: [
         ["a", "n1", 0, 100_000],
-        ["b", "n2", 60_000, 61_000],
+        ["b", "n2", 30_000, 31_000],
       ],
       workload: { kind: "Deployment", pods: [], wanted: false },
-      faults: [fault(59_500, taking("disruption")), fault(99_000, taking("deletion"))],
+      faults: [fault(29_500, taking("disruption")), fault(99_000, taking("deletion"))],
     },
   ],
   [
