@@ -1,0 +1,118 @@
+/** The node's self-test, with a runc that is a script: what it is asked, what is remembered, what is left. */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Host } from "../../src/agent/host/host.ts";
+import type { Kind } from "../../src/agent/protocol.ts";
+import { kindsOfProcess, kindsToTry } from "../../src/agent/self-test/kinds.ts";
+import { knownVerdicts, proveNode } from "../../src/agent/self-test/self-test.ts";
+
+const BIN = "/var/lib/headroom/criu/1/bin";
+let root: string;
+let host: Host;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "self-test-"));
+  host = {
+    path: (path) => join(root, path),
+    command: ([file = "", ...args]) => ({ file, args: args.map(inRoot) }),
+    environment: () => ({ PATH: `${join(root, "bin")}:${process.env.PATH}` }),
+  };
+  write("/var/lib/headroom/criu/1/lib/ld-linux-x86-64.so.2", "");
+  runc("exit 0");
+  write("/bin/criu", `#!/bin/sh\necho 1 >${root}/run/headroom/self-test/lazyPages/ready\n`);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const inRoot = (word: string): string => word.replaceAll(/(?<![\w.])\/(run|var)\/(?=\w)/g, `${root}/$1/`);
+
+function write(path: string, content: string): void {
+  mkdirSync(dirname(host.path(path)), { recursive: true });
+  writeFileSync(host.path(path), content);
+  if (content.startsWith("#!")) chmodSync(host.path(path), 0o755);
+}
+
+/** Notes what it is asked; `script` may fail, with $verb and $id at hand. */
+function runc(script: string): void {
+  const verb = "for verb do case $verb in run|checkpoint|restore|state|delete) break;; esac; done; for id do :; done";
+  const state = '[ $verb != state ] || echo \'{"status": "running"}\'';
+  write("/bin/runc", `#!/bin/sh\n${verb}\necho "$verb $id" >>${root}/asked\n${state}\n${script}\n`);
+}
+const asked = (): string[] => {
+  const lines = existsSync(join(root, "asked")) ? readFileSync(join(root, "asked"), "utf8").trim().split("\n") : [];
+  return lines.map((line) => line.replace("headroom-self-test-", ""));
+};
+const prove = (fingerprint = "1") => proveNode(host, { bin: BIN, fingerprint });
+const verdicts = async (fingerprint?: string) =>
+  (await prove(fingerprint)).map(({ kind, ok, message }) => (ok ? kind : `${kind}: ${message}`));
+
+describe("the self-test", () => {
+  test("runs, dumps, restores and removes a container of each kind, and leaves nothing", async () => {
+    expect(await verdicts()).toEqual(["root", "user", "seccomp", "lazyPages"]);
+    const steps = ["run", "checkpoint", "restore", "state", "delete"];
+    expect(asked()).toEqual(
+      ["root", "user", "seccomp", "lazyPages"].flatMap((kind) => steps.map((step) => `${step} ${kind}`)),
+    );
+    expect(existsSync(host.path("/run/headroom/self-test"))).toBe(false);
+  });
+
+  test("tries AppArmor where containerd's profile is loaded", async () => {
+    write("/sys/kernel/security/apparmor/profiles", "other (enforce)\ncri-containerd.apparmor.d (enforce)\n");
+    expect(await verdicts()).toContain("apparmor");
+  });
+
+  test.each([
+    ["run", "it could not be run: no such thing"],
+    ["checkpoint", "it could not be dumped: no such thing"],
+    ["restore", "it could not be restored: no such thing"],
+  ])("says why when runc cannot %s, takes the container away, and tries the other kinds", async (step, message) => {
+    const log = `echo 'time="t" level=error msg="no such thing"' >${root}/run/headroom/self-test/user/runc.log`;
+    runc(`[ "$verb $id" != "${step} headroom-self-test-user" ] || { ${log}; exit 1; }`);
+    expect(await verdicts()).toEqual(["root", `user: ${message}`, "seccomp", "lazyPages"]);
+    expect(
+      asked()
+        .filter((line) => line.endsWith(" user"))
+        .at(-1),
+    ).toBe("delete user");
+  });
+
+  test("is not repeated while nothing changes, but when something does or after a failure", async () => {
+    await prove("1");
+    const once = asked().length;
+    await prove("1");
+    expect(asked()).toHaveLength(once);
+    await prove("2");
+    expect(asked()).toHaveLength(2 * once);
+    runc("exit 1");
+    await prove("3");
+    expect(knownVerdicts(host)?.every(({ ok }) => !ok)).toBe(true);
+    runc("exit 0");
+    expect(await verdicts("3")).toEqual(["root", "user", "seccomp", "lazyPages"]);
+  });
+
+  test("takes away what an agent that died in the middle has left", async () => {
+    write("/run/headroom/self-test/root/config.json", "");
+    await prove();
+    expect(asked()[0]).toBe("delete root");
+  });
+
+  test("is done again when what was remembered cannot be read", async () => {
+    write("/var/lib/headroom/self-test.json", "{");
+    expect(knownVerdicts(host)).toBeUndefined();
+    expect(await verdicts()).toHaveLength(4);
+  });
+});
+
+describe("a process", () => {
+  test("is of the kinds that its status tells", () => {
+    const kinds: Kind[] = kindsOfProcess(process.pid);
+    expect(kinds).toContain(process.getuid?.() === 0 ? "root" : "user");
+  });
+
+  test("of another user than root has no capabilities in its trial", () => {
+    const user = kindsToTry(undefined).find(({ kind }) => kind === "user")?.options;
+    expect(user).toMatchObject({ capabilities: [], noNewPrivileges: true });
+    expect(user?.uid).toBeGreaterThan(0);
+  });
+});
