@@ -46,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./top.ts")).addTopCommand,
   },
   {
+    name: "nodes",
+    summary: "show what each node can do, and what is wrong with it",
+    load: async () => (await import("./nodes.ts")).addNodesCommand,
+  },
+  {
     name: "demo",
     summary: "show the same workload without and with Headroom, on simulated nodes",
     load: async () => (await import("./demo.ts")).addDemoCommand,

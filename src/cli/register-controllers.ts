@@ -6,6 +6,7 @@ import { placementNow } from "../controllers/migration-policy/choose-placement.t
 import { figureCollector } from "../controllers/migration-policy/collect-figures.ts";
 import { migrationPolicyController } from "../controllers/migration-policy/controller.ts";
 import { freezeNow } from "../controllers/migration-policy/expect-freeze.ts";
+import { nodeReportsController } from "../controllers/node-reports/controller.ts";
 import { podMigrationController } from "../controllers/pod-migration/controller.ts";
 import { leftoversController } from "../controllers/pod-migration/leftovers.ts";
 import type { HeadroomOperator } from "../kube/operator.ts";
@@ -31,6 +32,7 @@ export function registerControllers(
   operator.register(enrolment);
   operator.register(whenOpen(podMigrationController(context, { ...outside, caps: config.moveCaps })));
   operator.register(whenOpen(leftoversController(context, own)));
+  operator.register(whenOpen(nodeReportsController(context, own)));
   operator.register(migrationPolicyController(context, collect));
   return driver;
 }

@@ -7,6 +7,7 @@
 import { RUNTIME_CLASS } from "../api/v1alpha1/group.ts";
 import { MIGRATION_POLICIES } from "../api/v1alpha1/migration-policy.ts";
 import { POD_MIGRATIONS } from "../api/v1alpha1/pod-migration.ts";
+import { NODE_REPORTS } from "../controllers/node-reports/report.ts";
 import type { KubeClient, KubeObject, ResourceKind } from "../kube/client.ts";
 import { type Clock, sleep } from "../kube/clock.ts";
 import {
@@ -175,7 +176,7 @@ function failureOf(pod: Pod | undefined): string {
 async function removeClusterObjects(options: UninstallOptions, moved: Map<string, Pod[]>): Promise<void> {
   const { client, namespace, say } = options;
   await client.delete(LEASES, { namespace, name: CONTROLLER });
-  await client.delete(CONFIG_MAPS, { namespace, name: CA });
+  for (const name of [CA, NODE_REPORTS]) await client.delete(CONFIG_MAPS, { namespace, name });
   await client.delete(SECRETS, { namespace, name: CA });
   if (moved.size === 0) {
     await client.delete(RUNTIME_CLASSES, { name: RUNTIME_CLASS });

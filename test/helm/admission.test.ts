@@ -228,6 +228,16 @@ describe("of Secrets, ConfigMaps and Leases, the controller's account", () => {
       undefined,
     ],
     [
+      "may tell of the nodes",
+      { ...own, operation: "CREATE", resource: "configmaps", object: named("headroom-nodes") },
+      undefined,
+    ],
+    [
+      "may not do so in a Secret",
+      { ...own, operation: "CREATE", resource: "secrets", object: named("headroom-nodes") },
+      /writes only/,
+    ],
+    [
       "may write no other Secret",
       { ...own, operation: "CREATE", resource: "secrets", object: named("x") },
       /writes only/,

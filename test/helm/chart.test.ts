@@ -199,6 +199,7 @@ describe.skipIf(!helmIsThere)("every role", () => {
     expect(granted(find<Role>(render(), "ClusterRole", "headroom-viewer"))).toEqual({
       podmigrations: "get list watch",
       migrationpolicies: "get list watch",
+      "configmaps/headroom-nodes": "get",
     });
   });
 

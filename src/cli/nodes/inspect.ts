@@ -1,0 +1,69 @@
+/** What `headroom nodes` shows of each node, and what is wrong with it, in sentences that say what to do. Pure. */
+import type { NodeReport } from "../../controllers/node-reports/report.ts";
+import type { Node, Pod } from "../../kube/resources.ts";
+
+/** A controller that runs writes every minute. */
+const STALE_MS = 300_000;
+
+export interface NodeView {
+  name: string;
+  /** Ready, NotReady, or None: no agent is on it. */
+  agent: "Ready" | "NotReady" | "None";
+  report?: NodeReport;
+  problems: string[];
+}
+
+export interface NodeFacts {
+  nodes: readonly Node[];
+  /** The agents' pods. */
+  agents: readonly Pod[];
+  reportOf: (node: string) => NodeReport | undefined;
+  nowMs: number;
+}
+
+export function inspectNodes({ nodes, agents, reportOf, nowMs }: NodeFacts): NodeView[] {
+  return nodes.map(({ metadata: { name } }) => {
+    const pods = agents.filter(({ spec }) => spec.nodeName === name);
+    const agent = pods.length === 0 ? "None" : pods.some(isReady) ? "Ready" : "NotReady";
+    const report = reportOf(name);
+    const problems = agent === "None" ? [NO_AGENT] : [...agentProblems(agent, pods), ...reportProblems(report, nowMs)];
+    return { name, agent, ...(report === undefined ? {} : { report }), problems };
+  });
+}
+
+const NO_AGENT =
+  "no agent runs on it, so no pod is moved from or to it: see agent.nodeSelector and agent.affinity of the chart, and `kubectl describe daemonset headroom-agent`";
+
+function agentProblems(agent: NodeView["agent"], pods: readonly Pod[]): string[] {
+  if (agent === "Ready") return [];
+  const [pod] = pods;
+  const state = pod?.status?.containerStatuses?.[0]?.state?.waiting?.reason ?? pod?.status?.phase ?? "not started";
+  return [`its agent is not ready (${state}): see \`kubectl logs ${pod?.metadata.name}\``];
+}
+
+function reportProblems(report: NodeReport | undefined, nowMs: number): string[] {
+  if (report === undefined) return ["nothing is known of it yet: the controller asks every minute; does one run?"];
+  const staleMs = nowMs - Date.parse(report.time);
+  const stale = staleMs > STALE_MS ? [`this was ${Math.round(staleMs / 60_000)} min ago: does a controller run?`] : [];
+  const { silent, features } = report;
+  if (silent !== undefined) return [...stale, `its agent does not answer the controller: ${silent}`];
+  const handler =
+    features === undefined || features.handlerInstalled
+      ? []
+      : [`pods cannot be moved to it: ${features.handlerMessage ?? "the runtime handler is not installed"}`];
+  const verdicts = (features?.verdicts ?? []).filter(({ ok }) => !ok);
+  return [...stale, ...handler, ...verdicts.map(({ kind, message }) => `${FAILED[kind]}: ${message}`)];
+}
+
+const FAILED: Record<string, string> = {
+  root: "containers that run as root cannot be moved",
+  user: "containers that run as another user than root cannot be moved",
+  seccomp: "containers under seccomp cannot be moved",
+  apparmor: "containers under AppArmor cannot be moved",
+  lazyPages: "memory cannot be filled while a container runs, so freezes are longer",
+};
+
+function isReady({ status, metadata }: Pod): boolean {
+  const ready = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
+  return ready && metadata.deletionTimestamp === undefined;
+}

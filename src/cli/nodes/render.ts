@@ -1,0 +1,35 @@
+/** The nodes as text for people. */
+import { formatBytes } from "../../api/quantity.ts";
+import { table } from "../table.ts";
+import type { NodeView } from "./inspect.ts";
+
+const HEADER = ["NODE", "AGENT", "KERNEL", "CGROUP", "CONTAINERD", "RUNC", "CRIU", "SELF-TEST", "STAGING"];
+/** Shown for what isn't known. */
+const UNKNOWN = "-";
+
+export function renderNodes(nodes: readonly NodeView[]): string {
+  const problems = nodes.flatMap(({ name, problems: own }) => own.map((problem) => `${name}: ${problem}`));
+  return [table(HEADER, nodes.map(row)), ...(problems.length > 0 ? ["", ...problems] : [])].join("\n");
+}
+
+function row({ name, agent, report }: NodeView): string[] {
+  const { features } = report ?? {};
+  if (features === undefined) return [name, agent, ...HEADER.slice(2).map(() => UNKNOWN)];
+  return [
+    name,
+    agent,
+    features.kernel,
+    `v${features.cgroupVersion}`,
+    features.containerdVersion,
+    features.runcVersion,
+    features.criuVersion,
+    selfTest(features.verdicts),
+    `${formatBytes(features.stagingBudgetBytes - features.stagingFreeBytes)} of ${formatBytes(features.stagingBudgetBytes)}`,
+  ];
+}
+
+function selfTest(verdicts: readonly { kind: string; ok: boolean }[]): string {
+  if (verdicts.length === 0) return "none";
+  const failed = verdicts.filter(({ ok }) => !ok).map(({ kind }) => kind);
+  return failed.length === 0 ? "passed" : `failed: ${failed.join(",")}`;
+}

@@ -1,0 +1,71 @@
+/** Keeps what the nodes' agents say of themselves in a ConfigMap: nobody but the controller may ask them. `headroom nodes` shows it. */
+import type { CheckpointDriver } from "../../checkpointing/driver.ts";
+import { AGENT_LABELS } from "../../checkpointing/trust/agent-sites.ts";
+import type { KubeClient } from "../../kube/client.ts";
+import { type Controller, type ControllerContext, watchRule } from "../../kube/controller.ts";
+import { CONFIG_MAPS, PODS, type Pod } from "../../kube/resources.ts";
+import { attempt } from "../pod-migration/driver-failure.ts";
+import { timeText } from "../pod-migration/status.ts";
+import { NODE_REPORTS, type NodeReport, reportText } from "./report.ts";
+
+const ALL = { name: "all-nodes" };
+const LOOK_EVERY_MS = 60_000;
+/** So many agents are asked at once. */
+const AT_ONCE = 16;
+
+type Driver = Pick<CheckpointDriver, "features">;
+
+export function nodeReportsController(context: ControllerContext, driver: Driver): Controller {
+  const { client, clock, namespace, stores } = context;
+  const isAgent = ({ metadata }: Pod) =>
+    metadata.namespace === namespace &&
+    Object.entries(AGENT_LABELS).every(([key, value]) => metadata.labels?.[key] === value);
+  return {
+    name: "node-reports",
+    // A new agent, and one that has become ready, is told at once.
+    watches: [watchRule({ kind: PODS, keys: (pod) => (isAgent(pod) ? [ALL] : []) })],
+    initialKeys: [ALL],
+    concurrency: 1,
+    async reconcile() {
+      const agents = stores.pods.list(namespace).filter(isAgent);
+      const nodes = [...new Set(agents.flatMap(({ spec }) => spec.nodeName ?? []))];
+      await publish(client, namespace, await reportsOf(driver, nodes, () => timeText(clock.now())));
+      return { requeueAfterMs: LOOK_EVERY_MS };
+    },
+  };
+}
+
+export async function reportsOf(
+  driver: Driver,
+  nodes: readonly string[],
+  time: () => string,
+): Promise<Map<string, NodeReport>> {
+  const reports = new Map<string, NodeReport>();
+  const left = [...nodes];
+  const ask = async (): Promise<void> => {
+    for (let node = left.shift(); node !== undefined; node = left.shift()) {
+      const answer = await attempt(driver.features(node));
+      reports.set(node, {
+        time: time(),
+        ...(answer.ok ? { features: answer.value } : { silent: answer.failure.message }),
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, ask));
+  return reports;
+}
+
+/** A node without an agent has no report any more. */
+async function publish(client: KubeClient, namespace: string, reports: Map<string, NodeReport>): Promise<void> {
+  const metadata = { name: NODE_REPORTS, namespace };
+  const data = Object.fromEntries([...reports].map(([node, report]) => [node, reportText(report)]));
+  const published = await client.get(CONFIG_MAPS, metadata);
+  if (published === undefined) {
+    await client.create(CONFIG_MAPS, { apiVersion: "v1", kind: "ConfigMap", metadata, data });
+    return;
+  }
+  const gone = Object.keys(published.data ?? {}).filter((node) => !reports.has(node));
+  await client.patch(CONFIG_MAPS, metadata, {
+    data: { ...data, ...Object.fromEntries(gone.map((node) => [node, null])) },
+  });
+}

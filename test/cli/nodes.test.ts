@@ -1,0 +1,92 @@
+/** `headroom nodes`: what it says of each state of a node. */
+import { describe, expect, test } from "vitest";
+import type { NodeFeatures } from "../../src/agent/protocol.ts";
+import { inspectNodes, type NodeFacts } from "../../src/cli/nodes/inspect.ts";
+import { renderNodes } from "../../src/cli/nodes/render.ts";
+import { type NodeReport, parseReport, reportText } from "../../src/controllers/node-reports/report.ts";
+import type { Node, Pod } from "../../src/kube/resources.ts";
+import { FEATURES } from "../support/moving-world/simulated-nodes.ts";
+
+const NOW_MS = Date.parse("2026-01-01T00:10:00Z");
+const node = (name: string): Node => ({ apiVersion: "v1", kind: "Node", metadata: { name } });
+
+function agentOn(nodeName: string, ready = true): Pod {
+  const conditions = [{ type: "Ready", status: ready ? "True" : "False" }];
+  const containers = [{ name: "agent" }];
+  const metadata = { name: `agent-${nodeName}`, namespace: "headroom-system" };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata,
+    spec: { nodeName, containers },
+    status: { phase: "Running", conditions },
+  };
+}
+
+const report = (features: Partial<NodeFeatures> = {}, more: Partial<NodeReport> = {}): NodeReport => ({
+  time: "2026-01-01T00:09:30Z",
+  features: { ...FEATURES, ...features },
+  ...more,
+});
+
+function view(part: Partial<NodeFacts> & { report?: NodeReport | undefined }) {
+  const facts = { nodes: [node("n1")], agents: [agentOn("n1")], reportOf: () => part.report, nowMs: NOW_MS, ...part };
+  const [one] = inspectNodes(facts);
+  if (one === undefined) throw new Error("no node");
+  return one;
+}
+
+const VERDICTS = [
+  { kind: "root" as const, ok: true, ms: 1 },
+  { kind: "user" as const, ok: false, ms: 1, message: "it could not be dumped: no right" },
+];
+
+describe("a node", () => {
+  test.each<[string, Parameters<typeof view>[0], RegExp[]]>([
+    ["in order", { report: report() }, []],
+    ["without an agent", { agents: [], report: report() }, [/^no agent runs on it.*agent\.nodeSelector/]],
+    ["whose agent isn't ready", { agents: [agentOn("n1", false)], report: report() }, [/kubectl logs agent-n1/]],
+    ["that nobody has reported on", {}, [/does one run\?/]],
+    ["whose report is old", { report: report({}, { time: "2026-01-01T00:00:00Z" }) }, [/^this was 10 min ago/]],
+    [
+      "whose agent is silent",
+      { report: { time: report().time, silent: "no answer" } },
+      [/does not answer.*: no answer$/],
+    ],
+    [
+      "without the handler",
+      { report: report({ handlerInstalled: false, handlerMessage: "add it" }) },
+      [/^pods cannot be moved to it: add it$/],
+    ],
+    [
+      "that failed a part of its self-test",
+      { report: report({ verdicts: VERDICTS }) },
+      [/^containers that run as another user than root cannot be moved: it could not be dumped: no right$/],
+    ],
+  ])("%s", (_what, facts, problems) => {
+    const found = view(facts).problems;
+    expect(found).toHaveLength(problems.length);
+    for (const [index, problem] of problems.entries()) expect(found[index]).toMatch(problem);
+  });
+
+  test("is a row, and each of its problems a line below", () => {
+    const nodes = [view({ report: report({ verdicts: VERDICTS }) }), view({ nodes: [node("n2")], agents: [] })];
+    const lines = renderNodes(nodes).split("\n");
+    expect(lines[1]).toMatch(/^n1 +Ready +6\.12 +v2 +1\.7\.24 +1\.3 +4\.1 +failed: user +\S+ of \S+$/);
+    expect(lines[2]).toMatch(/^n2 +None +-/);
+    expect(lines.slice(4).map((line) => line.slice(0, 3))).toEqual(["n1:", "n2:"]);
+  });
+});
+
+describe("a report", () => {
+  test("comes back as it was written, without the flags of the CPU and with messages cut short", () => {
+    const long = report({ handlerMessage: "x".repeat(1000) });
+    const read = parseReport(reportText(long));
+    expect(read?.features).toMatchObject({ kernel: "6.12", handlerMessage: "x".repeat(300) });
+    expect(read?.features).not.toHaveProperty("cpuFlags");
+  });
+
+  test.each([undefined, "", "{", "[]"])("that is %j is none", (text) => {
+    expect(parseReport(text)).toBeUndefined();
+  });
+});
