@@ -1,20 +1,19 @@
 /** Puts an agent together from its configuration, and keeps it going until it is told to stop. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { release, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { HandlerStatus } from "./containerd/handler.ts";
 import { EnrolledIdentity } from "./enrolled-identity.ts";
 import { layTree } from "./host/criu-tree.ts";
-import { type Host, hostOfProcessOne, runOnHost, thisHost, withPrograms } from "./host/host.ts";
+import { type Host, hostOfProcessOne, thisHost, withPrograms } from "./host/host.ts";
 import { HostRuntime } from "./host/host-runtime.ts";
 import { RUN_DIRECTORY, STATE_DIRECTORY } from "./host/layout.ts";
 import { type AgentIdentity, FixedIdentity } from "./identity.ts";
 import { FileMoveRecords } from "./move-records.ts";
 import { connectPeer } from "./peer.ts";
-import type { Verdict } from "./protocol.ts";
-import { knownVerdicts, proveNode } from "./self-test/self-test.ts";
+import { NodeProof } from "./self-test/node-proof.ts";
 import { AgentServer } from "./server.ts";
 
 const UPKEEP_INTERVAL_MS = 15_000;
@@ -45,9 +44,10 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
   const records = new FileMoveRecords(host.path(join(STATE_DIRECTORY, "moves")), (file, error) =>
     logger.warn("a move's record is damaged", { file, error: String(error) }),
   );
-  const proof = new Proof(criu === undefined ? host : withPrograms(host, criu), criu, logger);
+  const proof = new NodeProof(criu === undefined ? host : withPrograms(host, criu), criu, logger);
   const proven = proof.prove(handler);
-  if (records.list().length === 0) await proven; // else a pod may stand frozen: its move needs the agent now
+  // Where a pod may stand frozen its move needs the agent now.
+  if (proof.isNew && records.list().length === 0) await proven;
   const runtime = new HostRuntime({
     host,
     agentVersion: version,
@@ -96,40 +96,6 @@ async function criuOf(
   } catch (error) {
     logger.error("the agent's CRIU is not used, but the node's", { why: inWords(error) });
     return undefined;
-  }
-}
-
-/** What the node's self-test says; until it has ended, what it said the last time. */
-class Proof {
-  readonly #host: Host;
-  readonly #bin: string | undefined;
-  readonly #logger: Logger;
-  verdicts: Verdict[];
-
-  constructor(host: Host, bin: string | undefined, logger: Logger) {
-    this.#host = host;
-    this.#bin = bin;
-    this.#logger = logger;
-    this.verdicts = knownVerdicts(host) ?? [];
-  }
-
-  /** The node's own CRIU is taken as it is: the containers of the self-test live in the tree of the agent's. */
-  async prove(handler: () => Promise<HandlerStatus>): Promise<void> {
-    if (this.#bin === undefined) return;
-    try {
-      const [{ containerd }, runc] = await Promise.all([handler(), runOnHost(this.#host, ["runc", "--version"])]);
-      const fingerprint = [release(), this.#bin, runc.stdout, containerd].join("\n");
-      this.verdicts = await proveNode(this.#host, { bin: this.#bin, fingerprint });
-      for (const { kind, ok, ms, message } of this.verdicts)
-        this.#logger[ok ? "info" : "error"]("self-test", {
-          kind,
-          ok,
-          ms,
-          ...(message === undefined ? {} : { message }),
-        });
-    } catch (error) {
-      this.#logger.error("self-test failed", { why: inWords(error) });
-    }
   }
 }
 
