@@ -17,7 +17,7 @@ import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
 import { pageServerOf } from "./page-server.ts";
-import { isStopped, runsWith } from "./processes.ts";
+import { isBeingKilled, isStopped, runsWith } from "./processes.ts";
 import { isAborted, isRegistered, isReleased, markReleased } from "./registration.ts";
 import { tellCreate, waitForCreate, waitingCreates } from "./waiting-create.ts";
 
@@ -269,7 +269,16 @@ export function decideRelease(host: Host, { moveUID, podUID }: PodCommand): void
     if (!isRegistered(host, podUID)) throw new AgentError("ReleaseFailed", "there is no copy, and it may have run");
     throw new AgentError("CopyDead", "the held copy has died before it was released");
   }
+  if (alive === true && isEnding(host, moveUID)) {
+    throw new AgentError("WrongState", "the held copy is being killed", { retryable: true });
+  }
   markReleased(host, podUID);
+}
+
+/** Its memory is still being freed: for some ten milliseconds its processes are there, and never run again. */
+function isEnding(host: Host, moveUID: string): boolean {
+  const container = restoredContainer(host, moveUID);
+  return container !== undefined && !pidsOf(host, container).every((pid) => isStopped(pid) && !isBeingKilled(pid));
 }
 
 /** Undefined: no restore has ended, or containerd has not yet started what was restored. */

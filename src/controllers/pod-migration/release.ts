@@ -5,7 +5,7 @@
 import type { Condition } from "../../api/v1alpha1/fields.ts";
 import { decide } from "./decision/decide.ts";
 import { observe } from "./decision/observe.ts";
-import { SOURCE_RESTARTED, SOURCE_SILENT } from "./decision/settle.ts";
+import { SOURCE_RESTARTED } from "./decision/settle.ts";
 import type { ImagesState } from "./decision/situation.ts";
 import { attempt, type DriverFailure, inWords } from "./driver-failure.ts";
 import { freezeMs } from "./freeze.ts";
@@ -20,6 +20,8 @@ import { enteredAtMs, timeText } from "./status.ts";
 
 /** What was seen for the commit still holds. */
 const FRESH_MS = 2_000;
+/** An agent that is only slow is no reason to delete what it keeps frozen. */
+const PATIENCE_MS = 3_000;
 const RETRY_MS = 500;
 /** Once it is said that the target is silent. */
 const SLOW_RETRY_MS = 5_000;
@@ -61,11 +63,9 @@ export async function release(run: MoveRun): Promise<Outcome> {
 async function runningSource(run: MoveRun): Promise<Outcome | undefined> {
   const { reason } = run.move.status;
   if (reason === SOURCE_RESTARTED) return endSource(run);
-  if (reason === SOURCE_SILENT) await replaceSource(run);
   const committedForMs = run.deps.clock.now() - (enteredAtMs(run.move.status, "Committed") ?? 0);
-  const seenForCommit = reason === SOURCE_SILENT || reason === "Restored";
-  if (seenForCommit && committedForMs <= FRESH_MS) return undefined;
-  const { source, sourceHeard } = await observe(run);
+  if (reason === "Restored" && committedForMs <= FRESH_MS) return undefined;
+  const { source, sourceHeard } = await observe(run, undefined, PATIENCE_MS);
   if (source === "restarted") return endSource(run);
   if (!sourceHeard && (source === "frozen" || source === "silent")) await replaceSource(run);
   return undefined;

@@ -126,6 +126,11 @@ class Node {
     this.restart();
   }
 
+  /** As a process that was killed: it is still there, and not stopped any more. */
+  copyBeginsToDie(): void {
+    this.#copy?.kill("SIGCONT");
+  }
+
   async copyDies(): Promise<void> {
     this.#look();
     const copy = this.#copy;
@@ -197,6 +202,20 @@ beforeEach(async () => {
   await node.start();
 });
 afterEach(() => node.end());
+
+test("a copy that is being killed is not marked as released: its source can go on", async () => {
+  const node = new Node();
+  try {
+    await node.start();
+    node.copyBeginsToDie();
+    while ((await node.ask("release")) !== "WrongState") await sleep(1);
+    expect(existsSync(node.host.path(node.registered.released))).toBe(false);
+    await node.copyDies();
+    expect(await node.ask("release")).toBe("CopyDead");
+  } finally {
+    await node.end();
+  }
+});
 
 describe("a held copy", () => {
   test("that has died is not released: nothing on the node says that it may have run", async () => {

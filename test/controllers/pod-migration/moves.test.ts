@@ -341,7 +341,7 @@ describe("before the commit, the source goes on when", () => {
     const end = world.toTheEnd();
     for (let step = 0; step < 200 && !world.ended; step++) {
       await new Promise((resolve) => setImmediate(resolve));
-      if (world.phase === "Restoring") world.clock.advance(250);
+      if (world.phase === "Restoring" || world.phase === "Committed") world.clock.advance(250);
     }
     await end;
     expect(world.phase).toBe("Succeeded");

@@ -92,7 +92,7 @@ function commit(run: MoveRun, seen: Seen, decision: Decision, changes: StatusCha
 /** Reason of a commit after which the source's pod must have ended before the copy is released. */
 export const SOURCE_RESTARTED = "SourceRestarted";
 /** Reason of a commit while the source's agent did not answer: its node may have lost its power, and start the pod cold when it is back. */
-export const SOURCE_SILENT = "SourceSilent";
+const SOURCE_SILENT = "SourceSilent";
 
 /** What spoke against the move says more than that the source goes on; but what is lost comes first. */
 function ended({ reason, why, lost }: Decision, against: Refusal | undefined): Outcome {
