@@ -17,9 +17,10 @@ export function cleanUpPod(agents: DaemonSet, node: string, keepHandler: boolean
     livenessProbe: _liveness,
     startupProbe: _startup,
     ports: _ports,
+    command: _keptRunning,
     ...program
   } = container;
-  const command = ["agent", "uninstall", ...(keepHandler ? ["--keep-handler"] : [])];
+  const args = ["agent", "uninstall", ...(keepHandler ? ["--keep-handler"] : [])];
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -36,7 +37,7 @@ export function cleanUpPod(agents: DaemonSet, node: string, keepHandler: boolean
       containers: [
         {
           ...program,
-          args: command,
+          args, // of the image's own entry point
           env: (program.env ?? []).filter((variable) => variable.name !== "CA_FILE" && variable.name !== "TOKEN_FILE"),
           volumeMounts: (program.volumeMounts ?? []).filter((mount) => isEmptyDir(spec.volumes, mount.name)),
           terminationMessagePolicy: "FallbackToLogsOnError",

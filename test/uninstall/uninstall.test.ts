@@ -70,7 +70,8 @@ function installed(): JsonObject[] {
       tolerations: [{ operator: "Exists" }],
       containers: [
         {
-          ...container(["agent"]),
+          ...container(["node", "headroom.js", "agent"]),
+          command: ["/bin/sh", "keep-running.sh"],
           env: [{ name: "TOKEN_FILE", value: "/token" }],
           ports: [{ name: "agent", containerPort: 9808 }],
           readinessProbe: { tcpSocket: { port: "agent" } },
@@ -139,7 +140,8 @@ async function stockControllers(): Promise<void> {
 async function kubelets(): Promise<void> {
   const labelSelector = "app.kubernetes.io/component=node-clean-up";
   for (const found of (await client.list(PODS, { labelSelector })).items) {
-    cleaned[found.spec.nodeName ?? ""] = found.spec.containers[0]?.args ?? [];
+    const { command = [], args = [] } = found.spec.containers[0] ?? {};
+    cleaned[found.spec.nodeName ?? ""] = [...command, ...args];
     await client.patch(PODS, found.metadata, { status: { phase: "Succeeded" } }, { subresource: "status" });
   }
 }
