@@ -10,7 +10,8 @@ import { assertOneLife } from "../harness/witness.ts";
 const MEMORY_MIB = 96;
 const LINK_MEBIBITS = 800; // the dump takes a second
 const DUMP_MS = 1000;
-const KILL_DUMP = "pkill -KILL -f libexec/[c]riu"; // not the shell that runs this
+/** CRIU names itself so; the brackets keep the shell that runs this from being found. */
+const KILL_DUMP = "pkill -KILL -f '[c]riu: dump'";
 
 /** Spread evenly, so that few rounds meet early, middle and late moments; where in each part is drawn. */
 function offsets(rounds: number): number[] {

@@ -80,7 +80,7 @@ async function leftovers(): Promise<string[]> {
   const mounts = readFileSync("/proc/mounts", "utf8")
     .split("\n")
     .filter((line) => line.includes("/headroom/"));
-  const criu = (await attempt("pgrep", ["-f", "-a", "libexec/criu"])).output.split("\n").filter(Boolean);
+  const criu = (await attempt("pgrep", ["-f", "-a", "/criu/[^ ]*/lib/"])).output.split("\n").filter(Boolean);
   return [...folders.flatMap(entries), ...groups, ...mounts, ...criu];
 }
 
