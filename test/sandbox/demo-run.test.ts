@@ -19,7 +19,8 @@ afterEach(async () => {
   if (sandbox) rmSync(sandbox.directory, { recursive: true });
 }, 30_000);
 
-it("moves a pod off the node that fills up before the kernel kills one", async () => {
+// In real time: on a machine that is busy with something else the move may come too late once.
+it("moves a pod off the node that fills up before the kernel kills one", { retry: 1, timeout: 60_000 }, async () => {
   const ended = new AbortController();
   const options = { clock: systemClock, signal: ended.signal, scene: THRESHOLD_SCENE };
   const directory = mkdtempSync(join(tmpdir(), "headroom-demo-run-"));
@@ -34,4 +35,4 @@ it("moves a pod off the node that fills up before the kernel kills one", async (
   const [move] = prepared.server.store.list("podmigrations.headroom.dev");
   expect(stringAt(move, "status", "phase")).toBe("Succeeded");
   expect(stringAt(move, "status", "cause", "message")).toContain("node-a");
-}, 60_000);
+});
