@@ -49,6 +49,7 @@ export async function lookAtNodes(
   return inspectNodes({
     nodes: nodes.items,
     agents: agents.items,
+    namespace: home,
     reportOf: (node) => parseReport(reports?.data?.[node]),
     nowMs,
   });

@@ -38,7 +38,7 @@ describe("the agent's program", () => {
     await once(started, "exit");
   });
 
-  test("is told to end, and decides with which exit code", async () => {
+  test("receives SIGTERM, and its exit code becomes the container's", async () => {
     keep("trap 'exit 7' TERM; while :; do sleep 0.05; done", 0);
     await until(() => pids().length === 1, "it to start");
     await new Promise((resolve) => setTimeout(resolve, 100)); // its own trap

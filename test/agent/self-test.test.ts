@@ -1,4 +1,4 @@
-/** The node's self-test, with a runc that is a script: what it is asked, what is remembered, what is left. */
+/** The node's self-test with a script in place of runc: the commands it runs, the results it stores, and that it cleans up. */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -33,7 +33,7 @@ function write(path: string, content: string): void {
   if (content.startsWith("#!")) chmodSync(host.path(path), 0o755);
 }
 
-/** Notes what it is asked; `script` may fail, with $verb and $id at hand. */
+/** Replaces runc: records each command, then runs `script`, which may use $verb and $id and may fail. */
 function runc(script: string): void {
   const verb = "for verb do case $verb in run|checkpoint|restore|state|delete) break;; esac; done; for id do :; done";
   const state = '[ $verb != state ] || echo \'{"status": "running"}\'';

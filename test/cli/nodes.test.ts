@@ -13,7 +13,8 @@ const node = (name: string): Node => ({ apiVersion: "v1", kind: "Node", metadata
 function agentOn(nodeName: string, ready = true): Pod {
   const conditions = [{ type: "Ready", status: ready ? "True" : "False" }];
   const containers = [{ name: "agent" }];
-  const metadata = { name: `agent-${nodeName}`, namespace: "headroom-system" };
+  const labels = { "app.kubernetes.io/name": "headroom", "app.kubernetes.io/component": "agent" };
+  const metadata = { name: `agent-${nodeName}`, namespace: "headroom-system", labels };
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -30,7 +31,15 @@ const report = (features: Partial<NodeFeatures> = {}, more: Partial<NodeReport> 
 });
 
 function view(part: Partial<NodeFacts> & { report?: NodeReport | undefined }) {
-  const facts = { nodes: [node("n1")], agents: [agentOn("n1")], reportOf: () => part.report, nowMs: NOW_MS, ...part };
+  const namespace = "headroom-system";
+  const facts = {
+    nodes: [node("n1")],
+    agents: [agentOn("n1")],
+    namespace,
+    reportOf: () => part.report,
+    nowMs: NOW_MS,
+    ...part,
+  };
   const [one] = inspectNodes(facts);
   if (one === undefined) throw new Error("no node");
   return one;

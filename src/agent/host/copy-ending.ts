@@ -13,11 +13,11 @@ import { bundleOf, findContainer, overlayOptionsOf, RUNC_ROOT } from "./containe
 import { entriesOf, readIfThere } from "./files.ts";
 import { type Host, mustRun } from "./host.ts";
 import { startMarkOf, targetMoveOf } from "./layout.ts";
-import { killDescendants, killTree, processesWith } from "./processes.ts";
+import { killDescendants, killTree, processesWith, runsWith } from "./processes.ts";
 
 /** A runc whose CRIU is killed ends within some ten milliseconds; one that hangs, e.g. in a disk, is killed after this time. */
 const END_MS = 2_000;
-/** After this the caller is told that a process does not die. */
+/** After this time the call fails, and the error names the processes that are still running. */
 const DEATH_MS = 10_000;
 
 /** The runtime wrapper that has taken the word to restore, alive or not. */
@@ -42,9 +42,9 @@ export async function endCopy(host: Host, moveUID: string): Promise<void> {
 async function endRestore(container: string): Promise<void> {
   const beganMs = Date.now();
   for (;;) {
-    const wrappers = processesWith(container, "create");
-    const restoring = processesWith(container, "restore");
-    const all = [...wrappers, ...restoring];
+    const named = processesWith(container);
+    const restoring = named.filter((pid) => runsWith(pid, "restore"));
+    const all = [...restoring, ...named.filter((pid) => runsWith(pid, "create"))];
     if (all.length === 0) return;
     const forMs = Date.now() - beganMs;
     if (forMs > DEATH_MS) throw new Error(`processes ${all.join(", ")} that restore ${container} do not die`);

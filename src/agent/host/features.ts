@@ -5,16 +5,9 @@ import type { NodeFeatures } from "../protocol.ts";
 import { cgroupVersion } from "./cgroups.ts";
 import { type Host, runOnHost } from "./host.ts";
 
-export type FixedFeatures = Omit<
+export type FixedFeatures = Pick<
   NodeFeatures,
-  | "agentVersion"
-  | "containerdVersion"
-  | "verdicts"
-  | "handlerInstalled"
-  | "handlerMessage"
-  | "stagingBudgetBytes"
-  | "stagingFreeBytes"
-  | "filesFreeBytes"
+  "criuVersion" | "runcVersion" | "kernel" | "cgroupVersion" | "cpuFlags" | "lazyPages" | "memDirtyTrack"
 >;
 
 /** Fails when runc or criu is missing or criu says that it cannot work here. */

@@ -1,4 +1,4 @@
-/** A node proves itself: which kinds of containers can be dumped and restored on it. Tried anew when what it depends on has changed. */
+/** Tests which kinds of containers this node can dump and restore, and repeats the test when the kernel, CRIU, runc or containerd has changed. */
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";

@@ -3,10 +3,16 @@ import type { AgentAddress } from "../../agent/agent-client.ts";
 import { AGENT_PORT } from "../../agent/protocol.ts";
 import type { Pod } from "../../kube/resources.ts";
 
-export const AGENT_LABELS = { "app.kubernetes.io/name": "headroom", "app.kubernetes.io/component": "agent" };
+const AGENT_LABELS = { "app.kubernetes.io/name": "headroom", "app.kubernetes.io/component": "agent" };
 export const AGENT_SELECTOR = Object.entries(AGENT_LABELS)
   .map(([key, value]) => `${key}=${value}`)
   .join(",");
+
+/** By its labels alone: the caller looks only where nobody else may create pods. */
+export function isAgentPod({ metadata }: Pod): boolean {
+  return Object.entries(AGENT_LABELS).every(([key, value]) => metadata.labels?.[key] === value);
+}
+
 export const AGENT_DAEMON_SET = "headroom-agent";
 
 export interface AgentSite extends AgentAddress {
@@ -31,8 +37,8 @@ function isTerminating(pod: Pod): boolean {
 
 function siteOf(pod: Pod): AgentSite | undefined {
   const { metadata, spec, status } = pod;
-  const labelled = Object.entries(AGENT_LABELS).every(([key, value]) => metadata.labels?.[key] === value);
-  if (!labelled || !spec.nodeName || !status?.hostIP || !metadata.uid || status.phase !== "Running") return undefined;
+  if (!isAgentPod(pod) || !spec.nodeName || !status?.hostIP || !metadata.uid || status.phase !== "Running")
+    return undefined;
   const ports = spec.containers.flatMap((container) => container.ports ?? []);
   const port = ports.find(({ name }) => name === "agent")?.containerPort ?? AGENT_PORT;
   return { node: spec.nodeName, address: status.hostIP, port, podName: metadata.name, podUID: metadata.uid };

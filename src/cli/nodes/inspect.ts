@@ -1,4 +1,5 @@
 /** What `headroom nodes` shows of each node, and what is wrong with it, in sentences that say what to do. Pure. */
+import { readyAgents } from "../../controllers/migration-policy/snapshot-nodes.ts";
 import type { NodeReport } from "../../controllers/node-reports/report.ts";
 import type { Node, Pod } from "../../kube/resources.ts";
 
@@ -15,16 +16,18 @@ export interface NodeView {
 
 export interface NodeFacts {
   nodes: readonly Node[];
-  /** The agents' pods. */
+  /** The agents' pods, in Headroom's `namespace`. */
   agents: readonly Pod[];
+  namespace: string;
   reportOf: (node: string) => NodeReport | undefined;
   nowMs: number;
 }
 
-export function inspectNodes({ nodes, agents, reportOf, nowMs }: NodeFacts): NodeView[] {
+export function inspectNodes({ nodes, agents, namespace, reportOf, nowMs }: NodeFacts): NodeView[] {
+  const ready = readyAgents(agents, namespace);
   return nodes.map(({ metadata: { name } }) => {
     const pods = agents.filter(({ spec }) => spec.nodeName === name);
-    const agent = pods.length === 0 ? "None" : pods.some(isReady) ? "Ready" : "NotReady";
+    const agent = pods.length === 0 ? "None" : ready.has(name) ? "Ready" : "NotReady";
     const report = reportOf(name);
     const problems = agent === "None" ? [NO_AGENT] : [...agentProblems(agent, pods), ...reportProblems(report, nowMs)];
     return { name, agent, ...(report === undefined ? {} : { report }), problems };
@@ -62,8 +65,3 @@ const FAILED: Record<string, string> = {
   apparmor: "containers under AppArmor cannot be moved",
   lazyPages: "memory cannot be filled while a container runs, so freezes are longer",
 };
-
-function isReady({ status, metadata }: Pod): boolean {
-  const ready = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
-  return ready && metadata.deletionTimestamp === undefined;
-}

@@ -1,6 +1,6 @@
 /** Keeps every node's agent in possession of a certificate, and with that the driver able to speak to it. */
 import { AgentDriver } from "../../checkpointing/agent-driver.ts";
-import { AGENT_LABELS, agentSites } from "../../checkpointing/trust/agent-sites.ts";
+import { agentSites, isAgentPod } from "../../checkpointing/trust/agent-sites.ts";
 import { AgentTrust } from "../../checkpointing/trust/agent-trust.ts";
 import { BY_NODE, type Controller, type ControllerContext, type Term, watchRule } from "../../kube/controller.ts";
 import { PODS, type Pod } from "../../kube/resources.ts";
@@ -21,7 +21,7 @@ export interface AgentConnections {
 export function agentConnections(context: ControllerContext): AgentConnections {
   const { namespace, stores } = context;
   const trust = new TermTrust(context);
-  const isAgent = (pod: Pod) => pod.metadata.namespace === namespace && hasLabels(pod, AGENT_LABELS);
+  const isAgent = (pod: Pod) => pod.metadata.namespace === namespace && isAgentPod(pod);
   const driver = new AgentDriver({
     locate: (node) => agentSites(stores.pods.byIndex(BY_NODE, node).filter(isAgent))[0],
     credentials: () => trust.opened().credentials(),
@@ -94,8 +94,4 @@ class TermTrust {
       throw error;
     }
   }
-}
-
-function hasLabels(pod: Pod, labels: Record<string, string>): boolean {
-  return Object.entries(labels).every(([key, value]) => pod.metadata.labels?.[key] === value);
 }

@@ -1,10 +1,10 @@
 /** Nodes of the API as planning sees them. Pure. */
 import { amountBytes, parseResourceQuantity } from "../../api/quantity.ts";
+import { isAgentPod } from "../../checkpointing/trust/agent-sites.ts";
 import type { Node, Pod } from "../../kube/resources.ts";
 import type { NodeSnapshot, Taint } from "../../planning/snapshot.ts";
 import { stagingBudget } from "./staging-budget.ts";
 
-const AGENT_LABELS = { "app.kubernetes.io/name": "headroom", "app.kubernetes.io/component": "agent" } as const;
 /** The kubelet's own default, where a node doesn't say. */
 const DEFAULT_MAX_PODS = 110;
 const EFFECTS: ReadonlySet<string> = new Set(["NoSchedule", "PreferNoSchedule", "NoExecute"]);
@@ -14,9 +14,7 @@ function hasTrueReadyCondition(object: { status?: { conditions?: { type: string;
 }
 
 function isAgent(pod: Pod, ownNamespace: string): boolean {
-  const labels = pod.metadata.labels ?? {};
-  const labelled = Object.entries(AGENT_LABELS).every(([key, value]) => labels[key] === value);
-  return labelled && pod.metadata.namespace === ownNamespace && pod.metadata.deletionTimestamp === undefined;
+  return isAgentPod(pod) && pod.metadata.namespace === ownNamespace && pod.metadata.deletionTimestamp === undefined;
 }
 
 /** The pods of agents that are ready, by node. */

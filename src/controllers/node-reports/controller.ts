@@ -1,6 +1,6 @@
-/** Keeps what the nodes' agents say of themselves in a ConfigMap: nobody but the controller may ask them. `headroom nodes` shows it. */
+/** Publishes the agents' reports in a ConfigMap, because only the controller may query the agents. `headroom nodes` reads it. */
 import type { CheckpointDriver } from "../../checkpointing/driver.ts";
-import { AGENT_LABELS } from "../../checkpointing/trust/agent-sites.ts";
+import { isAgentPod } from "../../checkpointing/trust/agent-sites.ts";
 import type { KubeClient } from "../../kube/client.ts";
 import { type Controller, type ControllerContext, watchRule } from "../../kube/controller.ts";
 import { CONFIG_MAPS, PODS, type Pod } from "../../kube/resources.ts";
@@ -10,19 +10,17 @@ import { NODE_REPORTS, type NodeReport, reportText } from "./report.ts";
 
 const ALL = { name: "all-nodes" };
 const LOOK_EVERY_MS = 60_000;
-/** So many agents are asked at once. */
+/** Number of agents that are queried concurrently. */
 const AT_ONCE = 16;
 
 type Driver = Pick<CheckpointDriver, "features">;
 
 export function nodeReportsController(context: ControllerContext, driver: Driver): Controller {
   const { client, clock, namespace, stores } = context;
-  const isAgent = ({ metadata }: Pod) =>
-    metadata.namespace === namespace &&
-    Object.entries(AGENT_LABELS).every(([key, value]) => metadata.labels?.[key] === value);
+  const isAgent = (pod: Pod) => pod.metadata.namespace === namespace && isAgentPod(pod);
   return {
     name: "node-reports",
-    // A new agent, and one that has become ready, is told at once.
+    // The report is updated immediately when an agent starts or becomes ready.
     watches: [watchRule({ kind: PODS, keys: (pod) => (isAgent(pod) ? [ALL] : []) })],
     initialKeys: [ALL],
     concurrency: 1,

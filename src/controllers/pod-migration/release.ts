@@ -3,7 +3,7 @@
  * dead: ending the move on less would lose the only copy, or make a second one.
  */
 import type { Condition } from "../../api/v1alpha1/fields.ts";
-import { decide } from "./decision/decide.ts";
+import { decide, RESTORED } from "./decision/decide.ts";
 import { observe } from "./decision/observe.ts";
 import { SOURCE_RESTARTED } from "./decision/settle.ts";
 import type { ImagesState } from "./decision/situation.ts";
@@ -64,7 +64,7 @@ async function runningSource(run: MoveRun): Promise<Outcome | undefined> {
   const { reason } = run.move.status;
   if (reason === SOURCE_RESTARTED) return endSource(run);
   const committedForMs = run.deps.clock.now() - (enteredAtMs(run.move.status, "Committed") ?? 0);
-  if (reason === "Restored" && committedForMs <= FRESH_MS) return undefined;
+  if (reason === RESTORED && committedForMs <= FRESH_MS) return undefined;
   const { source, sourceHeard } = await observe(run, undefined, PATIENCE_MS);
   if (source === "restarted") return endSource(run);
   if (!sourceHeard && (source === "frozen" || source === "silent")) await replaceSource(run);

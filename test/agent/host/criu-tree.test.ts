@@ -62,7 +62,7 @@ describe("the bundled CRIU", () => {
   test.each([
     ["cannot be started", () => chmodSync(host.path(join(STATE, NEW, "bin/criu")), 0o644)],
     ["is gone", () => rmSync(host.path(join(STATE, NEW, "bin/criu")))],
-  ])("is laid anew when its program %s", async (_why, harm) => {
+  ])("is installed again when its program %s", async (_why, harm) => {
     await lay(NEW);
     harm();
     const bin = await lay(NEW);

@@ -35,6 +35,9 @@ export interface Decision {
   lost?: string;
 }
 
+/** Reason of an ordinary commit: the copy is held, and the source is intact. */
+export const RESTORED = "Restored";
+
 export function decide(situation: Situation): Decision {
   if (situation.api === "away") return withoutApi(situation);
   if (situation.committed) return afterCommit(situation);
@@ -76,7 +79,7 @@ function beforeCommit({ ending, source, copy, images }: Situation): Decision {
   if (images === "gone") return decision("roll back", "ImagesGone", "what was staged on the target is gone");
   const stale = source === "running" && (copy === "held" || images === "whole");
   if (stale) return decision("roll back", "SourceThawed", "the source runs: what is on the target is older than it");
-  if (copy === "held") return decision("commit", "Restored", "the copy has all of the source");
+  if (copy === "held") return decision("commit", RESTORED, "the copy has all of the source");
   return decision("continue", "UnderWay", "all is as it should be");
 }
 

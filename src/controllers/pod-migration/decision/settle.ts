@@ -7,7 +7,7 @@ import { advance, note, type Outcome, rollBack, type StatusChanges } from "../ou
 import { type MoveRun, required } from "../run.ts";
 import { timeText } from "../status.ts";
 import { labelTarget } from "../target-labels.ts";
-import { canGoOn, type Decision, decide } from "./decide.ts";
+import { canGoOn, type Decision, decide, RESTORED } from "./decide.ts";
 import { disruption, observe, type Seen, STOOD_DOWN } from "./observe.ts";
 import type { Ending, Situation } from "./situation.ts";
 
@@ -82,7 +82,7 @@ function endingOf(against: Refusal | undefined): Ending {
 function commit(run: MoveRun, seen: Seen, decision: Decision, changes: StatusChanges): Outcome {
   const node = required(run.move, "targetNode", run.move.status.targetNode);
   const carried = seen.sourcePod ? { handOver: handOverOf(seen.sourcePod) } : {};
-  const restored = decision.reason === "Restored";
+  const restored = decision.reason === RESTORED;
   const silently = restored && !seen.sourceHeard ? SOURCE_SILENT : decision.reason;
   const reason = seen.source === "restarted" ? SOURCE_RESTARTED : silently;
   const words = restored ? "" : `: ${decision.why}`;

@@ -12,7 +12,7 @@ import type { MoveRun } from "../run.ts";
 import { watched } from "../watched.ts";
 
 const RETRY_MS = 500;
-/** If the answer is older than this, the agent is asked again before the commit: the held copy may have died since. */
+/** The controller queries the agent again before the commit if its answer is older than this: the held copy may have died since. */
 const FRESH_MS = 250;
 
 export async function restoring(run: MoveRun): Promise<Outcome> {
