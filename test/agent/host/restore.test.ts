@@ -1,32 +1,20 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AgentError } from "../../../src/agent/agent-error.ts";
-import { forgetCopy } from "../../../src/agent/host/copy-ending.ts";
 import { isAlive, startDetached } from "../../../src/agent/host/detached.ts";
 import { readIfThere } from "../../../src/agent/host/files.ts";
 import type { Host } from "../../../src/agent/host/host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "../../../src/agent/host/layout.ts";
 import { pageServerOf } from "../../../src/agent/host/page-server.ts";
-import { processesWith } from "../../../src/agent/host/processes.ts";
 import { abort, END_WITHOUT_MEMORY, memoryComplete, restore } from "../../../src/agent/host/restore.ts";
 import { forgetDeadCopy } from "../../../src/agent/host/restore-again.ts";
 import { waitingCreates } from "../../../src/agent/host/waiting-create.ts";
+import { type NodeFolder, nodeFolder } from "../../support/agent/node-folder.ts";
 import { until } from "../../support/until.ts";
 
 const POD = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
@@ -36,12 +24,12 @@ const move = targetMoveOf(MOVE);
 
 let root: string;
 let host: Host;
+let write: NodeFolder["write"];
 let child: ChildProcess;
 const others: ChildProcess[] = [];
 
 beforeEach(async () => {
-  root = mkdtempSync(join(tmpdir(), "node-"));
-  host = { path: (path) => join(root, path), command: () => ({ file: "true", args: [] }), environment: () => ({}) };
+  ({ root, host, write } = nodeFolder());
   child = spawn("/bin/sh", ["-c", "echo; read line", "wrapper", "c1"], { stdio: ["pipe", "pipe", "ignore"] });
   await once(child.stdout ?? child, "data");
 });
@@ -53,11 +41,6 @@ afterEach(async () => {
   }
   rmSync(root, { recursive: true, force: true });
 });
-
-function write(path: string, content: string): void {
-  mkdirSync(dirname(host.path(path)), { recursive: true });
-  writeFileSync(host.path(path), content);
-}
 
 describe("the wrapper's process", () => {
   test("that waits counts as long as it is the wrapper of that container", () => {
@@ -80,95 +63,6 @@ describe("the wrapper's process", () => {
     const limits = { createMs: 1, restoreMs: 600_000, startMs: 1 };
     const ended = restore(host, command, async () => undefined, false, new AbortController().signal, limits);
     await expect(ended).rejects.toMatchObject({ reason: "RestoreFailed" });
-  });
-});
-
-describe("a restore that is aborted", () => {
-  // argv as the shim's and the wrapper's: the words "create" or "restore", and the container.
-  const CREATE = ["create", "c-aborted"];
-  const RESTORE = ["restore", "c-aborted"];
-  const CRIU = "sleep 60 & echo $!; wait $!";
-
-  /** The wrapper starts a runc, which runs `script`. Resolves once that has said its first line. */
-  async function starts(script: string): Promise<{ wrapper: ChildProcess; said: () => string }> {
-    const runc = `sh -c '${script}' ${RESTORE.join(" ")}; echo $? > ${host.path("/exit")}`;
-    mkdirSync(host.path("/"), { recursive: true });
-    const wrapper = spawn("/bin/sh", ["-c", runc, ...CREATE], { stdio: ["ignore", "pipe", "ignore"] });
-    others.push(wrapper);
-    let said = "";
-    wrapper.stdout.on("data", (data: Buffer) => {
-      said += data.toString();
-    });
-    await until(() => said !== "", "the restore to begin");
-    write(move.restorePid, `${wrapper.pid} c-aborted\n`);
-    write(startMarkOf("c-aborted"), "");
-    return { wrapper, said: () => said };
-  }
-
-  test("loses its CRIU; runc undoes its work, and the wrapper tells how it ended", async () => {
-    const { said } = await starts(`${CRIU}; echo undone; exit 3`);
-    await abort(host, command);
-    await until(() => said().includes("undone"), "runc to undo its work");
-    expect(readFileSync(host.path("/exit"), "utf8")).toBe("3\n");
-    expect(isAlive(Number(said().split("\n")[0]))).toBe(false);
-    expect(existsSync(host.path(startMarkOf("c-aborted")))).toBe(false);
-  });
-
-  test("is ended as well when containerd has killed the wrapper alone", async () => {
-    const { wrapper, said } = await starts(`${CRIU}; echo undone`);
-    wrapper.kill("SIGKILL");
-    await once(wrapper, "exit");
-    await abort(host, command);
-    await until(() => said().includes("undone"), "runc to undo its work");
-    expect(processesWith(...RESTORE)).toEqual([]);
-  });
-
-  test("is killed when runc does not end", async () => {
-    await starts("echo begun; while true; do sleep 1; done");
-    await abort(host, command);
-    expect([processesWith(...RESTORE), processesWith(...CREATE)]).toEqual([[], []]);
-  });
-});
-
-describe("the folders of a copy that was ended", () => {
-  const bundle = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/c1";
-  const root = join(bundle, "rootfs");
-
-  test.each([
-    ["lose runc's mountpoints when containerd has unmounted the root already", "", ["etc"]],
-    ["are left alone while the root is mounted", `1 2 0:3 / ${root} rw - overlay overlay rw\n`, ["dev", "etc", "sys"]],
-  ])("%s", async (_what, mounts, left) => {
-    write(move.restorePid, "4194305 c1\n");
-    write("/proc/1/mountinfo", mounts);
-    for (const empty of ["dev/console", "sys/fs/cgroup/memory/x"]) write(join(root, empty), "");
-    write(join(root, "etc/kept"), "data");
-    await abort(host, command);
-    expect(readdirSync(host.path(root)).sort()).toEqual(left);
-  });
-
-  test.each([
-    ["mounted still", true],
-    ["not mounted", false],
-  ])("go with runc's `delete`; criu-root is %s", async (_how, mounted) => {
-    const ran: string[] = [];
-    const criuRoot = "/run/containerd/runc/k8s.io/c1/criu-root";
-    const noted = (argv: readonly string[]) => {
-      ran.push(argv.join(" "));
-      return { file: "true", args: [] };
-    };
-    host = { ...host, command: noted };
-    write(move.restorePid, "4194305 c1\n");
-    write(`${criuRoot}/file`, "");
-    if (mounted) write("/proc/1/mountinfo", `1 2 0:3 / ${criuRoot} rw - overlay overlay rw\n`);
-    await forgetCopy(host, MOVE);
-    const unmounted = mounted ? [`umount -R -l ${criuRoot}`] : [];
-    expect(ran).toEqual([...unmounted, "runc --root /run/containerd/runc/k8s.io delete --force c1"]);
-  });
-
-  test("are not asked for when runc does not know the container", async () => {
-    const command = () => expect.unreachable();
-    write(move.restorePid, "4194305 c1\n");
-    await forgetCopy({ ...host, command }, MOVE);
   });
 });
 
