@@ -1,10 +1,11 @@
 /** What keeps the agent running: it is started again at once, unless it was told to end or ends as soon as it is started. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readIfThere } from "../../src/agent/host/files.ts";
 import { until } from "../support/until.ts";
 
 const SCRIPT = new URL("../../src/agent/keep-running.sh", import.meta.url).pathname;
@@ -25,14 +26,17 @@ function keep(program: string, minSeconds: number): void {
   const env = { ...process.env, HEADROOM_MIN_SECONDS: String(minSeconds) };
   started = spawn("sh", [SCRIPT, "sh", "-c", script], { stdio: "ignore", env });
 }
-const pids = (): number[] =>
-  existsSync(join(folder, "pids")) ? readFileSync(join(folder, "pids"), "utf8").trim().split("\n").map(Number) : [];
+/** The file is there for a moment before its first line is. */
+function pids(): number[] {
+  const lines = (readIfThere(join(folder, "pids")) ?? "").split("\n");
+  return lines.filter(Boolean).map(Number);
+}
 
 describe("the agent's program", () => {
   test("is started again when it was killed", async () => {
     keep("exec sleep 60", 0);
     await until(() => pids().length === 1, "it to start");
-    process.kill(pids()[0] ?? 0, "SIGKILL");
+    for (const pid of pids()) process.kill(pid, "SIGKILL");
     await until(() => pids().length === 2, "it to start again");
     started.kill("SIGTERM");
     await once(started, "exit");
