@@ -51,7 +51,7 @@ function registered(options: { container?: string; move?: string } = {}): string
   writeFileSync(join(directory, "move"), `${options.move ?? MOVE}\n`);
   writeFileSync(join(directory, "container"), `${options.container ?? "app"}\n`);
   mkdirSync(join(root, "run", "target", MOVE, "waiting"), { recursive: true });
-  writeFileSync(move("files-for"), "c1\n");
+  writeFileSync(move("files-for"), "w1\n");
   return directory;
 }
 
@@ -88,7 +88,7 @@ const create = () => [
   join(root, "bundle"),
   "--pid-file",
   "/p",
-  "c1",
+  "w1",
 ];
 const calls = () =>
   existsSync(join(root, "calls")) ? readFileSync(join(root, "calls"), "utf8").trim().split("\n") : [];
@@ -96,7 +96,7 @@ const move = (name: string) => join(root, "run", "target", MOVE, name);
 
 /** Gives the word once the wrapper waits. */
 async function tell(word: string): Promise<void> {
-  const fifo = move("waiting/c1");
+  const fifo = move("waiting/w1");
   await until(() => existsSync(fifo), "create to wait");
   execFileSync("/bin/sh", ["-c", `echo '${word}' >'${fifo}'`]);
 }
@@ -114,7 +114,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       "passes %s to runc untouched",
       async (verb) => {
         registered();
-        await passed(["--root", "/r", verb, "c1"]);
+        await passed(["--root", "/r", verb, "w1"]);
       },
     );
 
@@ -157,12 +157,12 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
     });
 
     test("passes on runc's exit code", async () => {
-      expect(await passed(["--root", "/r", "state", "c1"], { RUNC_CODE: "3" })).toBe(3);
+      expect(await passed(["--root", "/r", "state", "w1"], { RUNC_CODE: "3" })).toBe(3);
     });
 
     test("a global option's value is not taken for the verb", async () => {
       registered();
-      await passed(["--root", "create", "--log", "start", "state", "c1"]);
+      await passed(["--root", "create", "--log", "start", "state", "w1"]);
     });
 
     test("creates as runc does while no pod is registered", async () => {
@@ -200,7 +200,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       expect((await ended).code).toBe(0);
       const options = `restore --detach --file-locks --lazy-pages --image-path ${move("staging/images")} --work-path ${move("staging/work")}`;
       expect(calls()).toEqual([
-        `--root /r --log ${join(root, "log.json")} ${options} --bundle ${join(root, "bundle")} --pid-file /p c1`,
+        `--root /r --log ${join(root, "log.json")} ${options} --bundle ${join(root, "bundle")} --pid-file /p w1`,
         `config ${move("criu.conf")}`,
       ]);
       expect(readFileSync(move("restore.exit"), "utf8").trim()).toBe("0");
@@ -240,10 +240,10 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
 
     test("start of a restored container does nothing, once; of any other it is runc's", async () => {
       mkdirSync(join(root, "run", "restored"), { recursive: true });
-      writeFileSync(join(root, "run", "restored", "c1"), "");
-      expect((await start(shell, ["--root", "/r", "start", "c1"])).code).toBe(0);
+      writeFileSync(join(root, "run", "restored", "w1"), "");
+      expect((await start(shell, ["--root", "/r", "start", "w1"])).code).toBe(0);
       expect(calls()).toEqual([]);
-      await passed(["--root", "/r", "start", "c1"]);
+      await passed(["--root", "/r", "start", "w1"]);
     });
 
     test("a failed restore fails create, with its code, and is not tried again", async () => {
@@ -252,7 +252,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       await tell("restore");
       expect((await ended).code).toBe(7);
       expect(readFileSync(move("restore.exit"), "utf8").trim()).toBe("7");
-      expect(existsSync(join(root, "run", "restored", "c1"))).toBe(false);
+      expect(existsSync(join(root, "run", "restored", "w1"))).toBe(false);
       const again = await start(shell, create());
       expect(again).toMatchObject({ code: 1, said: expect.stringContaining("restored before") });
       expect(calls()).toHaveLength(2);
@@ -307,7 +307,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
     test("a rollback that comes with the word to restore wins", async () => {
       const directory = registered();
       const ended = start(shell, create());
-      await until(() => existsSync(move("waiting/c1")), "create to wait");
+      await until(() => existsSync(move("waiting/w1")), "create to wait");
       writeFileSync(join(directory, "aborted"), "");
       await tell("restore");
       expect(await ended).toMatchObject({ code: 1, said: expect.stringContaining("rolled back") });
