@@ -31,12 +31,23 @@ export function isBeingKilled(pid: number): boolean {
 
 /** Every thread of it is stopped (T, or t under a tracer). A process that is gone counts as stopped. */
 export function isStopped(pid: number): boolean {
-  const threads = threadsOf(pid);
-  return threads.every((thread) => {
-    const text = readIfThere(`/proc/${pid}/task/${thread}/stat`);
-    const state = text?.slice(text.lastIndexOf(")") + 2)[0];
-    return state === undefined || "TtZX".includes(state);
-  });
+  return statesOf(pid).every((state) => "TtZX".includes(state));
+}
+
+/** It is stopped and can go on: it is not gone, no zombie that nobody has reaped yet, and no SIGKILL waits for it. */
+export function isHeld(pid: number): boolean {
+  const states = statesOf(pid);
+  return (
+    states.every((state) => "TtZX".includes(state)) &&
+    states.some((state) => "Tt".includes(state)) &&
+    !isBeingKilled(pid)
+  );
+}
+
+/** State letters of its threads. */
+function statesOf(pid: number): string[] {
+  const texts = threadsOf(pid).map((thread) => readIfThere(`/proc/${pid}/task/${thread}/stat`));
+  return texts.flatMap((text) => (text ? [text.charAt(text.lastIndexOf(")") + 2)] : []));
 }
 
 function threadsOf(pid: number): string[] {

@@ -17,7 +17,7 @@ import { readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
 import { pageServerOf } from "./page-server.ts";
-import { isBeingKilled, isStopped, runsWith } from "./processes.ts";
+import { isHeld, isStopped, runsWith } from "./processes.ts";
 import { isAborted, isRegistered, isReleased, markReleased } from "./registration.ts";
 import { tellCreate, waitForCreate, waitingCreates } from "./waiting-create.ts";
 
@@ -275,10 +275,11 @@ export function decideRelease(host: Host, { moveUID, podUID }: PodCommand): void
   markReleased(host, podUID);
 }
 
-/** Its memory is still being freed: for some ten milliseconds its processes are there, and never run again. */
+/** Its memory is still being freed: for some ten milliseconds its processes are listed, and never run again. */
 function isEnding(host: Host, moveUID: string): boolean {
   const container = restoredContainer(host, moveUID);
-  return container !== undefined && !pidsOf(host, container).every((pid) => isStopped(pid) && !isBeingKilled(pid));
+  const pids = container ? pidsOf(host, container) : [];
+  return pids.length === 0 || !pids.every(isHeld);
 }
 
 /** Undefined: no restore has ended, or containerd has not yet started what was restored. */

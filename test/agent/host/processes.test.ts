@@ -1,8 +1,10 @@
-import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { killTree, runsWith } from "../../../src/agent/host/processes.ts";
+import { isHeld, killTree, runsWith } from "../../../src/agent/host/processes.ts";
 
 const withArgument = (argument: string): number[] =>
   readdirSync("/proc")
@@ -28,3 +30,36 @@ describe("a tree of processes", () => {
     expect(() => killTree(ended.pid ?? 0)).not.toThrow();
   });
 });
+
+describe("a stopped process", () => {
+  /** A shell that never reaps its child. */
+  async function startChild(): Promise<{ parent: ChildProcess; child: number }> {
+    const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    const [text] = (await once(parent.stdout as Readable, "data")) as [Buffer];
+    return { parent, child: Number(text) };
+  }
+
+  test("is held until it is killed: neither a zombie nor one that is gone can go on", async () => {
+    const { parent, child } = await startChild();
+    const waitUntil = async (state: string): Promise<void> => {
+      while (stateOf(child) !== state) await sleep(1);
+    };
+    try {
+      expect(isHeld(child)).toBe(false);
+      process.kill(child, "SIGSTOP");
+      await waitUntil("T");
+      expect(isHeld(child)).toBe(true);
+      process.kill(child, "SIGKILL");
+      expect(isHeld(child)).toBe(false);
+      await waitUntil("Z");
+      expect(isHeld(child)).toBe(false);
+    } finally {
+      process.kill(child, "SIGKILL");
+      parent.kill("SIGKILL");
+      await once(parent, "exit");
+    }
+    expect(isHeld(parent.pid ?? 0)).toBe(false);
+  });
+});
+
+const stateOf = (pid: number): string | undefined => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.[0];

@@ -85,6 +85,14 @@ export async function headroomPods(api: Api, component: "agent" | "controller"):
   return pods.filter(({ metadata }) => !metadata?.deletionTimestamp);
 }
 
+/** The leading controller's pod. After a start or a change of leader it takes some seconds until there is one. */
+export async function leadingController(api: Api): Promise<V1Pod | undefined> {
+  const lease = await api.get<{ spec?: { holderIdentity?: string } }>(LEASE);
+  const holder = lease?.spec?.holderIdentity ?? ""; // a pod's name with something after it
+  return (await headroomPods(api, "controller")).find(({ metadata }) => holder.startsWith(metadata?.name ?? "?"));
+}
+const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${HEADROOM_NAMESPACE}/leases/headroom-controller`;
+
 /** The node's path of what is /tmp in such a pod's container, and outlives the container. */
 export function temporaryFolder(pod: V1Pod): string {
   return `/var/lib/kubelet/pods/${pod.metadata?.uid}/volumes/kubernetes.io~empty-dir/tmp`;

@@ -1,7 +1,8 @@
 /** (d-away) The API server or the leading controller is away while a pod is frozen: how long it stays so. */
+import { waitFor } from "../cluster/wait.ts";
 import { armFailpoint, type ControllerPod, failpointHolds, letGo, PRELOADED } from "../harness/failpoints.ts";
 import { cutOffFromAll, findContainerProcess, heal, killHostProcess, stopApiServer } from "../harness/faults.ts";
-import { type HelmValues, installHeadroom, waitForHeadroom } from "../harness/headroom.ts";
+import { type HelmValues, installHeadroom, leadingController, waitForHeadroom } from "../harness/headroom.ts";
 import { assertOneCopy, begin, MOVE, NODES_MIB, VALUES } from "../harness/interrupted.ts";
 import {
   describeMove,
@@ -88,20 +89,14 @@ async function leaderGoes(
   assertOneLife(name, await witness.hears(name, 200));
 }
 
-/** The lease's holder is a pod's name with something after it. */
+/** The old leader gives the lease up as it is replaced: the new one takes it some seconds later. */
 async function nodesWithoutLeader({ api, cluster }: Context): Promise<[string, string]> {
-  const lease = await api.get<{ spec?: { holderIdentity?: string } }>(LEASE);
-  const pods = await api.list<{ metadata: { name: string }; spec: { nodeName: string } }>(
-    "/api/v1/namespaces/headroom-system/pods",
-  );
-  const leader = pods.find(({ metadata }) => lease?.spec?.holderIdentity?.startsWith(metadata.name));
-  assert(leader, `the lease's holder is ${lease?.spec?.holderIdentity}`);
-  const others = cluster.machines.map(({ node }) => node.name).filter((node) => node !== leader.spec.nodeName);
+  const leader = await waitFor("one of the controllers to lead", 30, () => leadingController(api));
+  const others = cluster.machines.map(({ node }) => node.name).filter((node) => node !== leader.spec?.nodeName);
   const [source, target] = others;
   assert(source && target, "there are fewer than three nodes");
   return [source, target];
 }
-const LEASE = "/apis/coordination.k8s.io/v1/namespaces/headroom-system/leases/headroom-controller";
 
 const leaderKilled = (context: Context): Promise<void> =>
   leaderGoes(

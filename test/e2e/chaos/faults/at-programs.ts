@@ -14,7 +14,7 @@ import {
   stopApiServer,
   stopProcess,
 } from "../../harness/faults.ts";
-import { headroomPods } from "../../harness/headroom.ts";
+import { headroomPods, leadingController } from "../../harness/headroom.ts";
 import type { Aim, Fault, Strike } from "../fault.ts";
 import type { Scene } from "../scene.ts";
 
@@ -48,19 +48,7 @@ const agentOn =
     );
   };
 
-const LEASE = "/apis/coordination.k8s.io/v1/namespaces/headroom-system/leases/headroom-controller";
-
-/** The lease's holder is a pod's name with something after it. */
-const leader: Find = async ({ scene }) => {
-  const lease = await scene.api.get<{ spec?: { holderIdentity?: string } }>(LEASE);
-  const holder = lease?.spec?.holderIdentity ?? "";
-  const pods = await headroomPods(scene.api, "controller");
-  return programOf(
-    scene,
-    pods.find(({ metadata }) => holder.startsWith(metadata?.name ?? "?")),
-    "leader",
-  );
-};
+const leader: Find = async ({ scene }) => programOf(scene, await leadingController(scene.api), "leader");
 
 function atProgram(
   id: string,
