@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { AgentError } from "../../../src/agent/agent-error.ts";
+import { DriverError } from "../../../src/checkpointing/driver.ts";
+import { sleep } from "../../../src/kube/clock.ts";
 import { PODS, type Pod } from "../../../src/kube/resources.ts";
 import { type FreezeCosts, learnFreezeCosts } from "../../../src/planning/cost/freeze-costs.ts";
 import type { MoveSnapshot } from "../../../src/planning/snapshot.ts";
@@ -92,6 +95,26 @@ describe("a source with a liveness probe, frozen over a link that turns out to b
     expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "LivenessWouldFail" });
     expectSourceRuns(world);
   });
+
+  it.each(["moves", "receive"] as const)(
+    "the target's node is cut off, and its agent never answers %s",
+    async (call) => {
+      const world = await worldWith(1 * GB, withProbe);
+      const broken = () => Promise.reject(new AgentError("SendFailed", "the link is cut", { retryable: true }));
+      world.nodes.link = Object.assign(new SimulatedLink(world.clock, 100 * MB), { send: broken });
+      const asked = world.nodes[call].bind(world.nodes) as (node: string, ...rest: unknown[]) => Promise<unknown>;
+      const cutOff = async (node: string) => {
+        await sleep(world.clock, 15_000);
+        throw new DriverError(node, "Unreachable", "no answer", true);
+      };
+      const answer = (node: string, ...rest: unknown[]) =>
+        node === "z2" && world.copyOfSource === "frozen" ? cutOff(node) : asked(node, ...rest);
+      Object.assign(world.nodes, { [call]: answer });
+      await live(world, 21_000);
+      expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: "LivenessWouldFail" });
+      expectSourceRuns(world);
+    },
+  );
 
   it("the copy is not held for too long", async () => {
     const world = await worldWith(1 * GB, withProbe);

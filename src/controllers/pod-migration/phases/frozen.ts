@@ -6,7 +6,7 @@ import type { Dumped, MoveRecord } from "../../../agent/protocol.ts";
 import { wordOf } from "../decision/observe.ts";
 import { decided, type Known, settle } from "../decision/settle.ts";
 import type { Refusal } from "../dependencies.ts";
-import { attempt, type DriverFailure, inWords } from "../driver-failure.ts";
+import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-failure.ts";
 import { allowanceOf, type FreezeVerdict, freezeLimits, frozenSinceMs, judgeFreeze } from "../freeze-watch.ts";
 import { livenessGuard } from "../liveness-guard.ts";
 import { advance, note, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
@@ -33,7 +33,8 @@ export async function frozen(run: MoveRun): Promise<Outcome> {
 async function step(run: MoveRun): Promise<Outcome> {
   const { sending } = run.scratch;
   if (sending !== undefined) return dump(run, sending);
-  const target = await attempt(targetRecord(run));
+  const target = await guarded(run, () => attempt(targetRecord(run)));
+  if ("kind" in target) return target;
   if (!target.ok) return wait(RETRY_MS, inWords(target.failure));
   if (target.value?.images === "whole" || RESTORED.has(target.value?.state)) {
     // The controller that dumped may have gone before it opened the gate.
@@ -43,6 +44,11 @@ async function step(run: MoveRun): Promise<Outcome> {
   }
   if (target.value?.state === "aborted") return settled(run, {});
   return reopenAndDump(run);
+}
+
+/** The source may stand frozen already, and an agent that is cut off answers late or never. */
+function guarded<T>(run: MoveRun, begin: (givenUp: AbortSignal) => Promise<Attempt<T>>): Promise<Attempt<T> | Outcome> {
+  return watched(run, begin, () => livenessGuard(run));
 }
 
 const RESTORED: ReadonlySet<MoveRecord["state"] | undefined> = new Set(["restoring", "held"]);
@@ -56,7 +62,8 @@ async function targetRecord(run: MoveRun): Promise<MoveRecord | undefined> {
 async function reopenAndDump(run: MoveRun): Promise<Outcome> {
   const source = await readSource(run);
   if (source === undefined) return settled(run, { failed: { reason: "PodGone", message: "the source pod is gone" } });
-  const opened = await openForSource(run, source);
+  const opened = await guarded(run, (givenUp) => openForSource(run, source, givenUp));
+  if ("kind" in opened) return opened;
   if (!opened.ok) return failed(run, "ReceiveFailed", opened.failure);
   return dump(run, opened.value);
 }
