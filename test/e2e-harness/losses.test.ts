@@ -419,6 +419,19 @@ const rows: Row[] = [
       faults: [fault(101_100, { ...aimed("Restoring"), silences: ["source"], undoneAtMs: 117_000 })],
     },
   ],
+  [
+    "the same when the target has all, but loses its power",
+    [],
+    {
+      pieces: lostOn("n1"),
+      workload: PROBED,
+      moves: [rolledBack(129_000, "Restoring")],
+      faults: [
+        fault(101_100, { ...aimed("Restoring"), silences: ["source"], undoneAtMs: 117_000 }),
+        fault(101_200, { id: "g", ...aimed("Restoring"), nodeKilled: "n2", undoneAtMs: 111_000 }),
+      ],
+    },
+  ],
 ];
 
 describe("the judge of losses", () => {

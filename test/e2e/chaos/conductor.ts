@@ -178,6 +178,7 @@ class Player {
     scene.timeline.add(about, `FAULT ${fault.about} (${fault.id}, ${seconds} s)`, atMs);
     const record = struckRecord(aim, fault, phase, atMs, done.alsoEnds);
     if (done.nodeKilled) record.nodeKilled = done.nodeKilled;
+    if (done.silences) record.silences = [...(record.silences ?? []), ...done.silences];
     scene.struck.push(record);
     await this.#undo(about, fault, record, seconds, done.undo);
   }

@@ -27,6 +27,8 @@ export interface Strike {
   /** Workloads that it takes away on purpose, beside the aimed one. */
   alsoEnds?: string[];
   nodeKilled?: string;
+  /** Besides what the fault silences by itself: what the leading controller, where it is just now, does not reach. */
+  silences?: NonNullable<Fault["silences"]>;
 }
 
 export interface Fault extends FaultFacts {

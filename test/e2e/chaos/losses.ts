@@ -170,9 +170,11 @@ function byItsProbe(record: ChaosRecord, { workload, life, followedAtMs }: End):
   const committedAtMs = enteredAt(move, "Committed");
   const sinceCommit = committedAtMs === undefined ? [] : [{ fromMs: committedAtMs, toMs: Number.POSITIVE_INFINITY }];
   if (tooLong(common(away("target"), sinceCommit))) return "committed, the target's node away";
-  // there/no/no/silent waits; its kubelet, which is on its node, kills it before its dump is whole: there/no/ended rolls back.
+  // there/no/no/silent waits; its kubelet, which is on its node, kills it before its dump is whole, or after its copy was given up because the
+  // target was away, too: there/no/ended rolls back.
   const dumped = enteredAt(move, "Restoring", "Committed") !== undefined;
-  return !dumped && tooLong(away("source")) ? "frozen, its own node away" : undefined;
+  const hasCopy = dumped && covered(away("target")) === 0;
+  return !hasCopy && tooLong(away("source")) ? "frozen, its own node away" : undefined;
 }
 
 /** Its last word was said on the move's source, when it was frozen or up to the end of its commit. */

@@ -9,6 +9,7 @@ import {
   loseFromAll,
   slowDown,
 } from "../../harness/faults.ts";
+import { leadingController } from "../../harness/headroom.ts";
 import type { Aim, Fault } from "../fault.ts";
 
 function onCable(
@@ -18,7 +19,30 @@ function onCable(
   act: (aim: Aim) => Promise<Undo>,
   more: Partial<Fault> = {},
 ): Fault {
-  return { id, about, seconds, ...more, prepare: async (aim) => async () => ({ undo: await act(aim) }) };
+  return {
+    id,
+    about,
+    seconds,
+    ...more,
+    prepare: async (aim) => {
+      const silences = severed(id, aim, await leadersNode(aim));
+      return async () => ({ undo: await act(aim), silences });
+    },
+  };
+}
+
+/** Undefined: nobody knows of a leader. */
+async function leadersNode({ scene }: Aim): Promise<string | undefined> {
+  const leader = await leadingController(scene.api).catch(() => undefined);
+  return leader?.spec?.nodeName;
+}
+
+/** What a cut cable keeps from the leader of this node, beside the move itself. */
+function severed(id: string, { source, target }: Aim, leader: string | undefined): ("source" | "target" | "api")[] {
+  const [from, to] = [source.node.name === leader, target.node.name === leader];
+  if (["link-cut", "link-one-way", "link-one-way-back"].includes(id)) return from ? ["target"] : to ? ["source"] : [];
+  const isCutOff = /^(api|node)-cut-source$/.test(id) ? from : /^(api|node)-cut-target$/.test(id) && to;
+  return isCutOff ? ["api"] : [];
 }
 
 const MEGABITS = 160; // 20 MB/s
