@@ -1,9 +1,9 @@
 /** `headroom nodes`: what each node's agent says of its node, and what is wrong. */
 import { type Command, Option } from "commander";
 import { AGENT_SELECTOR } from "../checkpointing/trust/agent-sites.ts";
-import { NODE_REPORTS, parseReport } from "../controllers/node-reports/report.ts";
+import { readReports } from "../controllers/node-reports/read-reports.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { CONFIG_MAPS, NODES, PODS } from "../kube/resources.ts";
+import { NODES, PODS } from "../kube/resources.ts";
 import { clusterOf, type KubeFlags } from "./kube-flags.ts";
 import { inspectNodes, type NodeView } from "./nodes/inspect.ts";
 import { renderNodes } from "./nodes/render.ts";
@@ -45,12 +45,12 @@ export async function lookAtNodes(
     client.list(PODS, { ...where, labelSelector: AGENT_SELECTOR }),
   ]);
   const home = namespace ?? agents.items[0]?.metadata.namespace ?? DEFAULT_NAMESPACE;
-  const reports = await client.get(CONFIG_MAPS, { namespace: home, name: NODE_REPORTS });
+  const reports = await readReports(client, home);
   return inspectNodes({
     nodes: nodes.items,
     agents: agents.items,
     namespace: home,
-    reportOf: (node) => parseReport(reports?.data?.[node]),
+    reportOf: (node) => reports.get(node),
     nowMs,
   });
 }

@@ -7,6 +7,7 @@ import { figureCollector } from "../controllers/migration-policy/collect-figures
 import { migrationPolicyController } from "../controllers/migration-policy/controller.ts";
 import { freezeNow } from "../controllers/migration-policy/expect-freeze.ts";
 import { nodeReportsController } from "../controllers/node-reports/controller.ts";
+import type { NodeReport } from "../controllers/node-reports/report.ts";
 import { podMigrationController } from "../controllers/pod-migration/controller.ts";
 import { leftoversController } from "../controllers/pod-migration/leftovers.ts";
 import type { HeadroomOperator } from "../kube/operator.ts";
@@ -26,13 +27,14 @@ export function registerControllers(
   const sources = createMetricsSources({ kube, clock, influx: config.influx, kubeletSummary: config.kubeletSummary });
   const collect = figureCollector(sources, stores, () => clock.now());
   const { driver, enrolment, whenOpen } = agentConnections(context);
-  const choosePlacement = placementNow(context, collect);
+  const reports = new Map<string, NodeReport>();
+  const choosePlacement = placementNow(context, collect, reports);
   const own = around(driver);
   const outside = { driver: own, choosePlacement, expectFreeze: freezeNow(stores) };
   operator.register(enrolment);
   operator.register(whenOpen(podMigrationController(context, { ...outside, caps: config.moveCaps })));
   operator.register(whenOpen(leftoversController(context, own)));
-  operator.register(whenOpen(nodeReportsController(context, own)));
-  operator.register(migrationPolicyController(context, collect));
+  operator.register(whenOpen(nodeReportsController(context, own, reports)));
+  operator.register(migrationPolicyController(context, collect, reports));
   return driver;
 }

@@ -50,6 +50,10 @@ export interface NodeSnapshot extends Figure {
   maxPods: number;
   /** The node's agent is ready to serve moves. */
   agentReady: boolean;
+  /** Why no pod can be moved to it although its agent is ready; absent: nothing is known against it. */
+  handlerMissing?: string;
+  /** Kinds of containers that its self-test failed for: none of them is moved from or to it. */
+  failedKinds?: readonly string[];
   /**
    * Bytes that all moves together may stage here, those under way included: what these take of it is reckoned in ./ledger.ts.
    * A copy exists beside the restored pod, and both count as used. Absent: not known (a snapshot written by hand), and not asked for.
@@ -82,6 +86,8 @@ export interface PodSnapshot extends Figure, SchedulingRules {
   terminating?: boolean;
   /** Why this pod can never be moved, as the PodMigration preflight would say; absent when nothing speaks against it. */
   obstacle?: { reason: string; message: string };
+  /** Kinds of containers (as in {@link NodeSnapshot.failedKinds}) that it is known to have; absent: none is known. */
+  kinds?: readonly string[];
 }
 
 export interface MoveSnapshot {

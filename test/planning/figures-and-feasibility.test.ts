@@ -59,6 +59,19 @@ describe("a pod stays when", () => {
     expect(decision.nodes[0]).toMatchObject({ outcome: "NothingToDo", reason: "NothingEligible" });
   });
 
+  it.each<[string, { source?: Partial<NodeSnapshot>; target?: Partial<NodeSnapshot> }, string]>([
+    ["its node's agent is not ready", { source: { agentReady: false } }, "AgentNotReady"],
+    ["its node failed its self-test for such containers", { source: { failedKinds: ["user"] } }, "SelfTestFailed"],
+    ["its target failed its self-test for such containers", { target: { failedKinds: ["user"] } }, "SelfTestFailed"],
+    ["its target has no handler", { target: { handlerMissing: "no containerd runs" } }, "HandlerNotInstalled"],
+  ])("%s", (_, nodes, reason) => {
+    const decision = decide(pressed({ ...nodes, pod: { kinds: ["user", "seccomp"] } }));
+    expect(decision.moves).toEqual([]);
+    expect(decision.refusals).toContainEqual(expect.objectContaining({ reason }));
+    const others = decide(pressed({ source: { failedKinds: ["apparmor"] }, pod: { kinds: ["user", "seccomp"] } }));
+    expect(others.outcome).toBe("Moves");
+  });
+
   it("it uses less than minMemory", () => {
     const decision = decide(pressed({}), { eligibility: { minMemory: "1Ki" } });
     expect(decision.refusals).toContainEqual(expect.objectContaining({ pod: "w", reason: "BelowMinMemory" }));

@@ -129,6 +129,8 @@ const node = oneFigure(
     maxPods: count.optional().describe("Absent: 110."),
     ready: z.boolean().optional().describe("Absent: true."),
     agentReady: z.boolean().optional().describe("Absent: true."),
+    handlerMissing: z.string().optional().describe("Why no pod can be moved to it although its agent is ready."),
+    failedKinds: z.array(name).optional().describe("Kinds of containers that its self-test failed for."),
     stagingFree: bytes.optional().describe("What all moves together may stage. Absent: not asked for."),
   }),
 );
@@ -176,6 +178,7 @@ const pod = oneFigure(
     terminating: z.boolean().optional().describe("It is being deleted. Absent: false."),
     phase: z.enum(["Pending", "Running", "Succeeded", "Failed", "Unknown"]).optional().describe("Absent: Running."),
     obstacle: obstacle.optional().describe("Why a PodMigration's preflight would refuse this pod."),
+    kinds: z.array(name).optional().describe("Kinds of containers that it has, such as user. Absent: not known."),
   }),
 );
 

@@ -256,7 +256,7 @@ export const migrationPolicyStatusSchema = z.object({
     .array(conditionSchema)
     .max(16)
     .optional()
-    .describe("Ready, MetricsAvailable, NodesFull and Overlapping."),
+    .describe("Ready, MetricsAvailable, AgentsReady, NodesFull and Overlapping."),
 });
 
 export type MigrationPolicySpec = z.output<typeof migrationPolicySpecSchema>;

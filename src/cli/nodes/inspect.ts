@@ -1,5 +1,5 @@
 /** What `headroom nodes` shows of each node, and what is wrong with it, in sentences that say what to do. Pure. */
-import { readyAgents } from "../../controllers/migration-policy/snapshot-nodes.ts";
+import { agentProblems } from "../../controllers/node-reports/agent-problem.ts";
 import type { NodeReport } from "../../controllers/node-reports/report.ts";
 import type { Node, Pod } from "../../kube/resources.ts";
 
@@ -24,38 +24,24 @@ export interface NodeFacts {
 }
 
 export function inspectNodes({ nodes, agents, namespace, reportOf, nowMs }: NodeFacts): NodeView[] {
-  const ready = readyAgents(agents, namespace);
-  return nodes.map(({ metadata: { name } }) => {
-    const pods = agents.filter(({ spec }) => spec.nodeName === name);
-    const agent = pods.length === 0 ? "None" : ready.has(name) ? "Ready" : "NotReady";
+  const names = nodes.map(({ metadata }) => metadata.name);
+  const found = agentProblems(names, { pods: agents, namespace, reportOf });
+  return names.map((name) => {
+    const problem = found.get(name);
+    const agent = problem?.reason === "NoAgent" ? "None" : problem?.reason === "AgentNotReady" ? "NotReady" : "Ready";
     const report = reportOf(name);
-    const problems = agent === "None" ? [NO_AGENT] : [...agentProblems(agent, pods), ...reportProblems(report, nowMs)];
+    const wrong = problem === undefined ? [] : [problem.message];
+    const problems = agent === "None" ? wrong : [...wrong, ...reportProblems(report, nowMs)];
     return { name, agent, ...(report === undefined ? {} : { report }), problems };
   });
-}
-
-const NO_AGENT =
-  "no agent runs on it, so no pod is moved from or to it: see agent.nodeSelector and agent.affinity of the chart, and `kubectl describe daemonset headroom-agent`";
-
-function agentProblems(agent: NodeView["agent"], pods: readonly Pod[]): string[] {
-  if (agent === "Ready") return [];
-  const [pod] = pods;
-  const state = pod?.status?.containerStatuses?.[0]?.state?.waiting?.reason ?? pod?.status?.phase ?? "not started";
-  return [`its agent is not ready (${state}): see \`kubectl logs ${pod?.metadata.name}\``];
 }
 
 function reportProblems(report: NodeReport | undefined, nowMs: number): string[] {
   if (report === undefined) return ["nothing is known of it yet: the controller asks every minute; does one run?"];
   const staleMs = nowMs - Date.parse(report.time);
   const stale = staleMs > STALE_MS ? [`this was ${Math.round(staleMs / 60_000)} min ago: does a controller run?`] : [];
-  const { silent, features } = report;
-  if (silent !== undefined) return [...stale, `its agent does not answer the controller: ${silent}`];
-  const handler =
-    features === undefined || features.handlerInstalled
-      ? []
-      : [`pods cannot be moved to it: ${features.handlerMessage ?? "the runtime handler is not installed"}`];
-  const verdicts = (features?.verdicts ?? []).filter(({ ok }) => !ok);
-  return [...stale, ...handler, ...verdicts.map(({ kind, message }) => `${FAILED[kind]}: ${message}`)];
+  const verdicts = (report.features?.verdicts ?? []).filter(({ ok }) => !ok);
+  return [...stale, ...verdicts.map(({ kind, message }) => `${FAILED[kind]}: ${message}`)];
 }
 
 const FAILED: Record<string, string> = {

@@ -4,6 +4,7 @@ import { MIGRATION_POLICIES } from "../../api/v1alpha1/migration-policy.ts";
 import { POD_MIGRATIONS } from "../../api/v1alpha1/pod-migration.ts";
 import { buildSnapshot } from "../../controllers/migration-policy/build-snapshot.ts";
 import { readPolicies } from "../../controllers/migration-policy/read-policies.ts";
+import { readReports } from "../../controllers/node-reports/read-reports.ts";
 import { type KubeClient, KubeError, type KubeObject, type ResourceKind } from "../../kube/client.ts";
 import { NAMESPACES, NODES, PODS } from "../../kube/resources.ts";
 import { StoreSet } from "../../kube/stores.ts";
@@ -14,7 +15,8 @@ import type { Policy } from "../../planning/policy.ts";
 import type { ClusterSnapshot } from "../../planning/snapshot.ts";
 import { CommandFailure } from "../failure.ts";
 
-export type ListingClient = Pick<KubeClient, "list">;
+type ListingClient = Pick<KubeClient, "list">;
+export type ReadingClient = Pick<KubeClient, "list" | "get">;
 
 /** The cluster's own policies; throws a CommandFailure naming each that cannot be read. */
 export async function clusterPolicies(client: ListingClient): Promise<Policy[]> {
@@ -27,7 +29,7 @@ export async function clusterPolicies(client: ListingClient): Promise<Policy[]> 
 }
 
 export interface LiveInput {
-  client: ListingClient;
+  client: ReadingClient;
   sources: MetricsSources;
   /** Metrics sources that the policies read. */
   wanted: readonly MetricsSourceName[];
@@ -43,6 +45,7 @@ export async function liveSnapshot({ client, sources, wanted, nowMs, namespace }
     set.for(kind).replaceAll(await listOrNone(client, kind));
   await Promise.all([fill(NODES), fill(PODS), fill(NAMESPACES), fill(POD_MIGRATIONS)]);
   const stores = set.shared;
+  const reports = await readReports(client, namespace);
   const request = collectRequest(nowMs, stores.nodes.list(), stores.pods.list());
   const collected = new Map<MetricsSourceName, CollectResult>();
   for (const name of wanted) {
@@ -51,7 +54,7 @@ export async function liveSnapshot({ client, sources, wanted, nowMs, namespace }
     collected.set(name, result);
   }
   const migrations = stores.podMigrations.list();
-  return buildSnapshot({ context: { stores, namespace }, nowMs, migrations, collected, memory: undefined });
+  return buildSnapshot({ context: { stores, namespace }, nowMs, migrations, collected, memory: undefined, reports });
 }
 
 /** Before Headroom is installed its kinds do not exist, and a plan can be made all the same. */

@@ -10,6 +10,7 @@ import { type ControllerContext, refOf, type Term } from "../../kube/controller.
 import { addFinalizer, hasFinalizer, removeFinalizer } from "../../kube/finalizers.ts";
 import type { MetricsUnavailable } from "../../metrics/source.ts";
 import { type Decision, isDue, type PlannedMove } from "../../planning/decision.ts";
+import type { AgentProblem } from "../node-reports/agent-problem.ts";
 import { applyTaint, gatesToKeep, taintChanges } from "../scheduling-gate/taints.ts";
 import { createMove, recordCause } from "./create-moves.ts";
 import { newsOf } from "./news.ts";
@@ -33,6 +34,8 @@ export interface Action {
   leaving: readonly MigrationPolicy[];
   migrations: readonly PodMigration[];
   unavailable(policy: ReadPolicy): MetricsUnavailable | undefined;
+  /** By node. */
+  agentProblems: ReadonlyMap<string, AgentProblem>;
   failures: Failures;
 }
 
@@ -151,6 +154,7 @@ async function writeStatuses(action: Action): Promise<void> {
     const outcome = {
       decision: action.decision,
       unavailable: action.unavailable(read),
+      agentProblems: action.agentProblems,
       failure: action.failures.of(name),
       migrations: action.migrations,
     };

@@ -5,6 +5,7 @@ import type { ControllerContext } from "../../kube/controller.ts";
 import { keyOf } from "../../kube/store.ts";
 import type { CollectResult } from "../../metrics/source.ts";
 import type { ClusterSnapshot, PlanningMemory, PodSnapshot, SourceFigures } from "../../planning/snapshot.ts";
+import type { NodeReport } from "../node-reports/report.ts";
 import { sourceFigures } from "./collect-figures.ts";
 import { moveSnapshot } from "./snapshot-moves.ts";
 import { nodeSnapshot, readyAgents } from "./snapshot-nodes.ts";
@@ -17,14 +18,27 @@ export interface SnapshotInput {
   migrations: readonly PodMigration[];
   collected: ReadonlyMap<MetricsSourceName, CollectResult>;
   memory: PlanningMemory | undefined;
+  /** What the agents last said of their nodes; a node that is not there has said nothing yet. */
+  reports: NodeReports;
 }
 
-export function buildSnapshot({ context, nowMs, migrations, collected, memory }: SnapshotInput): ClusterSnapshot {
+export type NodeReports = ReadonlyMap<string, NodeReport>;
+
+export function buildSnapshot({
+  context,
+  nowMs,
+  migrations,
+  collected,
+  memory,
+  reports,
+}: SnapshotInput): ClusterSnapshot {
   const { stores, namespace } = context;
   const agents = readyAgents(stores.pods.list(namespace), namespace);
   return {
     timeMs: nowMs,
-    nodes: stores.nodes.list().map((node) => nodeSnapshot(node, agents.get(node.metadata.name))),
+    nodes: stores.nodes
+      .list()
+      .map((node) => nodeSnapshot(node, agents.get(node.metadata.name), reports.get(node.metadata.name)?.features)),
     pods: podSnapshots(context, migrations),
     moves: migrations.map((one) => moveSnapshot(one, namedPod(context, one))),
     sources: answered(collected),

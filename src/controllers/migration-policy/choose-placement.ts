@@ -5,14 +5,18 @@ import type { ControllerContext } from "../../kube/controller.ts";
 import type { CollectResult } from "../../metrics/source.ts";
 import { choosePlacement } from "../../planning/placement/choose-placement.ts";
 import type { ChoosePlacement } from "../pod-migration/dependencies.ts";
-import { buildSnapshot } from "./build-snapshot.ts";
+import { buildSnapshot, type NodeReports } from "./build-snapshot.ts";
 import type { CollectFigures } from "./collect-figures.ts";
 
 /** In this order: the first source that answers is relied on. */
 const PREFERRED: readonly MetricsSourceName[] = ["InfluxDB", "KubeletSummary"];
 const STALE_AFTER_SECONDS = 120;
 
-export function placementNow(context: ControllerContext, collect: CollectFigures): ChoosePlacement {
+export function placementNow(
+  context: ControllerContext,
+  collect: CollectFigures,
+  reports: NodeReports,
+): ChoosePlacement {
   return async ({ pod, size, targetNode }) => {
     const { source, result } = await firstAnswer(collect);
     if (!result.ok) return { ok: false, reason: "MetricsUnavailable", message: result.error.message };
@@ -22,6 +26,7 @@ export function placementNow(context: ControllerContext, collect: CollectFigures
       migrations: context.stores.podMigrations.list(),
       collected: new Map([[source, result]]),
       memory: undefined,
+      reports,
     });
     const answer = choosePlacement(snapshot, {
       podUID: pod.metadata.uid ?? "",

@@ -9,6 +9,7 @@ import {
   MIGRATION_POLICIES,
   type MigrationPolicy,
 } from "../../api/v1alpha1/migration-policy.ts";
+import { isAgentPod } from "../../checkpointing/trust/agent-sites.ts";
 import {
   type Controller,
   type ControllerContext,
@@ -19,8 +20,9 @@ import {
 import { NODES, type Node } from "../../kube/resources.ts";
 import type { CollectResult } from "../../metrics/source.ts";
 import { evaluate } from "../../planning/evaluate.ts";
+import { agentProblems } from "../node-reports/agent-problem.ts";
 import { carryOut, Failures } from "./act.ts";
-import { allMigrations, buildSnapshot } from "./build-snapshot.ts";
+import { allMigrations, buildSnapshot, type NodeReports } from "./build-snapshot.ts";
 import type { CollectFigures } from "./collect-figures.ts";
 import { type ReadPolicy, readPolicies } from "./read-policies.ts";
 import { EvaluationState } from "./state.ts";
@@ -30,7 +32,11 @@ const ALL = { name: "all-policies" };
 /** After a policy's deletion or a failure, look again after this time, for what the stores did not show yet. */
 const SECOND_LOOK_MS = 5_000;
 
-export function migrationPolicyController(context: ControllerContext, collect: CollectFigures): Controller {
+export function migrationPolicyController(
+  context: ControllerContext,
+  collect: CollectFigures,
+  reports: NodeReports,
+): Controller {
   let current: { epoch: number; state: EvaluationState } | undefined;
   /** What an earlier term remembered may be long out of date. */
   const stateOf = ({ epoch }: Term) => {
@@ -45,7 +51,7 @@ export function migrationPolicyController(context: ControllerContext, collect: C
     ],
     initialKeys: [ALL],
     concurrency: 1,
-    reconcile: (_key, term) => evaluateAll(context, collect, term, stateOf(term)),
+    reconcile: (_key, term) => evaluateAll({ context, collect, reports }, term, stateOf(term)),
   };
 }
 
@@ -62,9 +68,14 @@ function hasOrphanTaint({ stores }: ControllerContext, node: Node): boolean {
   return taint !== undefined && stores.migrationPolicies.get({ name: taint.value ?? "" }) === undefined;
 }
 
+interface World {
+  context: ControllerContext;
+  collect: CollectFigures;
+  reports: NodeReports;
+}
+
 async function evaluateAll(
-  context: ControllerContext,
-  collect: CollectFigures,
+  { context, collect, reports }: World,
   term: Term,
   state: EvaluationState,
 ): Promise<ReconcileResult> {
@@ -79,7 +90,7 @@ async function evaluateAll(
   const nowMs = clock.now();
   const stored = stores.podMigrations.list();
   const migrations = allMigrations(stored, state.created(stored, clock.monotonicMs()));
-  const snapshot = buildSnapshot({ context, nowMs, migrations, collected, memory: state.memory });
+  const snapshot = buildSnapshot({ context, nowMs, migrations, collected, memory: state.memory, reports });
   const dueNames = new Set(due.map(({ policy }) => policy.name));
   const { decision, memory } = evaluate(
     snapshot,
@@ -90,9 +101,16 @@ async function evaluateAll(
   state.noteEvaluated(due, startMs);
   const failures = new Failures();
   const unavailable = ({ source }: ReadPolicy) => errorOf(collected.get(source));
-  await carryOut({ context, term, state, decision, read, due, leaving, migrations, unavailable, failures });
+  const outcome = { decision, unavailable, agentProblems: problemsOfAgents(context, reports) };
+  await carryOut({ context, term, state, ...outcome, read, due, leaving, migrations, failures });
   for (const [policy, error] of failures.all()) logger.error("a step of a policy failed", { policy, error });
   return again(read.policies, state, clock.monotonicMs(), leaving.length > 0 || failures.all().length > 0);
+}
+
+function problemsOfAgents({ stores, namespace }: ControllerContext, reports: NodeReports) {
+  const nodes = stores.nodes.list().map(({ metadata }) => metadata.name);
+  const pods = stores.pods.list(namespace).filter(isAgentPod);
+  return agentProblems(nodes, { pods, namespace, reportOf: (node) => reports.get(node) });
 }
 
 /** Each source once, side by side. */

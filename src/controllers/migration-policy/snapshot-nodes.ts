@@ -1,4 +1,5 @@
 /** Nodes of the API as planning sees them. Pure. */
+import type { NodeFeatures } from "../../agent/protocol.ts";
 import { amountBytes, parseResourceQuantity } from "../../api/quantity.ts";
 import { isAgentPod } from "../../checkpointing/trust/agent-sites.ts";
 import type { Node, Pod } from "../../kube/resources.ts";
@@ -39,8 +40,16 @@ function taintsOf(node: Node): Taint[] {
   );
 }
 
-/** Without figures: those come by metrics source. `agent`: the pod of the node's agent, if it is ready. */
-export function nodeSnapshot(node: Node, agent: Pod | undefined): NodeSnapshot {
+/**
+ * Without figures: those come by metrics source.
+ * @param agent the pod of the node's agent, if it is ready.
+ * @param features what the agent has said of its node.
+ */
+export function nodeSnapshot(
+  node: Node,
+  agent: Pod | undefined,
+  features?: Pick<NodeFeatures, "handlerInstalled" | "handlerMessage" | "verdicts">,
+): NodeSnapshot {
   const { capacity, allocatable } = node.status ?? {};
   const capacityBytes = bytesOf(capacity?.memory);
   return {
@@ -56,5 +65,18 @@ export function nodeSnapshot(node: Node, agent: Pod | undefined): NodeSnapshot {
     maxPods: Number.parseInt(allocatable?.pods ?? capacity?.pods ?? `${DEFAULT_MAX_PODS}`, 10),
     agentReady: agent !== undefined,
     ...(agent && { stagingFreeBytes: amountBytes(stagingBudget(agent), capacityBytes) }),
+    ...(features && provenBy(features)),
+  };
+}
+
+function provenBy({
+  handlerInstalled,
+  handlerMessage,
+  verdicts,
+}: NonNullable<Parameters<typeof nodeSnapshot>[2]>): Pick<NodeSnapshot, "handlerMissing" | "failedKinds"> {
+  const failed = verdicts.filter(({ ok }) => !ok).map(({ kind }) => kind);
+  return {
+    ...(handlerInstalled ? {} : { handlerMissing: handlerMessage ?? "the runtime handler is not installed" }),
+    ...(failed.length === 0 ? {} : { failedKinds: failed }),
   };
 }

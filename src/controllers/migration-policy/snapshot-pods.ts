@@ -20,6 +20,10 @@ export interface PodContext {
 
 type Container = Pod["spec"]["containers"][number];
 
+const UNCONFINED = "Unconfined";
+/** Before Kubernetes 1.30 profiles were asked for in annotations, by container; they are still read. */
+const APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io";
+
 const PHASES = ["Pending", "Running", "Succeeded", "Failed"] as const;
 
 export const lineageOf = (pod: Pod): string => pod.metadata.labels?.[LINEAGE_LABEL] ?? pod.metadata.uid ?? "";
@@ -31,6 +35,7 @@ export function podSnapshot(pod: Pod, context: PodContext): PodSnapshot | undefi
   const node = pod.spec.nodeName;
   if (node === undefined || uid === undefined || namespace === undefined) return undefined;
   const obstacle = podObstacle(pod, { ownNamespace: context.ownNamespace });
+  const kinds = kindsOf(pod);
   return {
     namespace,
     name,
@@ -50,10 +55,31 @@ export function podSnapshot(pod: Pod, context: PodContext): PodSnapshot | undefi
     lineage: lineageOf(pod),
     phase: PHASES.find((phase) => phase === pod.status?.phase) ?? "Unknown",
     ...(obstacle && { obstacle }),
+    ...(kinds.length > 0 && { kinds }),
     ...optional("startedAtMs", lineageStartMs(pod)),
     ...optional("expectedRuntimeSeconds", expectedRuntimeSeconds(pod)),
     ...optional("ownerKind", pod.metadata.ownerReferences?.find((owner) => owner.controller === true)?.kind),
   };
+}
+
+/**
+ * The kinds of containers (those of the agents' verdicts) that its spec is certain to ask for. As whom an image runs, the spec doesn't
+ * say: preflight sees it at the process. Nodes without AppArmor have no verdict on it.
+ */
+function kindsOf({ metadata, spec }: Pod): string[] {
+  const kinds = spec.containers.flatMap(({ name, securityContext: own = {} }) => {
+    const { runAsUser, runAsNonRoot, seccompProfile, appArmorProfile } = { ...spec.securityContext, ...own };
+    const user =
+      runAsUser === undefined ? (runAsNonRoot === true ? "user" : undefined) : runAsUser === 0 ? "root" : "user";
+    const apparmor = appArmorProfile?.type ?? metadata.annotations?.[`${APPARMOR_ANNOTATION}/${name}`];
+    const confined = own.privileged !== true && apparmor?.toLowerCase() !== "unconfined";
+    return [
+      user,
+      (seccompProfile?.type ?? UNCONFINED) === UNCONFINED ? undefined : "seccomp",
+      confined ? "apparmor" : undefined,
+    ];
+  });
+  return [...new Set(kinds.filter((kind) => kind !== undefined))];
 }
 
 /** A copy has its source's labels before it takes its place: the move counts it already, so nothing selects it by them. */

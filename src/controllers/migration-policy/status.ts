@@ -4,6 +4,7 @@ import type { MigrationPolicyStatus } from "../../api/v1alpha1/migration-policy.
 import { FINAL_PHASES, type PodMigration, wentWell } from "../../api/v1alpha1/pod-migration.ts";
 import type { MetricsUnavailable } from "../../metrics/source.ts";
 import type { Decision, NodeFinding, PolicyFinding } from "../../planning/decision.ts";
+import type { AgentProblem } from "../node-reports/agent-problem.ts";
 import { cut, refusalEntry, timeText } from "./move-object.ts";
 import type { ReadPolicy } from "./read-policies.ts";
 
@@ -15,12 +16,16 @@ export interface Outcome {
   /** What went wrong while the decision was carried out. */
   failure: string | undefined;
   migrations: readonly PodMigration[];
+  /** By node. */
+  agentProblems: ReadonlyMap<string, AgentProblem>;
 }
 
 const MAX_NODES = 50;
 const MAX_RECOMMENDATIONS = 50;
 const MAX_REFUSALS = 20;
 const MAX_MESSAGE = 400;
+/** Nodes whose problem is told in a condition. */
+const MAX_TOLD = 3;
 
 type NewCondition = Pick<Condition, "type" | "status" | "reason" | "message">;
 
@@ -35,6 +40,7 @@ export function statusOf(read: ReadPolicy, outcome: Outcome, nowMs: number): Mig
   const conditions = [
     ready(outcome),
     metricsAvailable(read, outcome, finding),
+    agentsReady(findings, outcome.agentProblems),
     nodesFull(findings, before),
     overlapping(finding),
   ];
@@ -87,6 +93,23 @@ function metricsAvailable(
   if (without === 0) return { type, status: "True", reason: "Available", message: `${read.source} answers.` };
   const message = `${read.source} has no usable figure of ${without} of ${finding?.nodes ?? 0} nodes.`;
   return { type, status: without === finding?.nodes ? "False" : "True", reason: "FiguresMissing", message };
+}
+
+/** Of the nodes that the policy watches. The foremost reason is that of the first node by name. */
+function agentsReady(findings: readonly NodeFinding[], problems: Outcome["agentProblems"]): NewCondition {
+  const type = "AgentsReady";
+  const names = findings.map(({ name }) => name).sort();
+  const wrong = names.flatMap((name) => {
+    const problem = problems.get(name);
+    return problem === undefined ? [] : [{ name, ...problem }];
+  });
+  const [first] = wrong;
+  if (first === undefined) {
+    return { type, status: "True", reason: "Ready", message: "The agents of all nodes that it watches are ready." };
+  }
+  const told = wrong.slice(0, MAX_TOLD).map(({ name, message }) => `${name}: ${message}`);
+  const message = `${wrong.length} of ${names.length} nodes: ${told.join("; ")}. See \`headroom nodes\`.`;
+  return { type, status: "False", reason: first.reason, message: cut(message, MAX_MESSAGE) };
 }
 
 /** While the policy waits, nobody looked for room: what was said last stays. */

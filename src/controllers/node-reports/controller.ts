@@ -1,4 +1,7 @@
-/** Publishes the agents' reports in a ConfigMap, because only the controller may query the agents. `headroom nodes` reads it. */
+/**
+ * Asks the agents for their nodes. Only the controller may: it keeps the answers for planning, and publishes them in a ConfigMap for
+ * `headroom nodes`.
+ */
 import type { CheckpointDriver } from "../../checkpointing/driver.ts";
 import { isAgentPod } from "../../checkpointing/trust/agent-sites.ts";
 import type { KubeClient } from "../../kube/client.ts";
@@ -10,12 +13,19 @@ import { NODE_REPORTS, type NodeReport, reportText } from "./report.ts";
 
 const ALL = { name: "all-nodes" };
 const LOOK_EVERY_MS = 60_000;
+/** While an agent does not answer or has no handler. */
+const LOOK_AGAIN_MS = 10_000;
 /** Number of agents that are queried concurrently. */
 const AT_ONCE = 16;
 
 type Driver = Pick<CheckpointDriver, "features">;
 
-export function nodeReportsController(context: ControllerContext, driver: Driver): Controller {
+/** @param known is filled with each node's last report. */
+export function nodeReportsController(
+  context: ControllerContext,
+  driver: Driver,
+  known: Map<string, NodeReport>,
+): Controller {
   const { client, clock, namespace, stores } = context;
   const isAgent = (pod: Pod) => pod.metadata.namespace === namespace && isAgentPod(pod);
   return {
@@ -27,8 +37,12 @@ export function nodeReportsController(context: ControllerContext, driver: Driver
     async reconcile() {
       const agents = stores.pods.list(namespace).filter(isAgent);
       const nodes = [...new Set(agents.flatMap(({ spec }) => spec.nodeName ?? []))];
-      await publish(client, namespace, await reportsOf(driver, nodes, () => timeText(clock.now())));
-      return { requeueAfterMs: LOOK_EVERY_MS };
+      const reports = await reportsOf(driver, nodes, () => timeText(clock.now()));
+      known.clear();
+      for (const [node, report] of reports) known.set(node, report);
+      await publish(client, namespace, reports);
+      const inOrder = [...reports.values()].every(({ features }) => features?.handlerInstalled === true);
+      return { requeueAfterMs: inOrder ? LOOK_EVERY_MS : LOOK_AGAIN_MS };
     },
   };
 }

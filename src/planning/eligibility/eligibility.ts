@@ -1,10 +1,10 @@
 /** Eligibility: may this pod move at all, and is it worth it. Each check answers with a reason against it, or nothing. */
 import { formatBytes } from "../../api/quantity.ts";
 import { MOVE_ANNOTATION } from "../../api/v1alpha1/group.ts";
-import type { Cluster } from "../cluster.ts";
 import type { Reason } from "../decision.ts";
 import { type Judged, problemOf } from "../figures.ts";
-import type { PodSnapshot } from "../snapshot.ts";
+import { selfTestRefusal } from "../self-test.ts";
+import type { NodeSnapshot, PodSnapshot } from "../snapshot.ts";
 import type { MoveHistory } from "./history.ts";
 
 export interface EligibilityLimits {
@@ -16,16 +16,10 @@ export interface EligibilityLimits {
   cooldownSeconds: number;
 }
 
-/** A move written by hand is held to the same, but for what makes a move worth its while. */
-export const NO_LIMITS: EligibilityLimits = {
-  minMemoryBytes: 0,
-  skipAboveProgress: 1,
-  skipBelowRemainingSeconds: 0,
-  cooldownSeconds: 0,
-};
-
 export interface EligibilityInput {
   pod: PodSnapshot;
+  /** That it runs on. */
+  node: NodeSnapshot;
   use: Judged;
   limits: EligibilityLimits;
   history: MoveHistory;
@@ -35,20 +29,22 @@ export interface EligibilityInput {
 }
 
 type Check = (input: EligibilityInput) => Reason | undefined;
+/** Of the pod alone. */
+type PodCheck = (input: Pick<EligibilityInput, "pod">) => Reason | undefined;
 
 /** Whose pods are never moved. */
 const PROTECTED_NAMESPACES: ReadonlySet<string> = new Set(["kube-system"]);
 const NODE_BOUND_OWNERS: Readonly<Record<string, string>> = { DaemonSet: "DaemonSet", Node: "MirrorPod" };
 
-const running: Check = ({ pod }) =>
+const running: PodCheck = ({ pod }) =>
   pod.phase === "Running" ? undefined : { reason: "PodNotRunning", message: `the pod is ${pod.phase}` };
 
-const optedOut: Check = ({ pod }) =>
+const optedOut: PodCheck = ({ pod }) =>
   pod.annotations[MOVE_ANNOTATION] === "false"
     ? { reason: "OptedOut", message: `the pod's annotation ${MOVE_ANNOTATION} is "false"` }
     : undefined;
 
-const protectedPod: Check = ({ pod }) => {
+const protectedPod: PodCheck = ({ pod }) => {
   if (PROTECTED_NAMESPACES.has(pod.namespace)) {
     return { reason: "ProtectedNamespace", message: `pods of ${pod.namespace} are never moved` };
   }
@@ -56,7 +52,12 @@ const protectedPod: Check = ({ pod }) => {
   return reason === undefined ? undefined : { reason, message: `a pod of a ${pod.ownerKind} belongs to its node` };
 };
 
-const unobstructed: Check = ({ pod }) => pod.obstacle && { ...pod.obstacle };
+const unobstructed: PodCheck = ({ pod }) => pod.obstacle && { ...pod.obstacle };
+
+const agentReady: Check = ({ node }) =>
+  node.agentReady ? undefined : { reason: "AgentNotReady", message: "the agent of its node is not ready" };
+
+const proven: Check = ({ pod, node }) => selfTestRefusal(pod, node);
 
 const alreadyMoving: Check = ({ pod, history }) =>
   history.isMoving(pod) ? { reason: "AlreadyMoving", message: "a move of this pod is under way" } : undefined;
@@ -116,6 +117,8 @@ const CHECKS: readonly Check[] = [
   optedOut,
   running,
   unobstructed,
+  agentReady,
+  proven,
   alreadyMoving,
   rested,
   cooledDown,
@@ -135,14 +138,10 @@ export function ineligible(input: EligibilityInput): Reason | undefined {
 }
 
 /** Reasons that no waiting mends, for a move asked for by hand. */
-export function mayMoveAtAll(cluster: Cluster, pod: PodSnapshot): Reason | undefined {
-  const input = { pod, nowMs: cluster.nowMs, limits: NO_LIMITS };
+export function mayMoveAtAll(pod: PodSnapshot): Reason | undefined {
   for (const check of [protectedPod, optedOut, running, unobstructed]) {
-    const reason = check({ ...input, use: UNASKED, history: NO_HISTORY });
+    const reason = check({ pod });
     if (reason !== undefined) return reason;
   }
   return undefined;
 }
-
-const UNASKED: Judged = { ok: true, usedBytes: 0, estimated: true };
-const NO_HISTORY: MoveHistory = { isMoving: () => false, backOff: () => undefined, departures: () => [] };

@@ -42,7 +42,7 @@ export function choosePlacement(snapshot: ClusterSnapshot, request: PlacementReq
   const pod = cluster.pod(request.podUID);
   const refused = (reason: Reason): PlacementAnswer => ({ ok: false, considered: [], ...reason });
   if (pod === undefined) return refused({ reason: "PodNotFound", message: "there is no such running pod" });
-  const never = mayMoveAtAll(cluster, pod);
+  const never = mayMoveAtAll(pod);
   if (never !== undefined) return refused(never);
   const view = viewCluster(cluster, {
     source: request.source ?? Object.keys(snapshot.sources ?? {})[0] ?? "",

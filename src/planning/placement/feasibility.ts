@@ -5,6 +5,7 @@ import type { ClusterNode } from "../cluster.ts";
 import type { Reason } from "../decision.ts";
 import { problemOf } from "../figures.ts";
 import type { Ledger } from "../ledger.ts";
+import { selfTestRefusal } from "../self-test.ts";
 import type { PodSnapshot } from "../snapshot.ts";
 import { stagingBytes } from "../staging.ts";
 import type { View } from "../view.ts";
@@ -65,6 +66,8 @@ const nodeReady: NodeCheck = ({ snapshot }) =>
   snapshot.ready ? undefined : { reason: "NodeNotReady", message: "the node is not ready" };
 const agentReady: NodeCheck = ({ snapshot }) =>
   snapshot.agentReady ? undefined : { reason: "AgentNotReady", message: "the node's agent is not ready" };
+const handlerInstalled: NodeCheck = ({ snapshot: { handlerMissing } }) =>
+  handlerMissing === undefined ? undefined : { reason: "HandlerNotInstalled", message: handlerMissing };
 const schedulable: NodeCheck = ({ snapshot }) =>
   snapshot.unschedulable ? { reason: "Cordoned", message: "the node is cordoned" } : undefined;
 const notGated: NodeCheck = ({ snapshot }, { isGated }) =>
@@ -76,7 +79,7 @@ const measured: NodeCheck = (node, { view }) => {
   return use.ok ? undefined : problemOf(use);
 };
 
-const NODE_CHECKS: readonly NodeCheck[] = [nodeReady, agentReady, schedulable, notGated, measured];
+const NODE_CHECKS: readonly NodeCheck[] = [nodeReady, agentReady, handlerInstalled, schedulable, notGated, measured];
 
 /** What speaks against this node as the target of any pod. */
 export function closedFor(node: ClusterNode, context: FeasibilityContext): Reason | undefined {
@@ -91,6 +94,8 @@ const toleratesTaints: PodCheck = (pod, _, { node }) => taintRefusal(pod, node.s
 const nodeSelected: PodCheck = (pod, _, { node }) => nodeAffinityRefusal(pod, node.snapshot);
 const besideNeighbours: PodCheck = (pod, _, { node }, { view, ledger }) =>
   neighbourRefusal(pod, node.snapshot, view.cluster, ledger.arrivals());
+
+const proven: PodCheck = (pod, _, { node }) => selfTestRefusal(pod, node.snapshot);
 
 const podSlot: PodCheck = (_pod, _, { node }, { ledger }) => {
   const { snapshot, podCount } = node;
@@ -202,6 +207,7 @@ const POD_CHECKS: readonly PodCheck[] = [
   toleratesTaints,
   nodeSelected,
   besideNeighbours,
+  proven,
   podSlot,
   requestsFit,
   roomToSpare,

@@ -41,13 +41,14 @@ export function refusalOf({ policy, node }: Demand, pod: PodSnapshot, reason: Re
 
 /** Pods that may move at all, biggest first, among equals by namespace, name and UID; why the others may not is added to `refusals`. */
 export function eligiblePods(demand: Demand, refusals?: Refusal[]): Candidate[] {
-  const { policy, pods, context, history, deadlineMs } = demand;
+  const { policy, node, pods, context, history, deadlineMs } = demand;
   const eligible: Candidate[] = [];
   for (const pod of pods) {
     const use = context.view.podUse(pod);
     const nowMs = context.view.cluster.nowMs;
     const limits = policy.eligibility;
-    const reason = ineligible({ pod, use, limits, history, nowMs, ...(deadlineMs !== undefined && { deadlineMs }) });
+    const asked = { pod, node: node.snapshot, use, limits, history, nowMs };
+    const reason = ineligible({ ...asked, ...(deadlineMs !== undefined && { deadlineMs }) });
     if (reason !== undefined) refusals?.push(refusalOf(demand, pod, reason));
     else if (use.ok && use.usedBytes > 0) eligible.push(weighed(demand, candidate(demand, pod, use.usedBytes)));
     else refusals?.push(refusalOf(demand, pod, { reason: "NoMemory", message: "it uses no memory" }));

@@ -71,7 +71,11 @@ function readNode(written: WrittenNode, nowMs: number): NodeSnapshot {
     ready: written.ready ?? true,
     maxPods: written.maxPods ?? DEFAULT_MAX_PODS,
     agentReady: written.agentReady ?? true,
-    ...defined({ stagingFreeBytes: written.stagingFree }),
+    ...defined({
+      handlerMissing: written.handlerMissing,
+      failedKinds: written.failedKinds,
+      stagingFreeBytes: written.stagingFree,
+    }),
   };
 }
 
@@ -105,6 +109,7 @@ function readPod(written: WrittenPod, { moves, time }: WrittenSnapshot, capacity
       ownerKind: written.owner,
       terminating: written.terminating,
       obstacle: written.obstacle ?? obstacleOf(written),
+      kinds: written.kinds,
     }),
   };
 }

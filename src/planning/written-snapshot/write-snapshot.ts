@@ -54,6 +54,8 @@ function writeNode(node: NodeSnapshot, figure: Written): Written {
     maxPods: node.maxPods,
     ready: node.ready,
     agentReady: node.agentReady,
+    handlerMissing: node.handlerMissing,
+    failedKinds: node.failedKinds,
     stagingFree: node.stagingFreeBytes,
   });
 }
@@ -82,6 +84,7 @@ function writePod(pod: PodSnapshot, figure: Written): Written {
     terminating: pod.terminating,
     phase: pod.phase,
     obstacle: pod.obstacle,
+    kinds: pod.kinds,
   });
 }
 

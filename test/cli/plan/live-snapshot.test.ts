@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { clusterPolicies, type ListingClient, liveSnapshot } from "../../../src/cli/plan/live-snapshot.ts";
+import { clusterPolicies, liveSnapshot, type ReadingClient } from "../../../src/cli/plan/live-snapshot.ts";
+import { reportText } from "../../../src/controllers/node-reports/report.ts";
 import { KubeError, type KubeObject, type ResourceKind } from "../../../src/kube/client.ts";
 import type { CollectRequest, CollectResult } from "../../../src/metrics/source.ts";
 import { evaluate } from "../../../src/planning/evaluate.ts";
+import { FEATURES } from "../../support/moving-world/simulated-nodes.ts";
 
 const NOW_MS = Date.parse("2026-01-01T12:00:00Z");
 const ready = { conditions: [{ type: "Ready", status: "True" }] };
@@ -18,7 +20,7 @@ const pod = (name: string, on: string, namespace = "default", labels = {}) => ({
 const agent = { "app.kubernetes.io/name": "headroom", "app.kubernetes.io/component": "agent" };
 
 /** Headroom's own kinds are those of `own`; undefined: they are not installed. */
-function clientOf(own: unknown[] | undefined): ListingClient {
+function clientOf(own: unknown[] | undefined, published?: Record<string, string>): ReadingClient {
   const objects: Record<string, unknown[]> = {
     nodes: [node("a"), node("b")],
     pods: [pod("w", "a"), pod("agent-a", "a", "headroom-system", agent), pod("agent-b", "b", "headroom-system", agent)],
@@ -26,6 +28,10 @@ function clientOf(own: unknown[] | undefined): ListingClient {
     ...(own && { migrationpolicies: own, podmigrations: [] }),
   };
   return {
+    get<T extends KubeObject>(kind: ResourceKind<T>) {
+      if (kind.plural !== "configmaps") throw new Error(`${kind.plural} is not read`);
+      return Promise.resolve(published && ({ metadata: {}, data: published } as unknown as T));
+    },
     list<T extends KubeObject>(kind: ResourceKind<T>) {
       const items = objects[kind.plural];
       if (items === undefined) return Promise.reject(new KubeError("NotFound", "no such resource", { status: 404 }));
@@ -76,6 +82,17 @@ describe("the live cluster", () => {
     });
     const { decision } = evaluate(snapshot, policies);
     expect(decision.moves.map(({ pod: name, to }) => [name, to])).toEqual([["w", "b"]]);
+  });
+
+  it("is planned for by what the agents have said of their nodes", async () => {
+    const features = { ...FEATURES, handlerInstalled: false, handlerMessage: "no containerd runs on this node" };
+    const client = clientOf([], { b: reportText({ time: "2026-01-01T11:59:00Z", features }), gone: "not JSON" });
+    const live = { client, sources: sourcesOf({}), wanted: [], nowMs: NOW_MS, namespace: "headroom-system" };
+    const { nodes } = await liveSnapshot(live);
+    expect(nodes.map(({ name, handlerMissing }) => [name, handlerMissing])).toEqual([
+      ["a", undefined],
+      ["b", "no containerd runs on this node"],
+    ]);
   });
 
   it("may be without Headroom's kinds: then there are no policies and no moves", async () => {

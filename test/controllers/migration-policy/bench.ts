@@ -8,6 +8,7 @@ import {
 } from "../../../src/api/v1alpha1/migration-policy.ts";
 import { type Phase, POD_MIGRATIONS, type PodMigration } from "../../../src/api/v1alpha1/pod-migration.ts";
 import { migrationPolicyController } from "../../../src/controllers/migration-policy/controller.ts";
+import type { NodeReport } from "../../../src/controllers/node-reports/report.ts";
 import type { KubeObject, ResourceKind } from "../../../src/kube/client.ts";
 import type { ReconcileResult } from "../../../src/kube/controller.ts";
 import { NAMESPACES, NODES, PODS } from "../../../src/kube/resources.ts";
@@ -39,6 +40,8 @@ export class PolicyBench {
   unavailable: { reason: "Unreachable"; message: string } | undefined;
   collections = 0;
   epoch = 1;
+  /** What the agents have said of their nodes. */
+  readonly reports = new Map<string, NodeReport>();
   readonly controller = migrationPolicyController(
     {
       client: this.kube,
@@ -52,6 +55,7 @@ export class PolicyBench {
       namespace: NAMESPACE,
     },
     () => this.#collect(),
+    this.reports,
   );
 
   async addNode(name: string, mebibytes: number, usedMebibytes: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MIGRATION_POLICIES } from "../../../src/api/v1alpha1/migration-policy.ts";
-import { NODES } from "../../../src/kube/resources.ts";
+import { NODES, PODS } from "../../../src/kube/resources.ts";
+import { FEATURES } from "../../support/moving-world/simulated-nodes.ts";
 import { PolicyBench, pressedCluster, type Spec } from "./bench.ts";
 
 const gate = { schedulingGate: { closeAbove: "80%", reopenBelow: "65%" } };
@@ -214,6 +215,26 @@ describe("the status", () => {
     expect(bench.policy("batch").status?.refusals).toContainEqual(
       expect.objectContaining({ pod: "worker", node: "big", reason: "NotEnoughRoom" }),
     );
+  });
+
+  it("shows whose agents are not ready, and moves nothing from or to such nodes", async () => {
+    const sound = await pressedCluster();
+    await sound.evaluate();
+    expect(sound.condition("batch", "AgentsReady")).toBe("True Ready");
+    const bench = await pressedCluster();
+    const features = { ...FEATURES, handlerInstalled: false, handlerMessage: "no containerd runs on this node" };
+    bench.reports.set("big", { time: "2026-01-01T00:00:00Z", features });
+    await bench.addNode("third", 4000, 200);
+    bench.kube.change(PODS, { namespace: "headroom-system", name: "agent-third" }, ({ metadata }) => {
+      metadata.labels = {};
+    });
+    await bench.evaluate();
+    expect(bench.condition("batch", "AgentsReady")).toBe("False HandlerNotInstalled");
+    const { message } = bench.policy("batch").status?.conditions?.find(({ type }) => type === "AgentsReady") ?? {};
+    expect(message).toMatch(/^2 of 3 nodes: big: .*no containerd runs on this node; third: no agent runs on it/);
+    const refusals = bench.policy("batch").status?.refusals;
+    expect(refusals).toContainEqual(expect.objectContaining({ node: "big", reason: "HandlerNotInstalled" }));
+    expect(refusals).toContainEqual(expect.objectContaining({ node: "third", reason: "AgentNotReady" }));
   });
 
   it("shows that policies overlap", async () => {

@@ -131,6 +131,34 @@ describe("a pod of the API", () => {
     });
   });
 
+  it.each<[string, Partial<Pod["spec"]>, Record<string, string>, string[] | undefined]>([
+    ["of an image that names its user itself", {}, {}, ["apparmor"]],
+    ["as root", { securityContext: { runAsUser: 0 } }, {}, ["root", "apparmor"]],
+    ["as another user", { securityContext: { runAsUser: 1000 } }, {}, ["user", "apparmor"]],
+    ["as anybody but root", { securityContext: { runAsNonRoot: true } }, {}, ["user", "apparmor"]],
+    [
+      "as its container says, not as its pod does",
+      {
+        securityContext: { runAsUser: 0 },
+        containers: [{ name: "main", image: "x", securityContext: { runAsUser: 7 } }],
+      },
+      {},
+      ["user", "apparmor"],
+    ],
+    ["under seccomp", { securityContext: { seccompProfile: { type: "RuntimeDefault" } } }, {}, ["seccomp", "apparmor"]],
+    ["under no seccomp", { securityContext: { seccompProfile: { type: "Unconfined" } } }, {}, ["apparmor"]],
+    [
+      "privileged",
+      { containers: [{ name: "main", image: "x", securityContext: { privileged: true } }] },
+      {},
+      undefined,
+    ],
+    ["unconfined", { securityContext: { appArmorProfile: { type: "Unconfined" } } }, {}, undefined],
+    ["unconfined, as of old", {}, { "container.apparmor.security.beta.kubernetes.io/main": "unconfined" }, undefined],
+  ])("%s has the kinds of containers that a node proves", (_, spec, annotations, kinds) => {
+    expect(podSnapshot(podWith(spec, { annotations }), context)?.kinds).toEqual(kinds);
+  });
+
   it("carries what preflight would say against it", () => {
     const host = podWith({ volumes: [{ name: "v", hostPath: { path: "/" } }] });
     expect(podSnapshot(host, context)?.obstacle?.reason).toBe("HostPath");
@@ -163,6 +191,21 @@ describe("a node of the API", () => {
       agentReady: true,
       taints: [{ key: "k", effect: "NoExecute" }],
     });
+  });
+
+  it("has what its agent has said of it", () => {
+    const verdicts = [
+      { kind: "root" as const, ok: true, ms: 1 },
+      { kind: "user" as const, ok: false, ms: 1, message: "no" },
+    ];
+    const said = { handlerInstalled: false, handlerMessage: "no containerd", verdicts };
+    expect(nodeSnapshot(node, podWith(), said)).toMatchObject({
+      handlerMissing: "no containerd",
+      failedKinds: ["user"],
+    });
+    const inOrder = nodeSnapshot(node, podWith(), { handlerInstalled: true, handlerMessage: undefined, verdicts: [] });
+    expect(inOrder).not.toHaveProperty("handlerMissing");
+    expect(inOrder).not.toHaveProperty("failedKinds");
   });
 
   it("without a status is neither ready nor has it memory", () => {

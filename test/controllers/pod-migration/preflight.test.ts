@@ -116,6 +116,20 @@ describe("preflight", () => {
     expectUntouched(world);
   });
 
+  it.each(["z1", "z2"])(
+    "refuses %s when no agent runs on it, after a look for one that is being replaced",
+    async (node) => {
+      const world = await World.with();
+      world.nodes.withoutAgent.add(node);
+      const startMs = world.clock.now();
+      await world.toTheEnd();
+      expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "NoAgent" });
+      expect(world.move?.status?.message).toContain(`no agent runs on ${node}: see \`headroom nodes\``);
+      expect(world.clock.now() - startMs).toBeLessThan(15_000);
+      expectUntouched(world);
+    },
+  );
+
   it("lets established TCP connections be, with spec.tcp Close", async () => {
     const world = await World.with("none", () => {}, { tcp: "Close" });
     world.nodes.facts = { ...FACTS, establishedTcp: ["10.0.0.1:1 -> 10.0.0.2:2"] };

@@ -7,7 +7,7 @@ import { PODS, type Pod } from "../../../kube/resources.ts";
 import { podObstacle } from "../../../planning/eligibility/pod-obstacles.ts";
 import { type MoveSize, type StagedSize, stagingBytes } from "../../../planning/staging.ts";
 import type { Refusal } from "../dependencies.ts";
-import { inWords } from "../driver-failure.ts";
+import { type DriverFailure, inWords } from "../driver-failure.ts";
 import { handOverOf } from "../hand-over/belongings.ts";
 import { advance, type Outcome, type StatusChanges, wait } from "../outcome.ts";
 import { plannedTarget } from "../pods.ts";
@@ -17,11 +17,14 @@ import { runningContainer } from "../preflight/pod-facts.ts";
 import { sourceRefusal } from "../preflight/source-checks.ts";
 import { targetRefusal } from "../preflight/target-checks.ts";
 import { type MoveRun, required } from "../run.ts";
+import { enteredAtMs } from "../status.ts";
 import { targetChange } from "../target-changes.ts";
 import { targetPodName } from "../target-pod.ts";
 
 /** An agent that doesn't answer is asked again until the phase's time is up. */
 const RETRY_MS = 2_000;
+/** An agent's pod that is being replaced: there is none for a moment. After that the node counts as one without an agent. */
+const REPLACED_WITHIN_MS = 5_000;
 
 export async function preflight(run: MoveRun): Promise<Outcome> {
   const { deps, move } = run;
@@ -40,13 +43,17 @@ export async function preflight(run: MoveRun): Promise<Outcome> {
 async function askNodes(run: MoveRun, pod: Pod, container: SourceContainer): Promise<Outcome> {
   const node = required(run.move, "sourceNode", run.move.status.sourceNode);
   const source = await askSource(run.deps, node, container);
-  if (!source.ok) {
-    return source.failure.retryable
-      ? wait(RETRY_MS, inWords(source.failure))
-      : refused({ reason: source.failure.reason, message: inWords(source.failure) });
-  }
+  if (!source.ok) return unanswered(run, source.failure);
   const refusal = sourceRefusal({ tcp: run.move.spec.tcp, ...source.value });
   return refusal ? refused(refusal) : chooseTarget(run, pod, container, source.value);
+}
+
+function unanswered({ deps, move }: MoveRun, failure: DriverFailure): Outcome {
+  const sinceMs = enteredAtMs(move.status, "Preflight") ?? deps.clock.now();
+  const hasNone = failure.reason === "NoAgent" && deps.clock.now() - sinceMs >= REPLACED_WITHIN_MS;
+  if (failure.retryable && !hasNone) return wait(RETRY_MS, inWords(failure));
+  const advice = hasNone ? ": see `headroom nodes`" : "";
+  return refused({ reason: failure.reason, message: `${inWords(failure)}${advice}` });
 }
 
 async function chooseTarget(
@@ -66,11 +73,7 @@ async function chooseTarget(
   const tooLong = freezeRefusal({ pod, expected, ...run.move.spec });
   if (tooLong) return refused(tooLong);
   const target = await askTarget(run.deps, placed.node);
-  if (!target.ok) {
-    return target.failure.retryable
-      ? wait(RETRY_MS, inWords(target.failure))
-      : refused({ reason: target.failure.reason, message: inWords(target.failure) });
-  }
+  if (!target.ok) return unanswered(run, target.failure);
   const sides = { node: placed.node, source: source.features, target: target.value, kinds: facts.kinds };
   const sizes = { stagingBytes: stagingBytes(facts), diskFilesBytes: facts.filesBytes - facts.memoryFilesBytes };
   const refusal = targetRefusal({ ...sides, ...sizes }) ?? (await dryRun(run, pod, placed.node));
