@@ -18,6 +18,9 @@ import {
   taking,
 } from "./chaos-records.ts";
 
+/** From n2 to n1. */
+const OTHER = move("Succeeded", undefined, { sourceNode: "n2", targetNode: "n1" }, { name: "o", workload: "v" });
+
 const rows: Row[] = [
   [
     "one that ended with its pod",
@@ -430,6 +433,32 @@ const rows: Row[] = [
         fault(101_100, { ...aimed("Restoring"), silences: ["source"], undoneAtMs: 117_000 }),
         fault(101_200, { id: "g", ...aimed("Restoring"), nodeKilled: "n2", undoneAtMs: 111_000 }),
       ],
+    },
+  ],
+  [
+    "a released copy whose node was drained, where another move has its source",
+    [],
+    {
+      pieces: [
+        ["a", "n1", 0, 100_000],
+        ["a", "n2", 102_000, 103_000],
+      ],
+      workload: { pods: [] },
+      moves: [SUCCEEDED, OTHER],
+      faults: [fault(102_500, { move: "o", phase: "Preflight", ...taking("disruption", "source") })],
+    },
+  ],
+  [
+    "a source whose node was drained after the commit, where another move has its target",
+    ["lost"],
+    {
+      pieces: [
+        ["a", "n1", 0, 100_000],
+        ["a", "n2", 102_000, 103_000],
+      ],
+      workload: { pods: [] },
+      moves: [SUCCEEDED, OTHER],
+      faults: [fault(102_500, { move: "o", phase: "Preflight", ...taking("disruption", "copy") })],
     },
   ],
 ];

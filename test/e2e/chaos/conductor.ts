@@ -21,6 +21,7 @@ const ENDS_WITHIN_SECONDS = 240;
 const MOVE_TIMEOUT = "3m";
 /** How long the witness listens after the last fault was undone and the last move has ended. */
 const LISTENS_MS = 6000;
+const READY_WITHIN_SECONDS = 40;
 
 /** Further moves of a chain, at most, for strikes that were missed. */
 const MORE_MOVES = 2;
@@ -213,8 +214,17 @@ class Player {
       return over.every(Boolean);
     }).catch((error: Error) => this.#missed.push(error.message)); // the judge sees them
     await sleep(Math.max(LISTENS_MS, await this.#untilDeletedHaveEnded()));
+    // A kubelet that was cut off tells the API what it has missed up to half a minute later.
+    const areTold = async (): Promise<boolean> => (await this.#alivePods()).every(isReady);
+    await waitFor("every pod to be ready", READY_WITHIN_SECONDS, areTold).catch(() => {}); // the judge sees it
     const workloads = await Promise.all(this.#workloads.map((workload) => this.#recordOf(workload)));
     return { workloads, missed: this.#missed };
+  }
+
+  async #alivePods(): Promise<V1Pod[]> {
+    const { api } = this.scene;
+    const lists = this.#workloads.map(({ placed }) => api.list<V1Pod>(podsPath(placed.namespace)));
+    return (await Promise.all(lists)).flat().filter(isAlive);
   }
 
   /** Milliseconds until a process whose pod was deleted, and that still speaks, should have ended. */
@@ -248,10 +258,14 @@ class Player {
         name: pod.metadata?.name ?? "",
         uid: pod.metadata?.uid ?? "",
         node: pod.spec?.nodeName ?? "",
-        ready: (pod.status?.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True"),
+        ready: isReady(pod),
       })),
     };
   }
+}
+
+function isReady({ status }: V1Pod): boolean {
+  return (status?.conditions ?? []).some(({ type, status: is }) => type === "Ready" && is === "True");
 }
 
 interface PreparedStrike {

@@ -108,9 +108,19 @@ function isPromised(record: ChaosRecord, { workload, life }: End, fault: StruckF
   // A Job counts a pod that is deleted or evicted as failed. With a backoffLimit of 0, as here, it gives up, and ends the copy, too.
   if (taken.by !== "kill" && workload.kind === "Job") return false;
   const met = moveMetBy(record, workload.name, fault);
-  if (met === undefined || !PROMISED[taken.by][taken.of].includes(met.phase)) return false;
-  if (taken.of === "copy" && wasReleased(met.move, met.phase, life)) return false;
+  if (met === undefined) return false;
+  const of = roleOf(record, met.move, fault, taken);
+  if (!PROMISED[taken.by][of].includes(met.phase)) return false;
+  if (of === "copy" && wasReleased(met.move, met.phase, life)) return false;
   return !struckTwice(record, workload, met.move, fault);
+}
+
+/** A fault names the pod of the move that it aimed at; on the same node may be the other pod of another move. */
+function roleOf({ moves }: ChaosRecord, met: JudgedMove, fault: StruckFault, { of }: EndedByFault): EndedByFault["of"] {
+  const aimed = moves.find(({ name }) => name === fault.move);
+  if (of === "all" || aimed === undefined || aimed === met) return of;
+  const struckNode = nodeOf(aimed, of === "source" ? "source" : "target");
+  return struckNode === nodeOf(met, "target") ? "copy" : "source";
 }
 
 /** The copy ran, if only for an instant. Then it alone is the process. */

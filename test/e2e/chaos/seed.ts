@@ -130,10 +130,10 @@ async function movesOf({ moves, api }: Scene): Promise<JudgedMove[]> {
   );
 }
 
-/** Killed while it makes a container, containerd forgets the snapshot that it has made for it already. */
+/** Killed while it makes a container, or left by the kubelet that has asked for it, containerd forgets the snapshot that it has made already. */
 function isContainerds(sentence: string, faults: readonly StruckFault[]): boolean {
   const isKilled = ({ id, nodeKilled }: StruckFault): boolean =>
-    nodeKilled !== undefined || id.startsWith("containerd-");
+    nodeKilled !== undefined || id.startsWith("containerd-") || id.startsWith("kubelet-");
   return sentence.startsWith("left behind: snapshot on ") && faults.some(isKilled);
 }
 
