@@ -73,6 +73,7 @@ async function runningSource(run: MoveRun): Promise<Outcome | undefined> {
 
 /** It was started cold: it must have ended before the copy runs. */
 async function endSource(run: MoveRun): Promise<Outcome | undefined> {
+  await replaceSource(run);
   const removed = await removeSource(run);
   if (removed) return wait(removed.afterMs, removed.message);
   const source = await readSource(run);

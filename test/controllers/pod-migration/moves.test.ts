@@ -521,6 +521,32 @@ describe("a source that cannot go on is saved by its copy when", () => {
     },
   );
 
+  it.each<OwnerKind>(["none", "ReplicaSet", "Job"])(
+    "it was started cold while its agent was away: it ends first, and no other that its owner (%s) makes is there at the release",
+    async (owner) => {
+      const world = await World.with(owner);
+      atTheEndOfTheRestore(world, () => {
+        world.nodes.withoutAgent.add("z1");
+        changeContainer(world, { containerID: "containerd://another" });
+      });
+      let committed: string | undefined;
+      once(world, "Committed", () => {
+        committed = world.move?.status?.reason;
+        world.nodes.withoutAgent.delete("z1");
+      });
+      const release = world.nodes.release.bind(world.nodes);
+      world.nodes.release = async (...args) => {
+        expect(world.kube.all(PODS).map(({ metadata }) => metadata.name)).toEqual([world.target?.metadata.name]);
+        return release(...args);
+      };
+      await world.toTheEnd();
+      expect({ phase: world.phase, committed }).toEqual({ phase: "Succeeded", committed: "SourceRestarted" });
+      expect(world.nodes.accidents).toEqual([]);
+      expect(world.copyOfTarget).toBe("running");
+      expect(world.kube.all(PODS)).toHaveLength(1);
+    },
+  );
+
   it("its pod was seen being evicted, and is gone from the API when its copy is held", async () => {
     const world = await World.with();
     const restore = world.nodes.restore.bind(world.nodes);

@@ -48,8 +48,8 @@ export async function handOver(run: MoveRun, found: MovePods): Promise<Delay | u
 }
 
 /**
- * Before the release, when the source's node is silent: a kubelet that comes back before its agent does would start the source cold beside the copy.
- * One that is being deleted it does not start. The owner has the copy in its place by then, and makes no other.
+ * Before the release, when the source runs or may run again: it was started cold, or its node is silent, and a kubelet that comes back before its agent
+ * does would start it cold beside the copy. One that is being deleted it does not start. The owner has the copy in its place by then, and makes no other.
  */
 export async function replaceSource(run: MoveRun): Promise<void> {
   const { source, target } = await readPods(run);
