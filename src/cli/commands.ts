@@ -1,13 +1,5 @@
 /** The commands: one file each, loaded only when asked for, so that `headroom --help` is quick. */
-import type { Command } from "commander";
-
-export interface CommandEntry {
-  readonly name: string;
-  /** One line in `headroom --help`. */
-  readonly summary: string;
-  /** Adds the commander command of this name. */
-  load(): Promise<(program: Command) => void>;
-}
+import { AGENT, type CommandEntry } from "./command-entry.ts";
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
@@ -15,11 +7,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "run the controller: evaluates policies and carries out moves",
     load: async () => (await import("./controller.ts")).addControllerCommand,
   },
-  {
-    name: "agent",
-    summary: "run a node's agent: dumps, restores and releases containers",
-    load: async () => (await import("./agent.ts")).addAgentCommand,
-  },
+  AGENT,
   {
     name: "plan",
     summary: "show what would be moved where, and why not otherwise",

@@ -1,21 +1,19 @@
-/** The `headroom` program: finds the command, runs it, turns what it throws into one line and an exit code. */
+/** A program of commands: finds the command, runs it, turns what it throws into one line and an exit code. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { Command, CommanderError } from "commander";
-import { installLeanClient } from "../kube/lean-client/install.ts";
 import { describeError } from "../logging/plain-fields.ts";
-import { COMMANDS, type CommandEntry } from "./commands.ts";
+import type { CommandEntry } from "./command-entry.ts";
 import { CommandFailure, EXIT, EXIT_CODES_HELP } from "./failure.ts";
 import { NobodyReads, nobodyReads } from "./nobody-reads.ts";
 import { paletteFor } from "./terminal.ts";
 
 /** @param argv as process.argv; resolves to the exit code. Never rejects. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function runProgram(argv: readonly string[], commands: readonly CommandEntry[]): Promise<number> {
   nobodyReads(process.stdout);
   try {
-    installLeanClient();
     await honourDotEnv();
-    const program = await programFor(argv);
+    const program = await programFor(argv, commands);
     if (argv.length <= 2) program.help();
     await program.parseAsync([...argv]);
     return EXIT.ok;
@@ -33,7 +31,7 @@ async function honourDotEnv(): Promise<void> {
 }
 
 /** All commands by name, of which only the one that is asked for is loaded in full. */
-async function programFor(argv: readonly string[]): Promise<Command> {
+async function programFor(argv: readonly string[], commands: readonly CommandEntry[]): Promise<Command> {
   const program = new Command(nameOf(argv))
     .description("Keeps memory headroom on Kubernetes nodes: moves running pods, memory included, to another node.")
     .version(readVersion(), "-V, --version")
@@ -41,7 +39,7 @@ async function programFor(argv: readonly string[]): Promise<Command> {
     .addHelpText("after", EXIT_CODES_HELP)
     .exitOverride();
   const wanted = new Set(argv.slice(2));
-  for (const entry of COMMANDS) await addCommand(program, entry, wanted.has(entry.name));
+  for (const entry of commands) await addCommand(program, entry, wanted.has(entry.name));
   for (const command of program.commands) command.exitOverride();
   return program;
 }
@@ -57,7 +55,7 @@ function nameOf(argv: readonly string[]): string {
 }
 
 /** From package.json, which lies two folders up, from source and from dist alike. */
-export function readVersion(): string {
+function readVersion(): string {
   const parsed: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const version = typeof parsed === "object" && parsed !== null && "version" in parsed ? parsed.version : undefined;
   return typeof version === "string" ? version : "unknown";

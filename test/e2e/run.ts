@@ -8,7 +8,7 @@ import { type Cluster, down, machineOf, saved, up } from "./cluster/cluster.ts";
 import { influxOutput } from "./cluster/influxdb.ts";
 import { instanceFrom, type Settings, settingsFor } from "./cluster/settings.ts";
 import { Api } from "./harness/api.ts";
-import { importOperatorImage, installHeadroom } from "./harness/headroom.ts";
+import { importOperatorImages, installHeadroom } from "./harness/headroom.ts";
 import { Runner } from "./harness/runner.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { scenarios } from "./scenarios/all.ts";
@@ -175,7 +175,7 @@ program
   .argument("[values]", "chart values as JSON", "{}")
   .action(async (values: string) => {
     const cluster = await current();
-    await importOperatorImage(cluster, say);
+    await importOperatorImages(cluster, say);
     const api = await Api.open(cluster.kubeconfig);
     await installHeadroom(cluster, api, JSON.parse(values)).finally(() => api.close());
   });

@@ -248,10 +248,14 @@ describe.skipIf(!helmIsThere)("values", () => {
     expect(() => render(value)).toThrow(word);
   });
 
-  it("of the image: a digest wins over the tag", () => {
+  it.each([
+    ["controller", "", "Deployment", "headroom-controller"],
+    ["agent", "agent.", "DaemonSet", "headroom-agent"],
+  ] as const)("of the %s's image: a digest wins over the tag, which both have", (_, prefix, kind, name) => {
     const digest = `sha256:${"a".repeat(64)}`;
-    const image = (...values: string[]) => JSON.stringify(find(render(...values), "DaemonSet", "headroom-agent"));
-    expect(image("image.repository=r.io/h", "image.tag=t")).toContain('"r.io/h:t"');
-    expect(image("image.repository=r.io/h", "image.tag=t", `image.digest=${digest}`)).toContain(`"r.io/h@${digest}"`);
+    const repository = `${prefix}image.repository=r.io/h`;
+    const image = (...values: string[]) => JSON.stringify(find(render(...values), kind, name));
+    expect(image(repository, "image.tag=t")).toContain('"r.io/h:t"');
+    expect(image(repository, "image.tag=t", `${prefix}image.digest=${digest}`)).toContain(`"r.io/h@${digest}"`);
   });
 });

@@ -1,30 +1,28 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { stageOf } from "../e2e/cluster/dockerfile.ts";
 
 const root = new URL("../../", import.meta.url);
-const lines = readFileSync(new URL("Dockerfile", root), "utf8")
-  .split("\n")
-  .filter((line) => line.trim() !== "" && !line.startsWith("#"));
-const lastStage = lines.slice(lines.findLastIndex((line) => line.startsWith("FROM")) + 1);
-const argumentsOf = (instruction: string) =>
-  lastStage.filter((line) => line.startsWith(`${instruction} `)).map((line) => line.slice(instruction.length + 1));
+const dockerfile = readFileSync(new URL("Dockerfile", root), "utf8");
+const [controller, agent] = [stageOf(dockerfile, "controller"), stageOf(dockerfile, "agent")];
 
-describe("the Dockerfile's last stage", () => {
-  it("says only what the test cluster understands when it puts the image together", () => {
-    const instructions = new Set(lastStage.map((line) => line.split(" ")[0]));
-    expect([...instructions].sort()).toEqual(["COPY", "ENTRYPOINT", "ENV", "USER", "WORKDIR"]);
-    for (const copy of argumentsOf("COPY"))
-      expect(copy).toMatch(/^--from=(build \/src\/\S+ \.\/\S+|criu \/criu \/\S+)$/);
-  });
+describe("the Dockerfile's images", () => {
+  it.each([["controller", controller] as const, ["agent", agent] as const])(
+    "%s runs as a user by number, who is not root",
+    (_, { user }) => {
+      expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+    },
+  );
 
-  it("holds the published files of package.json and what they need, and no source", () => {
+  it("controller holds the published files of package.json and what they need, no source and no CRIU", () => {
     const { files } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
-    const copies = argumentsOf("COPY").filter((copy) => copy.startsWith("--from=build "));
-    const copied = copies.map((copy) => copy.split(" ")[1]?.replace("/src/", ""));
+    expect(controller.copies.every(({ from }) => from === "build")).toBe(true);
+    const copied = controller.copies.flatMap(({ sources }) => sources.map((source) => source.replace("/src/", "")));
     expect(copied.sort()).toEqual([...files, "node_modules", "package.json"].sort());
   });
 
-  it("runs as a user by number, who is not root", () => {
-    expect(argumentsOf("USER")[0]).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+  it("agent holds what its program loads, the script that keeps it running, and CRIU", () => {
+    const copied = agent.copies.flatMap(({ from, sources }) => sources.map((source) => `${from} ${source}`));
+    expect(copied).toEqual(["build /agent", "build /src/dist/agent/keep-running.sh", "criu /criu"]);
   });
 });

@@ -15,6 +15,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{- define "headroom.agentImage" -}}
+{{- if .Values.agent.image.digest -}}
+{{ .Values.agent.image.repository }}@{{ .Values.agent.image.digest }}
+{{- else -}}
+{{ .Values.agent.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
 {{- define "headroom.imagePullSecrets" -}}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:

@@ -1,4 +1,4 @@
-/** Reads the last stage of a Dockerfile: just the instructions that the tests can carry out. Any other is an error. */
+/** Reads a stage of a Dockerfile: just the instructions that the tests can carry out. Any other is an error. */
 
 export interface CopyInstruction {
   /** The stage it copies from; undefined: the build context. */
@@ -41,13 +41,16 @@ const INTERPRETERS: Record<string, Interpreter> = {
   EXPOSE: (stage, rest) => stage.ports.push(...rest.split(/\s+/)),
 };
 
-export function lastStage(dockerfile: string): Stage {
+/** The stage `FROM … AS name`. */
+export function stageOf(dockerfile: string, name: string): Stage {
   const instructions = logicalLines(dockerfile);
-  const start = instructions.findLastIndex((line) => /^FROM\s/i.test(line));
+  const start = instructions.findIndex((line) => new RegExp(`^FROM\\s.*\\sAS\\s+${name}$`, "i").test(line));
   const from = instructions[start];
-  if (from === undefined) throw new Error("the Dockerfile has no FROM");
+  if (from === undefined) throw new Error(`the Dockerfile has no stage ${name}`);
+  const own = instructions.slice(start + 1);
+  const next = own.findIndex((line) => /^FROM\s/i.test(line));
   const stage = emptyStage(from.split(/\s+/)[1] ?? "");
-  for (const line of instructions.slice(start + 1)) interpret(stage, line);
+  for (const line of next < 0 ? own : own.slice(0, next)) interpret(stage, line);
   return stage;
 }
 
@@ -78,7 +81,7 @@ function logicalLines(text: string): string[] {
 function interpret(stage: Stage, line: string): void {
   const [, name = "", rest = ""] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
   const interpreter = INTERPRETERS[name.toUpperCase()];
-  if (!interpreter) throw new Error(`the Dockerfile's last stage has an instruction that is not understood: ${line}`);
+  if (!interpreter) throw new Error(`a stage of the Dockerfile has an instruction that is not understood: ${line}`);
   interpreter(stage, rest.trim());
 }
 

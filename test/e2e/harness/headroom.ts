@@ -5,7 +5,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
 import { attempt, run } from "../cluster/command.ts";
 import { influxOutput } from "../cluster/influxdb.ts";
-import { buildOperatorImage, OPERATOR_REPOSITORY, OPERATOR_TAG } from "../cluster/operator-image.ts";
+import { AGENT_REPOSITORY, buildOperatorImages, OPERATOR_REPOSITORY, OPERATOR_TAG } from "../cluster/operator-image.ts";
 import { importImages } from "../cluster/test-images.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { type Api, ApiError } from "./api.ts";
@@ -23,28 +23,31 @@ const SECRET = "influxdb-token";
 /** Values for the chart, merged over what every test needs. */
 export type HelmValues = Record<string, unknown>;
 
-let operatorImage: Promise<string> | undefined;
+let operatorImages: Promise<string[]> | undefined;
 
-/** Builds it once, however many clusters this process brings up. */
-export async function importOperatorImage(cluster: Cluster, say: (line: string) => void): Promise<void> {
-  operatorImage ??= buildOnce(cluster, say);
-  const image = await operatorImage.catch((error: unknown) => {
-    operatorImage = undefined;
+/** Builds them once, however many clusters this process brings up. */
+export async function importOperatorImages(cluster: Cluster, say: (line: string) => void): Promise<void> {
+  operatorImages ??= buildOnce(cluster, say);
+  const images = await operatorImages.catch((error: unknown) => {
+    operatorImages = undefined;
     throw error;
   });
-  await Promise.all(cluster.machines.map((machine) => importImages(machine, [image])));
+  await Promise.all(cluster.machines.map((machine) => importImages(machine, images)));
 }
 
-async function buildOnce({ settings }: Cluster, say: (line: string) => void): Promise<string> {
-  const image = await buildOperatorImage(settings, say, { [FAILPOINT_IN_IMAGE]: FAILPOINT, [CLOCK_IN_IMAGE]: CLOCK });
-  process.once("exit", () => rmSync(image, { force: true }));
-  return image;
+async function buildOnce({ settings }: Cluster, say: (line: string) => void): Promise<string[]> {
+  const images = await buildOperatorImages(settings, say, { [FAILPOINT_IN_IMAGE]: FAILPOINT, [CLOCK_IN_IMAGE]: CLOCK });
+  process.once("exit", () => {
+    for (const image of images) rmSync(image, { force: true });
+  });
+  return images;
 }
 
 function baseValues(cluster: Cluster): HelmValues {
   const { url, org, bucket } = influxOutput(cluster.settings);
   return {
     image: { repository: OPERATOR_REPOSITORY, tag: OPERATOR_TAG },
+    agent: { image: { repository: AGENT_REPOSITORY } },
     logLevel: "debug",
     influxdb: { url, org, bucket, existingSecret: SECRET },
   };

@@ -4,7 +4,7 @@ import type { KubeletOptions } from "../cluster/node-services.ts";
 import type { Settings } from "../cluster/settings.ts";
 import { Api } from "./api.ts";
 import { diagnose } from "./diagnosis.ts";
-import { type HelmValues, importOperatorImage, installHeadroom } from "./headroom.ts";
+import { type HelmValues, importOperatorImages, installHeadroom } from "./headroom.ts";
 import { Witness } from "./witness.ts";
 
 export interface Stage {
@@ -29,7 +29,7 @@ export async function openStage(settings: Settings, place: Place, print: (line: 
   const stage = await stageOn(settings, await up(settings, { ...options, kubelet }, quiet));
   if (!headroom) return stage;
   try {
-    await importOperatorImage(stage.cluster, quiet);
+    await importOperatorImages(stage.cluster, quiet);
     await installHeadroom(stage.cluster, stage.api, headroom);
     return stage;
   } catch (error) {

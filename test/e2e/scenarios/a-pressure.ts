@@ -2,7 +2,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { waitFor } from "../cluster/wait.ts";
 import { migrationsPath } from "../harness/api.ts";
-import { importOperatorImage, installHeadroom } from "../harness/headroom.ts";
+import { importOperatorImages, installHeadroom } from "../harness/headroom.ts";
 import { describeMove, type Migration, moveReaches, targetPod } from "../harness/moves.ts";
 import { getPod, startPod } from "../harness/pods.ts";
 import { createPolicy } from "../harness/policies.ts";
@@ -35,7 +35,7 @@ async function killed(context: Context): Promise<void> {
 
 async function moved(context: Context): Promise<void> {
   const { api, cluster, namespace, witness } = context;
-  await importOperatorImage(cluster, context.note);
+  await importOperatorImages(cluster, context.note);
   await installHeadroom(cluster, api);
   await createPolicy(api, "batch", {
     mode: "Enforce",

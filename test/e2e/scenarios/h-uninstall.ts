@@ -2,7 +2,7 @@
 import type { V1Node } from "@kubernetes/client-node";
 import { waitFor } from "../cluster/wait.ts";
 import { podPath } from "../harness/api.ts";
-import { importOperatorImage, installHeadroom, uninstallHeadroom } from "../harness/headroom.ts";
+import { importOperatorImages, installHeadroom, uninstallHeadroom } from "../harness/headroom.ts";
 import { moveReaches, requestMove } from "../harness/moves.ts";
 import { getPod, startPod } from "../harness/pods.ts";
 import { createPolicy } from "../harness/policies.ts";
@@ -26,7 +26,7 @@ let configuration: string[] = [];
 async function withMovedPod(context: Context): Promise<void> {
   const { api, cluster, namespace, witness } = context;
   configuration = await onNodes(context, CONFIGURATION);
-  await importOperatorImage(cluster, context.note);
+  await importOperatorImages(cluster, context.note);
   await installHeadroom(cluster, api);
   const name = context.workload("survivor");
   await startPod(context, { name, startMiB: 32, node: "n1" });
