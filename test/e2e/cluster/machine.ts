@@ -22,7 +22,7 @@ export class Machine {
   /** The node's init process, as the host numbers it; 0 while the machine is off. */
   pid: number;
   readonly cgroup: string;
-  /** The file system that all nodes share, without what they have written. */
+  /** The file system that all nodes share, but for the newer ones' programs. */
   readonly #base: string;
 
   constructor(settings: Settings, node: NodeSettings, programs: Programs, pid: number) {
@@ -84,6 +84,12 @@ export function nodeCgroup(settings: Settings, node: NodeSettings): string {
 
 const baseOf = (programs: Programs): string => join(programs.nodeRoot, "root");
 
+/** What lies below the node's writable layer, the uppermost first, as overlay takes it. */
+function layersOf(node: NodeSettings, programs: Programs): string {
+  const newer = node.newerRuntime ? [join(programs.newerRuntime, "root")] : [];
+  return [...newer, baseOf(programs)].join(":");
+}
+
 function folderOf(settings: Settings, node: NodeSettings): string {
   return join(settings.folder, "nodes", node.name);
 }
@@ -140,7 +146,14 @@ async function isLetGo(image: string): Promise<boolean> {
 function machineCommand(node: NodeSettings, folder: string, programs: Programs): string[] {
   const network = ["nsenter", `--net=/run/netns/${node.networkNamespace}`];
   const others = ["unshare", "--cgroup", "--mount", "--pid", "--uts", "--ipc", "--fork"];
-  const args = [node.name, folder, baseOf(programs), programs.kubernetes, programs.telegraf, String(node.memoryMiB)];
+  const args = [
+    node.name,
+    folder,
+    layersOf(node, programs),
+    programs.kubernetes,
+    programs.telegraf,
+    String(node.memoryMiB),
+  ];
   return [...network, ...others, "bash", MACHINE_SCRIPT, ...args];
 }
 

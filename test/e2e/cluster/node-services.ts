@@ -14,7 +14,10 @@ export interface KubeletOptions {
 }
 
 export async function startContainerd(machine: Machine): Promise<void> {
-  await machine.write("/etc/containerd/config.toml", containerdConfig());
+  await machine.write(
+    "/etc/containerd/config.toml",
+    machine.node.newerRuntime ? newerContainerdConfig() : containerdConfig(),
+  );
   await machine.write("/etc/cni/net.d/10-pods.conflist", podNetwork(machine.node));
   await runContainerd(machine);
 }
@@ -100,6 +103,28 @@ function containerdConfig(): string {
     snapshotter = "overlayfs"
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+`;
+}
+
+/** The same in the notation of containerd 2. */
+function newerContainerdConfig(): string {
+  return `version = 3
+
+[plugins."io.containerd.cri.v1.images"]
+  snapshotter = "overlayfs"
+  [plugins."io.containerd.cri.v1.images".pinned_images]
+    sandbox = "${PAUSE_IMAGE}"
+
+[plugins."io.containerd.cri.v1.runtime"]
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    bin_dirs = ["/usr/lib/cni"]
+    conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.cri.v1.runtime".containerd]
+    default_runtime_name = "runc"
+    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
 `;
 }

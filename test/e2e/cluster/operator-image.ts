@@ -90,7 +90,7 @@ interface Sources {
 
 /** Holds the folder `criu`: CRIU's tree. */
 export function criuStage(settings: Settings, say: Say): Promise<string> {
-  const inputs = [join(REPOSITORY, "scripts/criu-tree.sh")];
+  const inputs = ["forky.sh", join(REPOSITORY, "scripts/criu-tree.sh")];
   return build(settings, { name: "criu-tree", script: "criu-tree.sh", inputs }, say);
 }
 

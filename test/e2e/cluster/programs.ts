@@ -27,15 +27,18 @@ const RECIPES = {
   telegraf: { name: "telegraf", script: "telegraf.sh" },
   tools: { name: "tools", script: "tools.sh" },
   nodeRoot: { name: "node-root", script: "node-root.sh" },
+  newerRuntime: { name: "newer-runtime", script: "newer-runtime.sh", inputs: ["forky.sh"] },
 } satisfies Record<string, Recipe>;
 
 /** Folders with the results. */
 export type Programs = Record<keyof typeof RECIPES, string>;
 
 export async function programs(settings: Settings, say: (line: string) => void): Promise<Programs> {
+  const nodeRoot = await build(settings, RECIPES.nodeRoot, say);
   return {
     tools: await build(settings, RECIPES.tools, say),
-    nodeRoot: await build(settings, RECIPES.nodeRoot, say),
+    nodeRoot,
+    newerRuntime: await build(settings, { ...RECIPES.newerRuntime, args: [join(nodeRoot, "root")] }, say),
     kubernetes: await build(settings, RECIPES.kubernetes, say),
     telegraf: await build(settings, RECIPES.telegraf, say),
     influxdb: await build(settings, RECIPES.influxdb, say),

@@ -17,6 +17,8 @@ export interface NodeSettings {
   networkNamespace: string;
   /** Host side of the node's virtual cable. */
   interfaceName: string;
+  /** Has the next Debian's containerd and runc, so that moves cross versions: every second node. */
+  newerRuntime: boolean;
 }
 
 export interface Settings {
@@ -79,5 +81,6 @@ export function nodeSettings(settings: Settings, index: number, memoryMiB: numbe
     podSubnet: `10.${190 + settings.instance}.${index}.0/24`,
     networkNamespace: `${settings.bridge}-n${index}`,
     interfaceName: `${settings.bridge}n${index}`,
+    newerRuntime: index % 2 === 0,
   };
 }

@@ -35,6 +35,15 @@ async function reachable(context: Context): Promise<void> {
   assert(log.startsWith("instance "), `the pod's log is ${log}`);
 }
 
+/** Every second node has newer programs, so that moves between neighbours cross versions. */
+async function crossing({ node, note }: Context): Promise<void> {
+  const versionsOn = (name: string) => node(name).run(["sh", "-c", "containerd --version; runc --version | head -n 1"]);
+  const [older, newer] = await Promise.all([versionsOn("n1"), versionsOn("n2")]);
+  note(`n1: ${older}n2: ${newer}`.trim());
+  assert(/ 1\.7\.\d.*\nrunc version 1\.1\./.test(older), `n1 has ${older}`);
+  assert(/ 2\.1\.\d.*\nrunc version 1\.3\./.test(newer), `n2 has ${newer}`);
+}
+
 export const smoke: Scenario = {
   id: "smoke",
   title: "the cluster works",
@@ -43,5 +52,6 @@ export const smoke: Scenario = {
   tests: [
     { name: "a pod's memory, as its kubelet measures it, arrives in InfluxDB", run: measured },
     { name: "a pod reaches the API server's service; exec and logs work", run: reachable },
+    { name: "n1 and n2 have different versions of containerd and runc", run: crossing },
   ],
 };

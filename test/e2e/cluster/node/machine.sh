@@ -1,9 +1,9 @@
 #!/bin/bash
 # Becomes a node: run in new mount, process, UTS, IPC and cgroup namespaces and in the node's network namespace and cgroups.
-# Makes the node's root file system (a writable layer on a disk of its own over the shared base), then becomes its init.
-# usage: machine.sh NAME FOLDER BASE KUBERNETES TELEGRAF MEMORY_MIB
+# Makes the node's root file system (a writable layer on a disk of its own over what is shared), then becomes its init.
+# usage: machine.sh NAME FOLDER LAYERS KUBERNETES TELEGRAF MEMORY_MIB    (LAYERS: folders, the uppermost first, with colons between)
 set -euo pipefail
-name=$1 folder=$2 base=$3 kubernetes=$4 telegraf=$5 memory_kib=$(($6 * 1024))
+name=$1 folder=$2 layers=$3 kubernetes=$4 telegraf=$5 memory_kib=$(($6 * 1024))
 root=$folder/root
 
 # /proc is still the host's: this is the process id that the host knows.
@@ -16,7 +16,7 @@ mkdir -p "$folder/disk" "$root"
 mount -o loop "$folder/disk.img" "$folder/disk"
 rm -rf "$folder"/disk/containerd/e2e-filler-* # without inodes nothing could be mounted over it
 mkdir -p "$folder"/disk/{upper,work,containerd,kubelet}
-mount -t overlay overlay -o "lowerdir=$base,upperdir=$folder/disk/upper,workdir=$folder/disk/work" "$root"
+mount -t overlay overlay -o "lowerdir=$layers,upperdir=$folder/disk/upper,workdir=$folder/disk/work" "$root"
 
 # The node's own size in place of the machine's. It stands still: only the total means something.
 awk -v kib="$memory_kib" '
