@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { HandlerStatus } from "./containerd/handler.ts";
+import { type HandlerStatus, noteRunc, readRuntime } from "./containerd/handler.ts";
 import { EnrolledIdentity } from "./enrolled-identity.ts";
 import { layTree } from "./host/criu-tree.ts";
-import { type Host, hostOfProcessOne, thisHost, withPrograms } from "./host/host.ts";
+import { type Host, hostOfProcessOne, type RuntimePaths, thisHost, USUAL_RUNTIME, withPrograms } from "./host/host.ts";
 import { HostRuntime } from "./host/host-runtime.ts";
 import { RUN_DIRECTORY, STATE_DIRECTORY } from "./host/layout.ts";
 import { type AgentIdentity, FixedIdentity } from "./identity.ts";
@@ -25,8 +25,8 @@ const CREATE_LIMIT_MS = 110_000;
 /** Usually some 20 ms: longer only on a node that is out of breath. */
 const START_LIMIT_MS = 10_000;
 
-export function hostOf(config: Pick<AgentConfig, "host">): Host {
-  return config.host === "here" ? thisHost() : hostOfProcessOne();
+export function hostOf({ host, layouts }: Pick<AgentConfig, "host"> & Partial<AgentConfig>): Host {
+  return { ...(host === "here" ? thisHost() : hostOfProcessOne()), optedIn: layouts ?? [] };
 }
 
 export interface AgentRun {
@@ -38,8 +38,10 @@ export interface AgentRun {
 
 /** Starts the agent. `stop` closes its port; what moves have started on the node goes on without it. */
 export async function startAgent({ config, version, logger, handler }: AgentRun): Promise<{ stop(): Promise<void> }> {
-  const host = hostOf(config);
-  const criu = await criuOf(config, host, logger);
+  const node = hostOf(config);
+  const [criu, runtime] = await Promise.all([criuOf(config, node, logger), runtimeOn(node, logger)]);
+  noteRunc(node, runtime.runc);
+  const host = { ...node, runtime };
   const identity = await identityOf(config, host);
   const records = new FileMoveRecords(host.path(join(STATE_DIRECTORY, "moves")), (file, error) =>
     logger.warn("a move's record is damaged", { file, error: String(error) }),
@@ -48,7 +50,7 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
   const proven = proof.prove(handler);
   // Where a pod may stand frozen its move needs the agent now.
   if (proof.isNew && records.list().length === 0) await proven;
-  const runtime = new HostRuntime({
+  const hostRuntime = new HostRuntime({
     host,
     agentVersion: version,
     criu,
@@ -62,7 +64,7 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
   });
   const server = new AgentServer({
     node: config.node,
-    runtime,
+    runtime: hostRuntime,
     records,
     identity,
     connectPeer: connectPeer(identity),
@@ -73,7 +75,7 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
   writeFileSync(HEARTBEAT_FILE, "");
   const upkeep = setInterval(() => {
     writeFileSync(HEARTBEAT_FILE, "");
-    runtime.sweep();
+    hostRuntime.sweep();
     if (identity instanceof EnrolledIdentity) identity.refresh();
   }, UPKEEP_INTERVAL_MS);
   return {
@@ -96,6 +98,15 @@ async function criuOf(
   } catch (error) {
     logger.error("the agent's CRIU is not used, but the node's", { why: inWords(error) });
     return undefined;
+  }
+}
+
+async function runtimeOn(host: Host, logger: Logger): Promise<RuntimePaths> {
+  try {
+    return await readRuntime(host);
+  } catch (error) {
+    logger.error("the usual folders of containerd and runc are taken", { why: inWords(error) });
+    return USUAL_RUNTIME;
   }
 }
 

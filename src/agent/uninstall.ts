@@ -8,12 +8,10 @@ import { removeHandler, WRAPPER } from "./containerd/handler.ts";
 import { endMoveGroup } from "./host/cgroups.ts";
 import { removeTrees } from "./host/criu-tree.ts";
 import { entriesOf, readIfThere } from "./host/files.ts";
-import type { Host } from "./host/host.ts";
+import { type Host, runtimeOf } from "./host/host.ts";
 import { RUN_DIRECTORY, STATE_DIRECTORY, TARGET_MOVES_DIRECTORY, TARGETS_DIRECTORY } from "./host/layout.ts";
 import { removeStaging } from "./host/staging.ts";
 import { clearTrials } from "./self-test/trial.ts";
-
-const BUNDLES = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
 
 export interface UninstallOptions {
   /** Keep the handler even though no container under it lives here now: one may be on its way. */
@@ -34,8 +32,9 @@ export async function uninstallAgent(host: Host, options: UninstallOptions): Pro
 
 /** Containers whose shim was told to use the wrapper: by containerd's own notes on them. */
 export function containersUnderHandler(host: Host): string[] {
-  return entriesOf(host.path(BUNDLES)).filter((id) =>
-    (readIfThere(host.path(join(BUNDLES, id, "options.json"))) ?? "").includes(basename(WRAPPER)),
+  const { bundles } = runtimeOf(host);
+  return entriesOf(host.path(bundles)).filter((id) =>
+    (readIfThere(host.path(join(bundles, id, "options.json"))) ?? "").includes(basename(WRAPPER)),
   );
 }
 

@@ -1,6 +1,12 @@
 /** `headroom agent`: the node's side of moves; a pod of the chart's DaemonSet on every node. */
 import { type Command, Option } from "commander";
-import { handlerStatus, handlerWasInstalled, installHandler, installWrapper } from "../agent/containerd/handler.ts";
+import {
+  handlerStatus,
+  handlerWasInstalled,
+  installHandler,
+  installWrapper,
+  readRuntime,
+} from "../agent/containerd/handler.ts";
 import { hostOf, startAgent } from "../agent/run.ts";
 import { uninstallAgent } from "../agent/uninstall.ts";
 import { type AgentConfig, agentSettings, readAgentConfig } from "../config/agent-config.ts";
@@ -31,7 +37,8 @@ function addUninstall(agent: Command): void {
   command.action(async (flags: Record<string, unknown>) => {
     const { host } = readSettings({ host: agentSettings.host }, { flags, env: process.env });
     const options = { keepHandler: flags.keepHandler === true, say: (line: string) => console.log(line) };
-    await uninstallAgent(hostOf({ host }), options);
+    const node = hostOf({ host });
+    await uninstallAgent({ ...node, runtime: await readRuntime(node) }, options);
   });
 }
 

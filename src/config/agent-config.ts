@@ -1,5 +1,6 @@
 /** The agent's configuration. */
 import { isAbsolute, normalize } from "node:path";
+import { OPT_IN_LAYOUTS, type OptInLayout } from "../agent/containerd/layout.ts";
 import { BUNDLED_TREE, TREE_FOLDERS } from "../agent/host/criu-tree.ts";
 import { type Amount, parseAmount } from "../api/quantity.ts";
 import { logSettings } from "./controller-config.ts";
@@ -31,6 +32,13 @@ export const agentSettings = {
     },
     true,
   ),
+  layouts: {
+    env: "LAYOUTS",
+    flag: "--layouts <names>",
+    description: `layouts that were never tried and may still be given the handler: ${OPT_IN_LAYOUTS.join(", ")}, separated by commas`,
+    fallback: [],
+    parse: layouts,
+  } satisfies setting.Setting<OptInLayout[]>,
   criu: setting.oneOf(
     {
       env: "CRIU",
@@ -74,6 +82,14 @@ export const agentSettings = {
     "process-1",
   ),
 };
+
+function layouts(text: string): OptInLayout[] {
+  return text.split(",").map((given) => {
+    const found = OPT_IN_LAYOUTS.find((layout) => layout === given.trim());
+    if (found === undefined) throw new Error(`must be some of ${OPT_IN_LAYOUTS.join(", ")}, not "${given.trim()}"`);
+    return found;
+  });
+}
 
 function absolutePath(text: string): string {
   if (!isAbsolute(text)) throw new Error("must be an absolute path on the node");

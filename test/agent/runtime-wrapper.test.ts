@@ -118,6 +118,15 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       },
     );
 
+    test("starts the runc that the agent has named, and without a name the one in its PATH", async () => {
+      mkdirSync(join(root, "state", "bin"), { recursive: true });
+      writeFileSync(join(root, "state", "bin", "runc-path"), `${join(root, "runc")}\n`);
+      await passed(["state", "w1"], { HEADROOM_RUNC: "" });
+      rmSync(join(root, "calls"));
+      rmSync(join(root, "state", "bin", "runc-path"));
+      await passed(["state", "w1"], { HEADROOM_RUNC: "", PATH: `${root}:${process.env.PATH}` });
+    });
+
     test.each([
       ["does not say which pod it is of", () => bundle({ "io.kubernetes.cri.sandbox-uid": undefined })],
       ["can't be read", () => rmSync(join(root, "bundle", "config.json"))],

@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 import { Ajv } from "ajv";
 import { load } from "js-yaml";
 import { describe, expect, it } from "vitest";
+import { OPT_IN_LAYOUTS } from "../../src/agent/containerd/layout.ts";
+import { readAgentConfig } from "../../src/config/agent-config.ts";
 import type { DaemonSet, Deployment, Pod } from "../../src/kube/resources.ts";
 import { CHART, find, helmIsThere, render } from "./render.ts";
 
@@ -38,6 +40,18 @@ describe("the chart's files", () => {
   it("have defaults that their own schema admits", () => {
     const check = new Ajv({ strict: false }).compile(JSON.parse(read("values.schema.json")));
     expect(check(load(read("values.yaml"))), JSON.stringify(check.errors)).toBe(true);
+  });
+
+  it("allow in agent.layouts what the agent understands, and nothing else", () => {
+    const check = new Ajv({ strict: false }).compile(JSON.parse(read("values.schema.json")));
+    const admits = (layouts: string[]) => check({ ...(load(read("values.yaml")) as object), agent: { layouts } });
+    const env = { NODE_NAME: "n1", NODE_IP: "10.0.0.1" };
+    expect([admits([...OPT_IN_LAYOUTS]), admits(["k0s"])]).toEqual([true, false]);
+    const { layouts } = readAgentConfig({ flags: {}, env: { ...env, LAYOUTS: OPT_IN_LAYOUTS.join(",") } });
+    expect(layouts).toEqual(OPT_IN_LAYOUTS);
+    expect(() => readAgentConfig({ flags: {}, env: { ...env, LAYOUTS: "k0s" } })).toThrow(
+      /LAYOUTS: must be some of k3s,/,
+    );
   });
 
   it("have the application's version", () => {

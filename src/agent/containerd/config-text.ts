@@ -8,6 +8,9 @@ const END = "# END headroom";
 const CRI = { 2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime" } as const;
 export type ConfigVersion = keyof typeof CRI;
 
+/** The runtime type that starts runc. */
+export const RUNC_SHIM = "io.containerd.runc.v2";
+
 /** What of the default runtime's table holds for Headroom's, too. Its options are all taken over. */
 const INHERITED = new Set([
   "base_runtime_spec",
@@ -54,22 +57,35 @@ function runtimes(version: ConfigVersion): string {
   return `plugins."${CRI[version]}".containerd.runtimes`;
 }
 
+/** The default runtime of a dump: its name, its table and the table of its options. */
+function defaultRuntime(dump: string): { name: string; table: readonly string[]; options: readonly string[] } {
+  const tables = tablesOf(dump);
+  const own = versionOf(dump) === 3 ? 3 : 2;
+  const name = settingOf(tables.get(`plugins."${CRI[own]}".containerd`) ?? [], "default_runtime_name") ?? "runc";
+  const linesOf = (table: string) => tables.get(`${runtimes(own)}.${table}`) ?? [];
+  return { name, table: linesOf(name), options: linesOf(`${name}.options`) };
+}
+
+/** What the default runtime is; `binary` and `root` are "" where containerd's shim takes its own defaults. */
+export function defaultRuntimeOf(dump: string): { name: string; type: string; binary: string; root: string } {
+  const { name, table, options } = defaultRuntime(dump);
+  return {
+    name,
+    type: settingOf(table, "runtime_type") ?? RUNC_SHIM,
+    binary: settingOf(options, "BinaryName") ?? "",
+    root: settingOf(options, "Root") ?? "",
+  };
+}
+
 /**
  * The handler's tables, in the notation of a file of `version`. Built like the default runtime, so that the cgroup driver and all else is
  * the same, but for the program. `dump` is what `containerd config dump` prints.
  */
 export function handlerTables(dump: string, version: ConfigVersion, binary: string): string {
-  const tables = tablesOf(dump);
-  const own = versionOf(dump) === 3 ? 3 : 2;
-  const parent = tables.get(`plugins."${CRI[own]}".containerd`) ?? [];
-  const standard = settingOf(parent, "default_runtime_name") ?? "runc";
-  const base = (tables.get(`${runtimes(own)}.${standard}`) ?? []).filter((line) => INHERITED.has(keyOf(line)));
-  const options = (tables.get(`${runtimes(own)}.${standard}.options`) ?? []).filter(
-    (line) => keyOf(line) !== "BinaryName",
-  );
-  const typed = base.some((line) => keyOf(line) === "runtime_type")
-    ? base
-    : ['runtime_type = "io.containerd.runc.v2"', ...base];
+  const standard = defaultRuntime(dump);
+  const base = standard.table.filter((line) => INHERITED.has(keyOf(line)));
+  const options = standard.options.filter((line) => keyOf(line) !== "BinaryName");
+  const typed = base.some((line) => keyOf(line) === "runtime_type") ? base : [`runtime_type = "${RUNC_SHIM}"`, ...base];
   return [
     `[${runtimes(version)}.${RUNTIME_CLASS}]`,
     ...typed.map((line) => `  ${line}`),
@@ -140,7 +156,8 @@ function keyOf(line: string): string {
   return line.split("=")[0]?.trim() ?? "";
 }
 
-function settingOf(lines: readonly string[], key: string): string | undefined {
+/** A setting among the lines of a table, without its quotes. */
+export function settingOf(lines: readonly string[], key: string): string | undefined {
   const line = lines.find((entry) => keyOf(entry) === key);
   return line
     ?.slice(line.indexOf("=") + 1)

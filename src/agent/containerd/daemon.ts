@@ -8,35 +8,40 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive } from "../host/detached.ts";
 import { isMissing, readIfThere } from "../host/files.ts";
 import { type Host, mustRun } from "../host/host.ts";
+import { isOlder } from "../versions.ts";
+import { type DaemonFiles, type DaemonProcess, filesOfDaemon } from "./layout.ts";
 
-export const DEFAULT_CONFIG = "/etc/containerd/config.toml";
-const SOCKET = "/run/containerd/containerd.sock";
 /** A supervisor has so long to bring containerd back before it is started from here. */
 const SUPERVISOR_MS = 4_000;
 const READY_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 20_000;
 
-export interface Daemon {
+export interface Daemon extends DaemonProcess, DaemonFiles {
   pid: number;
-  argv: string[];
-  /** Host path. */
-  config: string;
   startedAtMs: number;
-  /** systemd's unit, where it has one. */
-  unit: string | undefined;
 }
 
-/** The containerd of the host's own file system; undefined when none runs. */
+/** The containerd of the host's own file system; undefined when none runs. Where Docker has one beside k3s', RKE2's or MicroK8s', theirs. */
 export function findDaemon(): Daemon | undefined {
+  const daemons = hostProcesses("containerd").map((pid): Daemon => {
+    const process = { argv: argvOf(pid), executable: executableOf(pid), unit: unitOf(pid) };
+    return { pid, ...process, ...filesOfDaemon(process), startedAtMs: startOf(pid) };
+  });
+  return daemons.find(({ kind }) => kind !== "containerd") ?? daemons[0];
+}
+
+/** Why no containerd was found. */
+export function noDaemon(): string {
+  return hostProcesses("crio").length > 0
+    ? "this node runs CRI-O, and Headroom needs containerd"
+    : "no containerd runs on this node";
+}
+
+/** Processes of that name in the host's own file system, in the order of their numbers. */
+function hostProcesses(name: string): number[] {
   const mounts = readlinkSync("/proc/1/ns/mnt");
-  for (const pid of readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)) {
-    const argv = argvOf(pid);
-    if (basename(argv[0] ?? "") !== "containerd" || namespaceOf(pid) !== mounts) continue;
-    return { pid, argv, config: configOf(argv), startedAtMs: startOf(pid), unit: unitOf(pid) };
-  }
-  return undefined;
+  const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
+  return pids.map(Number).filter((pid) => basename(argvOf(pid)[0] ?? "") === name && namespaceOf(pid) === mounts);
 }
 
 function argvOf(pid: number): string[] {
@@ -52,13 +57,6 @@ function namespaceOf(pid: number): string | undefined {
   }
 }
 
-export function configOf(argv: readonly string[]): string {
-  const joined = argv.find((argument) => /^--?c(onfig)?=/.test(argument));
-  if (joined) return joined.slice(joined.indexOf("=") + 1);
-  const index = argv.findIndex((argument) => /^--?c(onfig)?$/.test(argument));
-  return argv[index + 1] && index >= 0 ? (argv[index + 1] ?? DEFAULT_CONFIG) : DEFAULT_CONFIG;
-}
-
 /** Milliseconds since the epoch. /proc counts in hundredths of a second from boot (USER_HZ is 100 on all of Linux). */
 function startOf(pid: number): number {
   const stat = readIfThere(`/proc/${pid}/stat`) ?? "";
@@ -69,46 +67,49 @@ function startOf(pid: number): number {
 
 function unitOf(pid: number): string | undefined {
   if (readIfThere("/proc/1/comm")?.trim() !== "systemd") return undefined;
-  const groups = readIfThere(`/proc/${pid}/cgroup`) ?? "";
-  return /\/system\.slice\/([^/\n]+\.service)$/m.exec(groups)?.[1];
+  return serviceOf(readIfThere(`/proc/${pid}/cgroup`) ?? "");
 }
 
-/** What containerd makes of its configuration file as it is now. Rejects, in its words, when it can't read it. */
-export async function dumpConfig(host: Host, daemon: Daemon): Promise<string> {
-  return await mustRun(host, [programOf(daemon), "--config", daemon.config, "config", "dump"]);
+/** The service whose group, in whichever slice, a process is in or below. */
+export function serviceOf(groups: string): string | undefined {
+  return /\/([^/\n]+\.service)(?:\/|$)/m.exec(groups)?.[1];
+}
+
+/** What containerd makes of a configuration file as it is now. Rejects, in its words, when it can't read it. */
+export async function dumpConfig(host: Host, { program }: Daemon, config: string): Promise<string> {
+  return await mustRun(host, [program, "--config", config, "config", "dump"]);
 }
 
 /** The oldest that names a container's pod in its bundle, which the runtime wrapper goes by. */
-const OLDEST = [1, 6, 11] as const;
+const OLDEST = "1.6.11";
 
-/** Why containerd is too old, or undefined; `text` is what `containerd --version` says. A version that can't be read is not refused. */
+/** Why containerd is too old, or undefined; `text` is what `containerd --version` says. */
 export function tooOld(text: string): string | undefined {
-  const [, ...parts] = /\bv?(\d+)\.(\d+)\.(\d+)/.exec(text) ?? [];
-  const differs = OLDEST.findIndex((part, index) => parts[index] !== undefined && Number(parts[index]) !== part);
-  if (differs < 0 || Number(parts[differs]) > (OLDEST[differs] ?? 0)) return undefined;
-  return `containerd ${parts.join(".")} is too old: moves to this node need ${OLDEST.join(".")}`;
+  if (!isOlder(text, OLDEST)) return undefined;
+  const version = /\d+\.\d+\.\d+/.exec(text)?.[0];
+  return `containerd ${version} is too old: moves to this node need ${OLDEST}`;
 }
 
 /** What containerd says of its version. */
 export async function versionText(host: Host, daemon: Daemon): Promise<string> {
-  return await mustRun(host, [programOf(daemon), "--version"]);
+  return await mustRun(host, [daemon.program, "--version"]);
 }
 
 /** The program as the host sees it: the link of a program that was replaced meanwhile says so. */
-function programOf(daemon: Daemon): string {
+function executableOf(pid: number): string {
   try {
-    return readlinkSync(`/proc/${daemon.pid}/exe`).replace(/ \(deleted\)$/, "");
+    return readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, "");
   } catch {
     return "containerd";
   }
 }
 
-/** Resolves when the new containerd answers on its socket. */
-export async function restartDaemon(host: Host, daemon: Daemon): Promise<void> {
+/** Resolves when the new containerd answers on its socket (host path). */
+export async function restartDaemon(host: Host, daemon: Daemon, socket: string): Promise<void> {
   if (daemon.unit) await mustRun(host, ["systemctl", "restart", daemon.unit]);
   else await restartByPid(host, daemon);
   const deadline = Date.now() + READY_LIMIT_MS;
-  while (!(await answers(host)) || findDaemon() === undefined) {
+  while (!(await answers(host, socket)) || findDaemon() === undefined) {
     if (Date.now() > deadline) throw new Error(`containerd does not answer ${READY_LIMIT_MS} ms after its restart`);
     await sleep(100);
   }
@@ -144,7 +145,7 @@ function captureStart(daemon: Daemon): Start {
   const environment = (readIfThere(`/proc/${pid}/environ`) ?? "").split("\0").filter((entry) => entry.includes("="));
   const output = readlinkSync(`/proc/${pid}/fd/2`);
   return {
-    argv: [programOf(daemon), ...daemon.argv.slice(1)],
+    argv: [daemon.executable, ...daemon.argv.slice(1)],
     cwd: readlinkSync(`/proc/${pid}/cwd`),
     env: Object.fromEntries(
       environment.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
@@ -185,9 +186,9 @@ function startAgain(host: Host, start: Start): void {
   if (typeof output === "number") closeSync(output);
 }
 
-function answers(host: Host): Promise<boolean> {
+function answers(host: Host, path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(host.path(SOCKET));
+    const socket = connect(host.path(path));
     socket.once("connect", () => {
       socket.destroy();
       resolve(true);

@@ -1,29 +1,19 @@
-/**
- * Puts the runtime handler into containerd's configuration, and takes it out again. Every edit is tried with
- * `containerd config dump` first: it is kept only when it adds the handler and changes nothing else.
- */
+/** Puts the runtime handler into containerd's configuration, and takes it out again. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
-import { entriesOf, readIfThere } from "../host/files.ts";
-import type { Host } from "../host/host.ts";
+import { readIfThere } from "../host/files.ts";
+import { type Host, type RuntimePaths, USUAL_RUNTIME } from "../host/host.ts";
 import { STATE_DIRECTORY } from "../host/layout.ts";
-import {
-  type ConfigVersion,
-  handlerTables,
-  hasHandler,
-  importsOf,
-  onlyAddsHandler,
-  runtimeTables,
-  versionOf,
-  withBlock,
-  withoutBlock,
-} from "./config-text.ts";
-import { type Daemon, dumpConfig, findDaemon, restartDaemon, tooOld, versionText } from "./daemon.ts";
+import { handlerTables, hasHandler, versionOf, withoutBlock } from "./config-text.ts";
+import { type Daemon, dumpConfig, findDaemon, noDaemon, restartDaemon, tooOld, versionText } from "./daemon.ts";
+import { type Edit, makeEdit, replaceFile, undo } from "./edit.ts";
+import { type Layout, layoutOf } from "./layout.ts";
 
 export const WRAPPER = join(STATE_DIRECTORY, "bin", "headroom-runc");
 const INSTALLED = join(STATE_DIRECTORY, "containerd", "installed.json");
-const DROP_IN = "headroom.toml";
+/** Names the runc that the wrapper starts; absent: the one in its PATH. */
+const RUNC_NOTE = join(STATE_DIRECTORY, "bin", "runc-path");
 const WRAPPER_SOURCE = new URL("../runtime-wrapper/headroom-runc.sh", import.meta.url);
 
 /** Whether containerd, as it runs, knows the runtime handler. */
@@ -39,12 +29,6 @@ export interface HandlerStatus {
 const installedSchema = z.object({ path: z.string(), before: z.string().nullable(), after: z.string() });
 type Installed = z.infer<typeof installedSchema>;
 
-interface Edit {
-  path: string;
-  before: string | undefined;
-  after: string;
-}
-
 /** Puts the wrapper in its place. Done anew with every version of the agent; containers that start meanwhile find one of the two. */
 export function installWrapper(host: Host): void {
   const file = host.path(WRAPPER);
@@ -56,116 +40,93 @@ export function installWrapper(host: Host): void {
   renameSync(`${file}.new`, file);
 }
 
-/** What containerd makes of its files, and whether it has been started since they were written. */
-export async function handlerStatus(host: Host): Promise<HandlerStatus> {
-  const daemon = findDaemon();
-  if (!daemon) return { installed: false, message: "no containerd runs on this node" };
-  const text = await versionText(host, daemon);
-  const containerd = /\bv?(\d+\.\d+\.\d+\S*)/.exec(text)?.[1] ?? "unknown";
-  const old = tooOld(text);
-  if (old !== undefined) return { installed: false, message: old, containerd };
-  const dump = await dumpConfig(host, daemon);
-  if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, daemon), containerd };
-  const path = readInstalled(host)?.path ?? daemon.config;
-  const changedAtMs = existsSync(host.path(path)) ? statSync(host.path(path)).mtimeMs : 0;
-  if (daemon.startedAtMs + 1_000 > changedAtMs) return { installed: true, containerd };
-  return { installed: false, message: `containerd has not been restarted since ${path} was changed`, containerd };
+/** What the agent works with on this node; as usual where no containerd runs. Rejects when containerd can't read its own configuration. */
+export async function readRuntime(host: Host): Promise<RuntimePaths> {
+  return findDaemon() ? (await readNode(host)).layout.runtime : USUAL_RUNTIME;
 }
 
-function advice(dump: string, daemon: Daemon): string {
+/** Tells the wrapper which runc to start. */
+export function noteRunc(host: Host, runc: string): void {
+  const note = host.path(RUNC_NOTE);
+  if (runc === USUAL_RUNTIME.runc) rmSync(note, { force: true });
+  else replaceFile(note, `${runc}\n`);
+}
+
+interface Node {
+  daemon: Daemon;
+  dump: string;
+  version: string;
+  layout: Layout;
+}
+
+/** Rejects when no containerd runs, or when it can't read its own configuration. */
+async function readNode(host: Host): Promise<Node> {
+  const daemon = findDaemon();
+  if (!daemon) throw new Error(noDaemon());
+  const [dump, version] = await Promise.all([dumpConfig(host, daemon, daemon.config), versionText(host, daemon)]);
+  const files = {
+    configText: readIfThere(host.path(daemon.config)),
+    osRelease: readIfThere(host.path("/etc/os-release")) ?? readIfThere(host.path("/usr/lib/os-release")) ?? "",
+    mountinfo: readFileSync("/proc/1/mountinfo", "utf8"),
+  };
+  return { daemon, dump, version, layout: layoutOf({ ...daemon, ...files, dump, version }, host.optedIn ?? []) };
+}
+
+/** What containerd makes of its files, and whether it has been started since they were written. */
+export async function handlerStatus(host: Host): Promise<HandlerStatus> {
+  if (!findDaemon()) return { installed: false, message: noDaemon() };
+  const { daemon, dump, version, layout } = await readNode(host);
+  const containerd = /\bv?(\d+\.\d+\.\d+\S*)/.exec(version)?.[1] ?? "unknown";
+  const old = tooOld(version);
+  if (old !== undefined) return { installed: false, message: old, containerd };
+  if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, layout), containerd };
+  const changed = changedSinceStart(host, daemon);
+  if (changed === undefined) return { installed: true, containerd };
+  return {
+    installed: false,
+    message: `containerd has not been restarted since ${changed} was changed`,
+    containerd,
+  };
+}
+
+/** The file with the handler, if containerd has not been started since it was changed. */
+function changedSinceStart(host: Host, daemon: Daemon): string | undefined {
+  const path = readInstalled(host)?.path ?? daemon.config;
+  const changedAtMs = statSync(host.path(path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return daemon.startedAtMs + 1_000 > changedAtMs ? undefined : path;
+}
+
+function advice(dump: string, { config, edit }: Layout): string {
+  if ("refused" in edit) return edit.refused;
   const tables = handlerTables(dump, versionOf(dump) === 3 ? 3 : 2, WRAPPER);
-  return `containerd's configuration lacks the runtime handler; add to ${daemon.config} and restart containerd:\n${tables}`;
+  const path = edit.into === "template" ? edit.path : config;
+  return `containerd's configuration lacks the runtime handler; add to ${path} and restart containerd:\n${tables}`;
 }
 
 /** Adds the handler and restarts containerd, unless it is there. Rejects, with everything as it was, when that can't be done. */
 export async function installHandler(host: Host, say: (message: string) => void): Promise<void> {
-  const daemon = findDaemon();
-  if (!daemon) throw new Error("no containerd runs on this node");
-  const before = await dumpConfig(host, daemon);
-  if (hasHandler(before, WRAPPER)) {
-    if (!(await handlerStatus(host)).installed) await restartDaemon(host, daemon);
+  const { daemon, dump, version, layout } = await readNode(host);
+  if (hasHandler(dump, WRAPPER)) {
+    if (changedSinceStart(host, daemon) !== undefined) await restartDaemon(host, daemon, layout.socket);
     return;
   }
-  const edit = await firstGoodEdit(host, daemon, before);
-  if (!edit) throw new Error(`the handler cannot be added without changing other settings. ${advice(before, daemon)}`);
+  const refused = tooOld(version) ?? ("refused" in layout.edit ? layout.edit.refused : undefined);
+  if (refused !== undefined) throw new Error(refused);
+  const read = async (config: string) => await dumpConfig(host, daemon, config);
+  const edit = await makeEdit({ host, layout, binary: WRAPPER, dump, read });
+  if (!edit) throw new Error(`the handler cannot be added without changing other settings. ${advice(dump, layout)}`);
   rememberInstalled(host, edit);
   say(`runtime handler added to ${edit.path}; containerd is restarted`);
   try {
-    await restartDaemon(host, daemon);
+    await restartDaemon(host, daemon, layout.socket);
+    if (!hasHandler(await read(layout.config), WRAPPER))
+      throw new Error(`${edit.path} was not made part of the configuration`);
   } catch (error) {
     undo(host, edit);
     rmSync(host.path(INSTALLED), { force: true });
-    await restartDaemon(host, findDaemon() ?? daemon);
+    await restartDaemon(host, findDaemon() ?? daemon, layout.socket);
     throw error;
   }
-}
-
-/** The first edit that stands containerd's own reading; it is in place then. */
-async function firstGoodEdit(host: Host, daemon: Daemon, before: string): Promise<Edit | undefined> {
-  for (const edit of possibleEdits(host, daemon, before)) {
-    apply(host, edit);
-    const after = await dumpConfig(host, daemon).catch(() => "");
-    if (hasHandler(after, WRAPPER) && onlyAddsHandler(before, after)) return edit;
-    undo(host, edit);
-  }
-  return undefined;
-}
-
-/**
- * A file of our own where the configuration imports a folder; else a block at the end of the file, or of one it imports. Each
- * with the handler alone, or with the runtimes that containerd has built in beside it.
- */
-function possibleEdits(host: Host, daemon: Daemon, dump: string): Edit[] {
-  const main = readIfThere(host.path(daemon.config));
-  const version = versionNumber(versionOf(main ?? dump));
-  if (version === undefined) return [];
-  const head = `version = ${version}\n`;
-  const folders = importedFolders(daemon, main ?? "").filter((folder) => existsSync(host.path(folder)));
-  const imported = folders.flatMap((folder) => entriesOf(host.path(folder)).map((name) => join(folder, name)));
-  const files = [
-    ...folders.map((folder) => join(folder, DROP_IN)),
-    daemon.config,
-    ...imported.filter((path) => path.endsWith(".toml")),
-  ];
-  return files.flatMap((path) => editsOf(path, readIfThere(host.path(path)), dump, head));
-}
-
-function importedFolders(daemon: Daemon, text: string): string[] {
-  const patterns = importsOf(text).map((pattern) => resolve(dirname(daemon.config), pattern));
-  return patterns.filter((pattern) => basename(pattern) === "*.toml").map((pattern) => dirname(pattern));
-}
-
-function editsOf(path: string, before: string | undefined, dump: string, head: string): Edit[] {
-  const version = versionNumber(versionOf(before ?? head));
-  if (version === undefined) return [];
-  const handler = handlerTables(dump, version, WRAPPER);
-  return [handler, `${runtimeTables(dump, version)}${handler}`].map((tables) => ({
-    path,
-    before,
-    after: withBlock(before ?? head, tables),
-  }));
-}
-
-function versionNumber(version: number): ConfigVersion | undefined {
-  return version === 2 || version === 3 ? version : undefined;
-}
-
-function apply(host: Host, edit: Edit): void {
-  mkdirSync(dirname(host.path(edit.path)), { recursive: true });
-  replaceFile(host.path(edit.path), edit.after);
-}
-
-function undo(host: Host, edit: Edit): void {
-  if (edit.before === undefined) rmSync(host.path(edit.path), { force: true });
-  else replaceFile(host.path(edit.path), edit.before);
-}
-
-/** Keeps the file's mode, and never leaves half of it. */
-function replaceFile(path: string, content: string): void {
-  const mode = existsSync(path) ? statSync(path).mode & 0o7777 : 0o644;
-  writeFileSync(`${path}.headroom`, content, { mode });
-  chmodSync(`${path}.headroom`, mode);
-  renameSync(`${path}.headroom`, path);
 }
 
 function rememberInstalled(host: Host, edit: Edit): void {
@@ -200,8 +161,10 @@ export async function removeHandler(host: Host, say: (message: string) => void):
         untouched ? Buffer.from(installed.before ?? "", "base64").toString("utf8") : withoutBlock(text),
       );
     say(`runtime handler removed from ${installed.path}; containerd is restarted`);
-    const daemon = findDaemon();
-    if (daemon) await restartDaemon(host, daemon);
+    if (findDaemon()) {
+      const { daemon, layout } = await readNode(host);
+      await restartDaemon(host, daemon, layout.socket);
+    }
   }
   rmSync(host.path(dirname(INSTALLED)), { recursive: true, force: true });
 }

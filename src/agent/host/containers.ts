@@ -6,16 +6,10 @@ import { AgentError } from "../agent-error.ts";
 import { cgroupVersion, type Freezer, processesOf } from "./cgroups.ts";
 import { isAlive } from "./detached.ts";
 import { readIfThere } from "./files.ts";
-import type { Host } from "./host.ts";
+import { type Host, runtimeOf } from "./host.ts";
 
-/** runc's state of containerd's Kubernetes namespace. */
-export const RUNC_ROOT = "/run/containerd/runc/k8s.io";
-
-/** Where containerd keeps the bundle of a container of its Kubernetes namespace (the last part of RUNC_ROOT). */
-export function bundleOf(container: string): string {
-  const namespace = RUNC_ROOT.split("/").at(-1);
-  return `/run/containerd/io.containerd.runtime.v2.task/${namespace}/${container}`;
-}
+/** Where containerd keeps the bundle of a container of its Kubernetes namespace. */
+export const bundleOf = (host: Host, container: string): string => join(runtimeOf(host).bundles, container);
 
 const stateSchema = z.object({
   init_process_pid: z.int().positive(),
@@ -41,7 +35,7 @@ export interface Container {
 /** The container, or undefined when runc knows none of that name. */
 export function findContainer(host: Host, id: string): Container | undefined {
   if (!/^[a-zA-Z0-9_.-]+$/.test(id)) throw new AgentError("BadRequest", `not a container's name: ${id}`);
-  const text = readIfThere(host.path(join(RUNC_ROOT, id, "state.json")));
+  const text = readIfThere(host.path(join(runtimeOf(host).runcRoot, id, "state.json")));
   if (text === undefined) return undefined;
   const state = stateSchema.parse(JSON.parse(text));
   const version = cgroupVersion(host);

@@ -9,9 +9,9 @@ import { lstatSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { killGroup } from "./cgroups.ts";
-import { bundleOf, findContainer, overlayOptionsOf, RUNC_ROOT } from "./containers.ts";
+import { bundleOf, findContainer, overlayOptionsOf } from "./containers.ts";
 import { entriesOf, readIfThere } from "./files.ts";
-import { type Host, mustRun } from "./host.ts";
+import { type Host, mustRun, runtimeOf } from "./host.ts";
 import { startMarkOf, targetMoveOf } from "./layout.ts";
 import { killDescendants, killTree, processesWith, runsWith } from "./processes.ts";
 
@@ -56,7 +56,7 @@ async function endRestore(container: string): Promise<void> {
 
 /** containerd unmounts the root of a `create` that it has broken off, and can't remove the folder if runc has made its mountpoints in there since. */
 function removeMountpoints(host: Host, container: string): void {
-  const root = join(bundleOf(container), "rootfs");
+  const root = join(bundleOf(host, container), "rootfs");
   if (overlayOptionsOf(root, mountsOf(host)) === undefined) removeEmpty(host.path(root));
 }
 
@@ -78,10 +78,11 @@ function removeEmpty(directory: string): void {
  */
 export async function forgetCopy(host: Host, moveUID: string): Promise<void> {
   const container = wrapperOf(host, moveUID)?.container;
-  if (container === undefined || entriesOf(host.path(RUNC_ROOT)).every((name) => name !== container)) return;
-  const root = join(RUNC_ROOT, container, "criu-root");
+  const { runc, runcRoot } = runtimeOf(host);
+  if (container === undefined || entriesOf(host.path(runcRoot)).every((name) => name !== container)) return;
+  const root = join(runcRoot, container, "criu-root");
   if (overlayOptionsOf(root, mountsOf(host)) !== undefined) await mustRun(host, ["umount", "-R", "-l", root]);
-  await mustRun(host, ["runc", "--root", RUNC_ROOT, "delete", "--force", container]);
+  await mustRun(host, [runc, "--root", runcRoot, "delete", "--force", container]);
 }
 
 const mountsOf = (host: Host): string => readIfThere(host.path("/proc/1/mountinfo")) ?? "";

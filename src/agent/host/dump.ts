@@ -10,13 +10,13 @@ import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
 import { freeze, isFrozen, makeMoveGroup } from "./cgroups.ts";
-import { type Container, emptyDirsOf, pidsOf, RUNC_ROOT, runningContainer, upperDirectoryOf } from "./containers.ts";
+import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { errorsIn } from "./criu-log.ts";
 import { pagesWritten } from "./criu-stats.ts";
 import { joinedGroups, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
 import { type ContainerFiles, sendFailed, sendFiles } from "./file-sending.ts";
 import { readIfThere } from "./files.ts";
-import type { Host } from "./host.ts";
+import { type Host, runtimeOf } from "./host.ts";
 import { bundleImages } from "./image-bundle.ts";
 import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
@@ -215,9 +215,10 @@ async function startCheckpoint(
   const pageServer = `${command.peer.address}:${command.peer.pagePort}`;
   const options = ["--leave-running", "--file-locks", "--page-server", pageServer];
   const folders = ["--image-path", move.images, "--work-path", move.work];
+  const { runc, runcRoot } = runtimeOf(host);
   await startDetached(host, {
     name: programOf(command),
-    argv: ["runc", "--root", RUNC_ROOT, "checkpoint", ...options, ...folders, container.id],
+    argv: [runc, "--root", runcRoot, "checkpoint", ...options, ...folders, container.id],
     groups,
     env: { CRIU_CONFIG_FILE: move.criuConfig },
     socket: pages.socket,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import type { NodeFeatures } from "../protocol.ts";
 import { cgroupVersion } from "./cgroups.ts";
-import { type Host, runOnHost } from "./host.ts";
+import { type Host, runOnHost, runtimeOf } from "./host.ts";
 
 export type FixedFeatures = Pick<
   NodeFeatures,
@@ -14,7 +14,7 @@ export type FixedFeatures = Pick<
 export async function probe(host: Host): Promise<FixedFeatures> {
   const [criu, runc, usable, lazy, dirty] = await Promise.all([
     runOnHost(host, ["criu", "--version"]),
-    runOnHost(host, ["runc", "--version"]),
+    runOnHost(host, [runtimeOf(host).runc, "--version"]),
     runOnHost(host, ["criu", "check"]),
     hasFeature(host, "uffd-noncoop"),
     hasFeature(host, "mem_dirty_track"),

@@ -14,6 +14,22 @@ export interface Outcome {
   stderr: string;
 }
 
+/** What containerd's shim runs, and where the two keep what of Kubernetes' containers (host paths). */
+export interface RuntimePaths {
+  /** Holds a container's bundle under its id. */
+  bundles: string;
+  /** A path, or a name in the PATH. */
+  runc: string;
+  /** Holds runc's state of a container under its id. */
+  runcRoot: string;
+}
+
+export const USUAL_RUNTIME: RuntimePaths = {
+  bundles: "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
+  runc: "runc",
+  runcRoot: "/run/containerd/runc/k8s.io",
+};
+
 export interface Host {
   /** Where the agent finds the host's `path`. */
   path(path: string): string;
@@ -21,7 +37,13 @@ export interface Host {
   command(argv: readonly string[], files?: "own"): { file: string; args: string[] };
   /** Environment of programs on the host. */
   environment(extra?: Record<string, string>): NodeJS.ProcessEnv;
+  /** As read from the running containerd; absent: as usual. */
+  readonly runtime?: RuntimePaths;
+  /** The layouts (../containerd/layout.ts) that may be edited here though they were never tried. */
+  readonly optedIn?: readonly string[];
 }
+
+export const runtimeOf = (host: Host): RuntimePaths => host.runtime ?? USUAL_RUNTIME;
 
 /** The agent in a privileged hostPID pod. */
 export function hostOfProcessOne(): Host {

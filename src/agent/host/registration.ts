@@ -3,9 +3,9 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, rmS
 import { dirname } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { writeDurably } from "../move-records.ts";
-import { bundleOf, RUNC_ROOT } from "./containers.ts";
-import { readIfThere } from "./files.ts";
-import type { Host } from "./host.ts";
+import { bundleOf } from "./containers.ts";
+import { entriesOf, readIfThere } from "./files.ts";
+import { type Host, runtimeOf } from "./host.ts";
 import { registrationOf, TARGETS_DIRECTORY, targetMoveOf } from "./layout.ts";
 
 /** Durable when it returns: after a crash of the node the pod is still registered. */
@@ -88,10 +88,10 @@ export function registeredPods(host: Host): string[] {
 
 /** Pods that runc has containers (sandboxes included) of, and those that the kubelet keeps a folder of. */
 export function podsOnNode(host: Host, kubeletPods = "/var/lib/kubelet/pods"): Set<string> {
-  const folders = existsSync(host.path(kubeletPods)) ? readdirSync(host.path(kubeletPods)) : [];
-  const containers = existsSync(host.path(RUNC_ROOT)) ? readdirSync(host.path(RUNC_ROOT)) : [];
+  const folders = entriesOf(host.path(kubeletPods));
+  const containers = entriesOf(host.path(runtimeOf(host).runcRoot));
   const owners = containers.flatMap((id) => {
-    const text = readIfThere(host.path(`${bundleOf(id)}/config.json`));
+    const text = readIfThere(host.path(`${bundleOf(host, id)}/config.json`));
     const uid = /"io\.kubernetes\.cri\.sandbox-uid"\s*:\s*"([^"\\]+)"/.exec(text ?? "")?.[1];
     return uid ? [uid] : [];
   });

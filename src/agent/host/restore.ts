@@ -14,7 +14,7 @@ import { errorsIn } from "./criu-log.ts";
 import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
 import { hasFiles } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
-import type { Host } from "./host.ts";
+import { type Host, runtimeOf } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
 import { pageServerOf } from "./page-server.ts";
 import { isHeld, isStopped, runsWith } from "./processes.ts";
@@ -39,12 +39,11 @@ export function lazyPagesOf(moveUID: string): string {
 }
 
 /**
- * $1: the file that the runtime wrapper names the container in. Freezes the container with nothing but the shell's own commands, in well under
+ * $1: the file that the runtime wrapper names the container in; $2, $3: runc and its root. Freezes the container with nothing but the shell's own commands, in well under
  * a millisecond, and kills it then.
  */
 export const END_WITHOUT_MEMORY = `read -r wrapper container <"$1"
-root=/run/containerd/runc/k8s.io
-read -r state <"$root/$container/state.json"
+read -r state <"$3/$container/state.json"
 pid=\${state#*'"init_process_pid":'} pid=\${pid%%[!0-9]*}
 while IFS=: read -r number controllers group; do
   case $controllers in
@@ -52,7 +51,7 @@ while IFS=: read -r number controllers group; do
     '') [ ! -e "/sys/fs/cgroup$group/cgroup.freeze" ] || echo 1 >"/sys/fs/cgroup$group/cgroup.freeze" ;;
   esac
 done <"/proc/$pid/cgroup"
-runc --root "$root" kill --all "$container" KILL`;
+"$2" --root "$3" kill --all "$container" KILL`;
 
 /**
  * Starts what serves the memory while the container already runs, as soon as the images are there. Should it fail, the memory
@@ -61,12 +60,13 @@ runc --root "$root" kill --all "$container" KILL`;
 export async function startLazyPages(host: Host, moveUID: string): Promise<void> {
   const move = targetMoveOf(moveUID);
   if (wasStarted(host, lazyPagesOf(moveUID))) return;
+  const { runc, runcRoot } = runtimeOf(host);
   const criu = `criu lazy-pages -D ${move.images} -W ${move.work} -o lazy-pages.log -v2 --status-fd 8 8>${move.lazyReady}`;
   await startDetached(host, {
     name: lazyPagesOf(moveUID),
     argv: ["/bin/sh", "-c", `exec ${criu}`],
     groups: makeMoveGroup(host, moveUID, undefined),
-    onFailure: `set -- ${move.restorePid}; ${END_WITHOUT_MEMORY}`,
+    onFailure: `set -- ${move.restorePid} '${runc}' '${runcRoot}'; ${END_WITHOUT_MEMORY}`,
   });
 }
 

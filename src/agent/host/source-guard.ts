@@ -162,7 +162,7 @@ function newborns(host: Host, podGroup: string, { containerID, sandboxes }: Guar
 
 /** As containerd wrote it into the bundle, before the container's first task was born. */
 function kindOf(host: Host, id: string): string | undefined {
-  const config = readIfThere(host.path(`${bundleOf(id)}/config.json`)) ?? "";
+  const config = readIfThere(host.path(`${bundleOf(host, id)}/config.json`)) ?? "";
   return /"io\.kubernetes\.cri\.container-type"\s*:\s*"([^"\\]+)"/.exec(config)?.[1];
 }
 

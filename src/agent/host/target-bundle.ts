@@ -20,7 +20,7 @@ export interface TargetBundle {
 }
 
 export function targetBundle(host: Host, container: string): TargetBundle {
-  const bundle = bundleOf(container);
+  const bundle = bundleOf(host, container);
   const text = readFileSync(host.path(join(bundle, "config.json")), "utf8");
   const { mounts, annotations } = bundleSchema.parse(JSON.parse(text));
   const sandbox = findContainer(host, annotations["io.kubernetes.cri.sandbox-id"] ?? "none");

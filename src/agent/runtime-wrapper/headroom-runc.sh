@@ -12,7 +12,8 @@
 # The pod's UID is the one that containerd itself wrote into the bundle, not one that a user can write on a pod.
 STATE=${HEADROOM_STATE:-/var/lib/headroom}
 RUN=${HEADROOM_RUN:-/run/headroom}
-RUNC=${HEADROOM_RUNC:-runc}
+runc= && read -r runc 2>/dev/null <"$STATE/bin/runc-path"
+RUNC=${HEADROOM_RUNC:-${runc:-runc}}
 LIMIT=${HEADROOM_WAIT_SECONDS:-110} # below the two minutes that the kubelet gives a container to start
 
 # The verb is the first argument that is neither a global option nor such an option's value.

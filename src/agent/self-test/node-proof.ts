@@ -2,7 +2,7 @@
 import { release } from "node:os";
 import type { Logger } from "../../logging/logger.ts";
 import type { HandlerStatus } from "../containerd/handler.ts";
-import { type Host, runOnHost } from "../host/host.ts";
+import { type Host, runOnHost, runtimeOf } from "../host/host.ts";
 import type { Verdict } from "../protocol.ts";
 import { knownVerdicts, proveNode } from "./self-test.ts";
 
@@ -29,7 +29,10 @@ export class NodeProof {
   async prove(handler: () => Promise<HandlerStatus>): Promise<void> {
     if (this.#bin === undefined) return;
     try {
-      const [{ containerd }, runc] = await Promise.all([handler(), runOnHost(this.#host, ["runc", "--version"])]);
+      const [{ containerd }, runc] = await Promise.all([
+        handler(),
+        runOnHost(this.#host, [runtimeOf(this.#host).runc, "--version"]),
+      ]);
       const fingerprint = [release(), this.#bin, runc.stdout, containerd].join("\n");
       this.verdicts = await proveNode(this.#host, { bin: this.#bin, fingerprint });
       for (const verdict of this.verdicts) this.#tell(verdict);

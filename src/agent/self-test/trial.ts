@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorsIn } from "../host/criu-log.ts";
 import { entriesOf, readIfThere } from "../host/files.ts";
-import { type Host, runOnHost } from "../host/host.ts";
+import { type Host, runOnHost, runtimeOf } from "../host/host.ts";
 import { RUN_DIRECTORY } from "../host/layout.ts";
 import type { Kind } from "../protocol.ts";
 import type { KindOptions } from "./kinds.ts";
@@ -71,7 +71,7 @@ async function clear(host: Host, kind: string): Promise<void> {
 /** Resolves with what runc says went wrong. The container must not inherit an open file of the host: it could not be dumped. */
 async function runRunc(host: Host, folder: string, args: readonly string[]): Promise<string | undefined> {
   const log = join(folder, "runc.log");
-  const code = await runQuietly(host, ["runc", "--root", join(folder, "runc"), "--log", log, ...args]);
+  const code = await runQuietly(host, [runtimeOf(host).runc, "--root", join(folder, "runc"), "--log", log, ...args]);
   if (code === 0) return undefined;
   return [...(readIfThere(host.path(log)) ?? "").matchAll(/msg="(.*)"$/gm)].at(-1)?.[1] ?? `exit code ${code}`;
 }
@@ -98,7 +98,7 @@ async function startServing(host: Host, folder: string): Promise<string | undefi
 }
 
 async function runs(host: Host, folder: string, id: string): Promise<boolean> {
-  const { stdout } = await runOnHost(host, ["runc", "--root", join(folder, "runc"), "state", id]);
+  const { stdout } = await runOnHost(host, [runtimeOf(host).runc, "--root", join(folder, "runc"), "state", id]);
   return /"status":\s*"running"/.test(stdout);
 }
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Host } from "../../../src/agent/host/host.ts";
+import { type Host, runtimeOf } from "../../../src/agent/host/host.ts";
 import { registrationOf, targetMoveOf } from "../../../src/agent/host/layout.ts";
 import {
   markAborted,
@@ -70,12 +70,17 @@ describe("a registration", () => {
   });
 });
 
-test("a pod is on the node while the kubelet keeps its folder, or runc a container of it", () => {
+test.each([
+  ["the usual folders", undefined],
+  ["folders of its own", { bundles: "/run/k3s/containerd/tasks", runc: "/opt/runc", runcRoot: "/run/mine/k8s.io" }],
+])("a pod is on the node while the kubelet keeps its folder, or runc a container of it: %s", (_, runtime) => {
+  const node = runtime === undefined ? host : { ...host, runtime };
+  const { bundles, runcRoot } = runtimeOf(node);
   mkdirSync(host.path("/var/lib/kubelet/pods/by-folder"), { recursive: true });
-  write("/run/containerd/runc/k8s.io/c1/state.json", "{}");
+  write(`${runcRoot}/c1/state.json`, "{}");
   const config = { annotations: { "io.kubernetes.cri.sandbox-uid": "by-container" } };
-  write("/run/containerd/io.containerd.runtime.v2.task/k8s.io/c1/config.json", JSON.stringify(config));
-  expect([...podsOnNode(host)].sort()).toEqual(["by-container", "by-folder"]);
+  write(`${bundles}/c1/config.json`, JSON.stringify(config));
+  expect([...podsOnNode(node)].sort()).toEqual(["by-container", "by-folder"]);
 });
 
 describe("uninstalling from a node", () => {

@@ -75,9 +75,9 @@ test("a container whose memory does not all come is frozen before it is killed",
   write(`/sys/fs/cgroup${group}/cgroup.freeze`, "0");
   write("/bin/runc", `#!/bin/sh\ncat ${host.path(`/sys/fs/cgroup/freezer${group}/freezer.state`)}; echo "$@"\n`);
   chmodSync(host.path("/bin/runc"), 0o755);
-  const script = END_WITHOUT_MEMORY.replaceAll(/(?<=[ "=])\/(run|sys|proc)\//g, `${root}/$1/`);
-  const env = { PATH: `${host.path("/bin")}:${process.env.PATH}` };
-  const said = execFileSync("/bin/sh", ["-c", script, "headroom-run", host.path(move.restorePid)], { env }).toString();
+  const script = END_WITHOUT_MEMORY.replaceAll(/(?<=[ "=])\/(sys|proc)\//g, `${root}/$1/`);
+  const paths = [move.restorePid, "/bin/runc", "/run/containerd/runc/k8s.io"].map(host.path);
+  const said = execFileSync("/bin/sh", ["-c", script, "headroom-run", ...paths]).toString();
   expect(said).toBe(`FROZEN\n--root ${root}/run/containerd/runc/k8s.io kill --all c1 KILL\n`);
   expect(readFileSync(host.path(`/sys/fs/cgroup${group}/cgroup.freeze`), "utf8")).toBe("1\n");
 });
