@@ -33,10 +33,10 @@ export async function sendFiles(group: Group, files: ContainerFiles, peer: Peer,
   }
 }
 
-/** Retryable unless the peer has refused: its agent may come back, and what was dumped is sent again then. */
+/** Retryable unless the peer has refused or the files can't be read: its agent may come back, and what was dumped is sent again then. */
 export function sendFailed(message: string, cause: unknown): AgentError {
-  const refused = cause instanceof AgentError && !cause.retryable;
-  return new AgentError("SendFailed", message, { cause, retryable: !refused });
+  const final = cause instanceof AgentError && !cause.retryable;
+  return new AgentError("SendFailed", message, { cause, retryable: !final });
 }
 
 /** The stream ends only when the program behind it has ended well, so that a cut-off archive never looks like a whole one to the peer. */
@@ -53,7 +53,7 @@ async function sendArchive(peer: Peer, part: FilePart, archive: Archive, signal:
     },
     (error: Error) => {
       body.destroy(error);
-      throw error;
+      throw new AgentError("SendFailed", error.message, { cause: error }); // it would fail again
     },
   );
   await Promise.all([ended, peer.put(part, body, signal)]);

@@ -3,8 +3,10 @@
  * In a pod that is /proc/1/root and nsenter into process 1 (the pod has hostPID); on the node itself there is no way to go.
  */
 import { spawn } from "node:child_process";
+import { lstatSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { isMissing } from "./files.ts";
 
 const HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -31,7 +33,7 @@ export const USUAL_RUNTIME: RuntimePaths = {
 };
 
 export interface Host {
-  /** Where the agent finds the host's `path`. */
+  /** Where the agent finds the host's `path`, with the symbolic links in it followed as the host would. */
   path(path: string): string;
   /** The command line that runs `argv` on the host; with "own" it is a program of the agent's image, which may join the host's groups. */
   command(argv: readonly string[], files?: "own"): { file: string; args: string[] };
@@ -48,13 +50,47 @@ export const runtimeOf = (host: Host): RuntimePaths => host.runtime ?? USUAL_RUN
 /** The agent in a privileged hostPID pod. */
 export function hostOfProcessOne(): Host {
   return {
-    path: (path) => join("/proc/1/root", path),
+    path: (path) => under("/proc/1/root", path),
     command: (argv, files) => {
       const others = files === "own" ? [] : ["-m", "-u", "-n", "-i"];
       return { file: "nsenter", args: ["-t", "1", ...others, "-C", "--", ...argv] };
     },
     environment,
   };
+}
+
+/** What the kernel makes up: there are no absolute links of a disk's, and what looks like a link of a process leads elsewhere. */
+const MADE_UP = /^\/(proc|sys)(\/|$)/;
+/** As many as the kernel follows. */
+const MOST_LINKS = 40;
+
+/**
+ * Where a process finds the file that one with the root directory `root` calls `path`. Symbolic links are followed, the last one too, and absolute
+ * ones lead to below `root`, where the kernel would take them from the process's own root. What isn't there stays as it is written.
+ */
+export function under(root: string, path: string): string {
+  if (MADE_UP.test(path)) return join(root, path);
+  let left = path.split("/");
+  let at = "/";
+  for (let links = 0; left.length > 0; ) {
+    const [name = "", ...others] = left;
+    const next = join(at, name);
+    const target = name === "" || name === "." || name === ".." ? undefined : linkAt(join(root, next));
+    if (target !== undefined && ++links > MOST_LINKS) throw new Error(`${path} has too many symbolic links`);
+    if (target?.startsWith("/")) at = "/";
+    if (target === undefined) at = next;
+    left = target === undefined ? others : [...target.split("/"), ...others];
+  }
+  return join(root, at);
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The agent as a process of the host. */

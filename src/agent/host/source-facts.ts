@@ -1,5 +1,5 @@
 /** What only the node knows of a container that may be moved: how much there is to move, and what cannot be. */
-import { readdirSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
+import { opendirSync, readdirSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { AgentError } from "../agent-error.ts";
@@ -34,7 +34,9 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
   }
   const pids = pidsOf(host, container);
   const unlinked = unlinkedBytes(pids);
-  const files = await filesBytesOf(host, container);
+  const folders = sentFolders(container);
+  const unreadable = folders.flatMap((folder) => folderObstacle(host, folder));
+  const files = await filesBytesOf(host, container, unreadable.length > 0 ? [] : folders);
   return {
     running: true,
     memoryBytes: dumpedBytes(host, container, files.memoryFilesBytes),
@@ -46,6 +48,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     obstacles: [
       ...terminalObstacle(host, container),
       ...layerObstacle(container),
+      ...unreadable,
       ...mountObstacles(host, container),
       ...unlinkedObstacles(host, unlinked),
       ...pids.flatMap(processObstacles),
@@ -94,12 +97,29 @@ function memoryStatOf(host: Host, container: Container, group: string): { anonym
   };
 }
 
+/** Host paths of what a move sends: the writable layer and the emptyDirs. */
+function sentFolders(container: Container): string[] {
+  const upper = upperDirectoryOf(container.rootfs);
+  return [...(upper ? [upper] : []), ...emptyDirsOf(container.mounts).values()];
+}
+
+/** Else it would be found out only when the container is frozen. */
+export function folderObstacle(host: Host, folder: string): Obstacle[] {
+  try {
+    opendirSync(host.path(folder)).closeSync();
+    return [];
+  } catch (error) {
+    const message = `the container's files in ${folder} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    return [{ reason: "FilesUnreadable", message }];
+  }
+}
+
 async function filesBytesOf(
   host: Host,
   container: Container,
+  paths: readonly string[],
 ): Promise<Pick<SourceFacts, "filesBytes" | "memoryFilesBytes">> {
-  const upper = upperDirectoryOf(container.rootfs);
-  const folders = [...(upper ? [upper] : []), ...emptyDirsOf(container.mounts).values()].map((path) => host.path(path));
+  const folders = paths.map((path) => host.path(path));
   const inMemory = folders.filter((folder) => statfsSync(folder).type === TMPFS);
   const onDisk = folders.filter((folder) => !inMemory.includes(folder));
   const name = `measuring-${container.id}`;
