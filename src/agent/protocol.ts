@@ -49,6 +49,8 @@ export const featuresSchema = z.object({
   lazyPages: z.boolean(),
   memDirtyTrack: z.boolean(),
   containerdVersion: z.string().default("unknown"),
+  /** What containers that ask for nothing are confined by on this node. Absent: an agent that doesn't tell. */
+  lsm: z.enum(["apparmor", "selinux", "none"]).optional(),
   /** Of the kinds that were tried. None: an agent that tries none. */
   verdicts: z.array(verdictSchema).default([]),
   /** The runtime handler is in containerd's running configuration. */
@@ -85,6 +87,8 @@ export const sourceFactsSchema = z.object({
   processes: z.int(),
   /** What its first process is. */
   kinds: z.array(kindSchema).default([]),
+  /** What its first process is confined by; absent: by nothing. */
+  confinedBy: z.enum(["apparmor", "selinux"]).optional(),
   /** Established TCP connections of the container's network namespace, loopback included, as "local -> remote". At most 20. */
   establishedTcp: z.array(z.string()),
   /** What CRIU cannot carry: open devices, huge pages, a terminal … one sentence each. */

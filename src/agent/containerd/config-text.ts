@@ -111,6 +111,12 @@ export function runtimeTables(dump: string, version: ConfigVersion): string {
     .join("");
 }
 
+/** A setting of the CRI plugin itself, as a dump holds it. */
+export function criSetting(dump: string, key: string): string | undefined {
+  const own = versionOf(dump) === 3 ? 3 : 2;
+  return settingOf(tablesOf(dump).get(`plugins."${CRI[own]}"`) ?? [], key);
+}
+
 /** Does a dump hold the handler with this program? */
 export function hasHandler(dump: string, binary: string): boolean {
   const tables = tablesOf(dump);

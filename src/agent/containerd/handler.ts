@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { type Lsm, lsmOf } from "../host/confinement.ts";
 import { readIfThere } from "../host/files.ts";
 import { type Host, type RuntimePaths, USUAL_RUNTIME } from "../host/host.ts";
 import { STATE_DIRECTORY } from "../host/layout.ts";
@@ -23,6 +24,8 @@ export interface HandlerStatus {
   message?: string;
   /** Version of the containerd that runs. */
   containerd?: string;
+  /** What it confines containers by that ask for nothing. */
+  lsm?: Lsm;
 }
 
 /** The one file that was changed. `before` is its former content in base64; null: there was no such file. */
@@ -76,16 +79,18 @@ async function readNode(host: Host): Promise<Node> {
 export async function handlerStatus(host: Host): Promise<HandlerStatus> {
   if (!findDaemon()) return { installed: false, message: noDaemon() };
   const { daemon, dump, version, layout } = await readNode(host);
+  const lsm = lsmOf(host, dump);
   const containerd = /\bv?(\d+\.\d+\.\d+\S*)/.exec(version)?.[1] ?? "unknown";
   const old = tooOld(version);
-  if (old !== undefined) return { installed: false, message: old, containerd };
-  if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, layout), containerd };
+  if (old !== undefined) return { installed: false, message: old, containerd, lsm };
+  if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, layout), containerd, lsm };
   const changed = changedSinceStart(host, daemon);
-  if (changed === undefined) return { installed: true, containerd };
+  if (changed === undefined) return { installed: true, containerd, lsm };
   return {
     installed: false,
     message: `containerd has not been restarted since ${changed} was changed`,
     containerd,
+    lsm,
   };
 }
 

@@ -99,6 +99,7 @@ export class HostRuntime implements NodeRuntime {
       verdicts: this.#options.verdicts(),
       agentVersion: this.#options.agentVersion,
       containerdVersion: handler.containerd ?? "unknown",
+      lsm: handler.lsm,
       handlerInstalled: handler.installed,
       ...(handler.message === undefined ? {} : { handlerMessage: handler.message }),
       stagingBudgetBytes: budget,

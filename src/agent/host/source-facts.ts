@@ -6,6 +6,7 @@ import { AgentError } from "../agent-error.ts";
 import type { SourceFacts } from "../protocol.ts";
 import { kindsOfProcess } from "../self-test/kinds.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
+import { confinementOf } from "./confinement.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { isMissing, readIfThere } from "./files.ts";
 import { type Group, runGrouped } from "./grouped.ts";
@@ -44,6 +45,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     memoryFilesBytes: files.memoryFilesBytes + unlinked, // they are staged among CRIU's images
     processes: pids.length,
     kinds: kindsOfProcess(container.pid),
+    confinedBy: confinementOf(container.pid),
     establishedTcp: connectionsOf(container.pid).slice(0, 20),
     obstacles: [
       ...terminalObstacle(host, container),

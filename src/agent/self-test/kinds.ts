@@ -1,4 +1,5 @@
 /** The kinds of containers that a node proves itself with: what each is run with, and which of them a pod's processes are. */
+import { confinementOf } from "../host/confinement.ts";
 import { readIfThere } from "../host/files.ts";
 import type { Kind } from "../protocol.ts";
 
@@ -42,10 +43,9 @@ export function kindsToTry(apparmorProfile: string | undefined): { kind: Kind; o
 export function kindsOfProcess(pid: number): Kind[] {
   const status = readIfThere(`/proc/${pid}/status`) ?? "";
   const uid = /^Uid:\s+(\d+)/m.exec(status)?.[1] ?? "0";
-  const label = (readIfThere(`/proc/${pid}/attr/apparmor/current`) ?? "").trim();
   return [
     uid === "0" ? "root" : "user",
     ...(/^Seccomp:\s+2$/m.test(status) ? (["seccomp"] as const) : []),
-    ...(label !== "" && !label.startsWith("unconfined") ? (["apparmor"] as const) : []),
+    ...(confinementOf(pid) === "apparmor" ? (["apparmor"] as const) : []),
   ];
 }

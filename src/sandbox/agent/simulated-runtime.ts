@@ -85,6 +85,7 @@ export class SimulatedRuntime implements NodeRuntime {
       lazyPages: true,
       memDirtyTrack: false,
       containerdVersion: "simulated",
+      lsm: "none",
       verdicts: [],
       handlerInstalled: true,
       stagingBudgetBytes,

@@ -9,6 +9,7 @@ import type { ClusterSnapshot, MoveSnapshot } from "../../../src/planning/snapsh
 import { stagingBytes } from "../../../src/planning/staging.ts";
 import { move, NOW_MS, node, pod, policy } from "../../planning/fixtures.ts";
 import { FEATURES, GIB } from "../../support/moving-world/simulated-nodes.ts";
+import { sourcePod } from "../../support/moving-world/source-pod.ts";
 
 const NAMES = ["n0", "n1", "n2", "n3"] as const;
 const FILES_BYTES = 0;
@@ -112,9 +113,11 @@ describe("a move that is planned", () => {
           expect(
             targetRefusal({
               node: mine.to,
+              pod: sourcePod(),
               source: FEATURES,
               target,
               kinds: [],
+              confinedBy: undefined,
               stagingBytes: staging,
               diskFilesBytes: FILES_BYTES,
             }),

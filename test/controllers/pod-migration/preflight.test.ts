@@ -3,7 +3,7 @@ import { emptyDirsOf } from "../../../src/controllers/pod-migration/preflight/po
 import { livenessForgivesMs, swapDelayMs } from "../../../src/controllers/pod-migration/preflight/probes.ts";
 import { KubeError } from "../../../src/kube/client.ts";
 import { PODS, type Pod } from "../../../src/kube/resources.ts";
-import { FACTS, FEATURES, GIB } from "../../support/moving-world/simulated-nodes.ts";
+import { FACTS, FEATURES, GIB, type SimulatedNodes } from "../../support/moving-world/simulated-nodes.ts";
 import { sourcePod } from "../../support/moving-world/source-pod.ts";
 import { World } from "../../support/moving-world/world.ts";
 
@@ -69,6 +69,20 @@ const REFUSED: [what: string, reason: string, prepare: (world: World) => void, p
         verdicts: [{ kind: "root", ok: false, ms: 1, message: "it could not be dumped" }],
       }),
   ],
+  ["an older CRIU", "CriuVersion", ({ nodes }) => void nodes.overrides.set("z2", { criuVersion: "4.0" })],
+  ["an older kernel", "KernelVersion", ({ nodes }) => void nodes.overrides.set("z2", { kernel: "6.6.30" })],
+  [
+    "a pod under AppArmor, to a node that has none",
+    "Confinement",
+    ({ nodes }) => void Object.assign(nodes, { facts: { ...FACTS, confinedBy: "apparmor" } }),
+  ],
+  ["a pod under nothing, to a node with AppArmor", "Confinement", ({ nodes }) => void onApparmor(nodes)],
+  [
+    "a pod under SELinux whose level is containerd's choice",
+    "SELinuxLevel",
+    ({ nodes }) => void onSELinux(nodes),
+    (pod) => Object.assign(pod.spec, { securityContext: { seLinuxOptions: { type: "container_t" } } }),
+  ],
   ["another cgroup version", "CgroupVersion", ({ nodes }) => void nodes.overrides.set("z2", { cgroupVersion: 1 })],
   [
     "a handler that is not installed",
@@ -83,7 +97,47 @@ const REFUSED: [what: string, reason: string, prepare: (world: World) => void, p
   ],
 ];
 
+const onApparmor = (nodes: SimulatedNodes) => nodes.overrides.set("z2", { lsm: "apparmor" });
+
+function onSELinux(nodes: SimulatedNodes): void {
+  nodes.facts = { ...FACTS, confinedBy: "selinux" };
+  nodes.overrides.set("z2", { lsm: "selinux" });
+}
+
+const UNCONFINED = { appArmorProfile: { type: "Unconfined" } };
+const ADMITTED: [what: string, prepare: (nodes: SimulatedNodes) => void, pod?: (pod: Pod) => void][] = [
+  [
+    "a pod under AppArmor, to a node with AppArmor",
+    (nodes) => {
+      nodes.facts = { ...FACTS, confinedBy: "apparmor" };
+      onApparmor(nodes);
+    },
+  ],
+  [
+    "a pod that asks for no profile, to a node with AppArmor",
+    onApparmor,
+    (pod) => Object.assign(pod.spec, { securityContext: UNCONFINED }),
+  ],
+  [
+    "a pod under SELinux with a level of its own",
+    onSELinux,
+    (pod) => Object.assign(pod.spec, { securityContext: { seLinuxOptions: { level: "s0:c1,c2" } } }),
+  ],
+  ["newer patches of CRIU and kernel on the source", (nodes) => void nodes.overrides.set("z1", { kernel: "6.12.99" })],
+  [
+    "an agent that does not tell what confines its containers",
+    (nodes) => void nodes.overrides.set("z2", { lsm: undefined }),
+  ],
+];
+
 describe("preflight", () => {
+  it.each(ADMITTED)("admits %s", async (_, prepare, pod) => {
+    const world = await World.with("none", pod);
+    prepare(world.nodes);
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Succeeded" });
+  });
+
   it.each(REFUSED)("refuses %s: %s, and touches nothing", async (_, reason, prepare, pod) => {
     const world = await World.with("none", pod);
     prepare(world);

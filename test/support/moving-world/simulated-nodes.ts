@@ -53,6 +53,7 @@ export const FEATURES: NodeFeatures = {
   lazyPages: true,
   memDirtyTrack: true,
   containerdVersion: "1.7.24",
+  lsm: "none",
   verdicts: [],
   handlerInstalled: true,
   stagingBudgetBytes: 8 * GIB,

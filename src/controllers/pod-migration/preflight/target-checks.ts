@@ -1,10 +1,11 @@
 /** What may speak against a target once its agent has answered. Pure predicates, in the order in which they are asked. */
 import type { Kind, NodeFeatures } from "../../../agent/protocol.ts";
+import { isOlderSeries } from "../../../agent/versions.ts";
 import { formatBytes } from "../../../api/quantity.ts";
 import type { Refusal } from "../dependencies.ts";
+import { type Confinement, confinementRefusal } from "./confinement.ts";
 
-export interface TargetSide {
-  node: string;
+export interface TargetSide extends Confinement {
   source: NodeFeatures;
   target: NodeFeatures;
   /** Of the source's container. */
@@ -71,6 +72,20 @@ const CONTAINERS: Record<Kind, string> = {
   lazyPages: "containers whose memory is filled while they run",
 };
 
+/** Its images may hold what an older one doesn't know. */
+const criuVersion: Check = ({ node, source, target }) => {
+  if (!isOlderSeries(target.criuVersion, source.criuVersion)) return undefined;
+  const message = `node ${node} has CRIU ${target.criuVersion}, older than the source's ${source.criuVersion}`;
+  return { reason: "CriuVersion", message };
+};
+
+/** As for CPU features: a process that found a system call when it started goes on using it. */
+const kernelVersion: Check = ({ node, source, target }) => {
+  if (!isOlderSeries(target.kernel, source.kernel)) return undefined;
+  const message = `node ${node} has the kernel ${target.kernel}, older than the source's ${source.kernel}`;
+  return { reason: "KernelVersion", message };
+};
+
 const stagingRoom: Check = ({ node, target, stagingBytes }) =>
   target.stagingFreeBytes >= stagingBytes
     ? undefined
@@ -88,4 +103,14 @@ const diskRoom: Check = ({ node, target, diskFilesBytes }) =>
         message: `node ${node} has ${formatBytes(target.filesFreeBytes)} of disk free now, the move needs twice the ${formatBytes(diskFilesBytes)} of the pod's files`,
       };
 
-const CHECKS: readonly Check[] = [handlerInstalled, cgroupVersion, cpuFlags, selfTest, stagingRoom, diskRoom];
+const CHECKS: readonly Check[] = [
+  handlerInstalled,
+  cgroupVersion,
+  cpuFlags,
+  criuVersion,
+  kernelVersion,
+  confinementRefusal,
+  selfTest,
+  stagingRoom,
+  diskRoom,
+];
