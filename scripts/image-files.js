@@ -1,6 +1,6 @@
 // Puts together what an image runs: FOLDER gets the files that a program loads, and the packages that they import, and no others.
 //   node scripts/image-files.js PROGRAM FOLDER
-import { cpSync, mkdirSync, realpathSync } from "node:fs";
+import { cpSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nodeFileTrace } from "@vercel/nft";
@@ -19,6 +19,7 @@ const { fileList } = await nodeFileTrace([resolve(root, program)], {
 
 for (const path of fileList) {
   const file = join("/", path);
+  if (statSync(file).isDirectory()) continue; // a link to the modules
   // The modules may be a link to another place.
   const within = file.startsWith(`${modules}/`) ? join("node_modules", relative(modules, file)) : relative(root, file);
   const copy = join(folder, within);
