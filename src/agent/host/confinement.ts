@@ -19,8 +19,18 @@ export function lsmOf(host: Host, dump: string): Lsm {
 }
 
 export function confinementOf(pid: number): SourceFacts["confinedBy"] {
-  const read = (name: string) => readIfThere(`/proc/${pid}/attr/${name}`) ?? "";
+  const read = (name: string) => labelIn(`/proc/${pid}/attr/${name}`);
   return confinementBy(read("apparmor/current"), read("current"));
+}
+
+/** A kernel without security modules has the file, and says EINVAL when it is read. */
+function labelIn(path: string): string {
+  try {
+    return readIfThere(path) ?? "";
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EINVAL") return "";
+    throw error;
+  }
 }
 
 /** Domains of SELinux that programs of the node are in, and containers that are not to be confined. Others are taken for confined. */

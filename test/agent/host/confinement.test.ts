@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { confinementBy, lsmOf } from "../../../src/agent/host/confinement.ts";
+import { confinementBy, confinementOf, lsmOf } from "../../../src/agent/host/confinement.ts";
 import { isOlder, isOlderSeries } from "../../../src/agent/versions.ts";
 import { type NodeFolder, nodeFolder } from "../../support/agent/node-folder.ts";
 
@@ -63,4 +63,8 @@ test("a version is compared to the last number that is asked for", () => {
     false,
     false,
   ]);
+});
+
+test("the label of a process can be asked for on any kernel, also on one without security modules", () => {
+  expect([undefined, "apparmor", "selinux"]).toContain(confinementOf(process.pid));
 });
