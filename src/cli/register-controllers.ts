@@ -32,7 +32,7 @@ export function registerControllers(
   operator.register(enrolment);
   operator.register(whenOpen(podMigrationController(context, { ...outside, caps: config.moveCaps })));
   operator.register(whenOpen(leftoversController(context, own)));
-  operator.register(whenOpen(nodeReportsController(context, own)));
+  operator.register(whenOpen(nodeReportsController(context, own, config.rollOutShare)));
   operator.register(migrationPolicyController(context, collect));
   return driver;
 }
