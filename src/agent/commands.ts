@@ -8,11 +8,13 @@ import { PROBE_PART, takeProbe } from "./link.ts";
 import type { MoveRecords, Role, StoredRecord } from "./move-records.ts";
 import type { FilePart, GuardedSource, NodeRuntime, Peer, SourceCommand, SourceProcess } from "./node-runtime.ts";
 import {
+  BEING_PREPARED,
   commandSchema,
   type DumpTarget,
   dumpSchema,
   type MoveRecord,
   moveRecordSchema,
+  prepareSchema,
   receiveSchema,
   registerSchema,
   releaseSchema,
@@ -20,8 +22,9 @@ import {
   type SourceFacts,
   sourceCommandSchema,
   sourceSchema,
+  type Turn,
 } from "./protocol.ts";
-import { type StepRequest, StepRunner } from "./step-runner.ts";
+import { admitEpoch, type StepRequest, StepRunner } from "./step-runner.ts";
 import type { StepName } from "./steps.ts";
 import { type Expected, Uploads } from "./uploads.ts";
 
@@ -94,6 +97,17 @@ export class AgentCommands {
     return await this.#parts.runtime.inspect(parse(sourceSchema, body));
   }
 
+  /** containerd is not restarted in the middle of a move. */
+  prepare(body: unknown): Turn {
+    const { runtime, records } = this.#parts;
+    const { epoch } = parse(prepareSchema, body);
+    admitEpoch(records, epoch);
+    const [move] = records.list();
+    if (move === undefined || runtime.turn().state !== "waiting") return runtime.prepare();
+    const message = `move ${move.moveUID} has not ended on this node`;
+    throw new AgentError("WrongState", message, { retryable: true });
+  }
+
   async certificate(body: unknown): Promise<object> {
     await this.#parts.identity.accept(parse(certificateSchema, body).certificate);
     return {};
@@ -102,9 +116,18 @@ export class AgentCommands {
   async step(route: { role: Role; step: StepName; moveUID: string }, body: unknown): Promise<unknown> {
     const work = route.role === "target" ? this.#targetWork(route.step, body) : this.#sourceWork(route.step, body);
     if (work.moveUID !== route.moveUID) throw new AgentError("BadRequest", "path and body name different moves");
+    this.#refuseWhilePreparing(route);
     const podUID = work.podUID ?? this.#parts.records.get(work.moveUID, route.role)?.podUID ?? "";
     const result = await this.#runner.execute({ ...work, podUID, role: route.role, step: route.step });
     return route.step === "abort" ? { neverReleased: true, gone: true } : result;
+  }
+
+  /** No move begins on a node whose containerd is being restarted. */
+  #refuseWhilePreparing({ moveUID, role, step }: { moveUID: string; role: Role; step: StepName }): void {
+    const { runtime, records } = this.#parts;
+    const begins = (step === "register" || step === "dump") && records.get(moveUID, role) === undefined;
+    if (!begins || runtime.turn().state !== "preparing") return;
+    throw new AgentError("WrongState", BEING_PREPARED, { retryable: true });
   }
 
   /** Files come only from the agent of the move's source node, with the move's token, while the move is receiving. */

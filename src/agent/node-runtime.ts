@@ -36,6 +36,7 @@ import type {
   SourceFacts,
   sourceCommandSchema,
   sourceSchema,
+  Turn,
 } from "./protocol.ts";
 
 export type Source = z.infer<typeof sourceSchema>;
@@ -79,6 +80,10 @@ export interface Peer {
 export interface NodeRuntime {
   features(): Promise<NodeFeatures>;
   inspect(source: Source): Promise<SourceFacts>;
+
+  turn(): Turn;
+  /** Begins to prepare the node if its turn is still to come; answers its turn. */
+  prepare(): Turn;
 
   /** From now on, across reboots, the pod's container is restored or fails, until it is released or forgotten. */
   register(command: RegisterCommand, signal: AbortSignal): Promise<void>;

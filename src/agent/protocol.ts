@@ -37,6 +37,24 @@ export const verdictSchema = z.object({
 });
 export type Verdict = z.infer<typeof verdictSchema>;
 
+/**
+ * Whether the node must still be prepared: the runtime handler, which takes a restart of containerd, and the self-test. The controller says
+ * when (docs/adr/0025-turns.md).
+ */
+export const turnSchema = z.discriminatedUnion("state", [
+  /** It is prepared, or needs no turn for it. */
+  z.object({ state: z.literal("none") }),
+  z.object({ state: z.literal("waiting") }),
+  z.object({ state: z.literal("preparing") }),
+  z.object({ state: z.literal("failed"), message: z.string() }),
+]);
+export type Turn = z.infer<typeof turnSchema>;
+/** Why a move waits for such a node. */
+export const BEING_PREPARED = "the node is being prepared for moves, with a restart of containerd";
+
+/** Answered with the turn, without waiting for its end. Refused with a retryable `WrongState` while a move is on record here. */
+export const prepareSchema = commandSchema.pick({ epoch: true });
+
 /** What a node can do, asked before anything is touched. */
 export const featuresSchema = z.object({
   agentVersion: z.string(),
@@ -57,6 +75,8 @@ export const featuresSchema = z.object({
   handlerInstalled: z.boolean(),
   /** Why not, and what to do. */
   handlerMessage: z.string().optional(),
+  /** Absent: an agent that asks for no turn. */
+  turn: turnSchema.default({ state: "none" }),
   /** Bytes that all moves together may stage on this node, and what is free of it. */
   stagingBudgetBytes: z.number(),
   stagingFreeBytes: z.number(),
@@ -281,6 +301,7 @@ export type AgentErrorBody = z.infer<typeof agentErrorSchema>;
  *   GET  /v1/features                      → featuresSchema
  *   GET  /v1/warm                          → {}: opens a connection ahead of time, for controller and peers
  *   POST /v1/inspect            (source)   → sourceFactsSchema
+ *   POST /v1/node/prepare                  → turnSchema
  *   GET  /v1/moves                         → { moves: moveRecordSchema[] }
  *   POST /v1/moves/:uid/target/{register,receive,restore,release,abort,cleanup}
  *   POST /v1/moves/:uid/source/{dump,resume,kill,cleanup}

@@ -4,7 +4,7 @@ import type { Role } from "./move-records.ts";
 import type { StepName } from "./steps.ts";
 
 export type Route =
-  | { kind: "features" | "warm" | "inspect" | "moves" | "enrolment" | "certificate" }
+  | { kind: "features" | "warm" | "inspect" | "prepare" | "moves" | "enrolment" | "certificate" }
   | { kind: "step"; role: Role; step: StepName; moveUID: string }
   | { kind: "files"; moveUID: string; part: string; name: string | undefined }
   | { kind: "none" };
@@ -13,6 +13,7 @@ const PLAIN: Record<string, Route> = {
   "GET /v1/features": { kind: "features" },
   "GET /v1/warm": { kind: "warm" },
   "POST /v1/inspect": { kind: "inspect" },
+  "POST /v1/node/prepare": { kind: "prepare" },
   "GET /v1/moves": { kind: "moves" },
   "GET /v1/enrolment": { kind: "enrolment" },
   "POST /v1/certificate": { kind: "certificate" },

@@ -1,10 +1,17 @@
 /** Puts an agent together from its configuration, and keeps it going until it is told to stop. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { Logger } from "../logging/logger.ts";
-import { type HandlerStatus, noteRunc, readRuntime } from "./containerd/handler.ts";
+import {
+  handlerStatus,
+  handlerWasInstalled,
+  installHandler,
+  installWrapper,
+  noteRunc,
+  readRuntime,
+} from "./containerd/handler.ts";
 import { EnrolledIdentity } from "./enrolled-identity.ts";
 import { layTree } from "./host/criu-tree.ts";
 import { type Host, hostOfProcessOne, type RuntimePaths, thisHost, USUAL_RUNTIME, withPrograms } from "./host/host.ts";
@@ -13,12 +20,16 @@ import { RUN_DIRECTORY, STATE_DIRECTORY } from "./host/layout.ts";
 import { type AgentIdentity, FixedIdentity } from "./identity.ts";
 import { FileMoveRecords } from "./move-records.ts";
 import { connectPeer } from "./peer.ts";
+import { isSettled, Preparation } from "./preparation.ts";
+import type { Turn } from "./protocol.ts";
 import { NodeProof } from "./self-test/node-proof.ts";
 import { AgentServer } from "./server.ts";
 
 const UPKEEP_INTERVAL_MS = 15_000;
 /** Touched at every upkeep: for the liveness probe, which no flood of connections can starve. */
 export const HEARTBEAT_FILE = join(tmpdir(), "headroom-agent-alive");
+/** There while the agent is ready: for the readiness probe. */
+const READY_FILE = join(tmpdir(), "headroom-agent-ready");
 const DUMP_LIMIT_MS = 600_000;
 /** Below the kubelet's two minutes, as the runtime wrapper's own limit. */
 const CREATE_LIMIT_MS = 110_000;
@@ -33,23 +44,35 @@ export interface AgentRun {
   config: AgentConfig;
   version: string;
   logger: Logger;
-  handler: () => Promise<HandlerStatus>;
 }
 
 /** Starts the agent. `stop` closes its port; what moves have started on the node goes on without it. */
-export async function startAgent({ config, version, logger, handler }: AgentRun): Promise<{ stop(): Promise<void> }> {
+export async function startAgent({ config, version, logger }: AgentRun): Promise<{ stop(): Promise<void> }> {
   const node = hostOf(config);
+  rmSync(READY_FILE, { force: true }); // of an agent before this one
+  installWrapper(node);
   const [criu, runtime] = await Promise.all([criuOf(config, node, logger), runtimeOn(node, logger)]);
   noteRunc(node, runtime.runc);
   const host = { ...node, runtime };
   const identity = await identityOf(config, host);
+  const proof = new NodeProof(criu === undefined ? host : withPrograms(host, criu), criu, logger);
   const records = new FileMoveRecords(host.path(join(STATE_DIRECTORY, "moves")), (file, error) =>
     logger.warn("a move's record is damaged", { file, error: String(error) }),
   );
-  const proof = new NodeProof(criu === undefined ? host : withPrograms(host, criu), criu, logger);
-  const proven = proof.prove(handler);
-  // Where a pod may stand frozen its move needs the agent now.
-  if (proof.isNew && records.list().length === 0) await proven;
+  const handler = () => handlerStatus(host).catch((error: unknown) => ({ installed: false, message: inWords(error) }));
+  const preparation = new Preparation({
+    host,
+    pod: config.podUID,
+    installs: config.installHandler,
+    wasInstalled: handlerWasInstalled(host),
+    install: async () => {
+      if (config.installHandler) await installHandler(host, (message) => logger.info(message));
+    },
+    handler,
+    proof,
+    onChange: showReadiness,
+    log: logger,
+  });
   const hostRuntime = new HostRuntime({
     host,
     agentVersion: version,
@@ -57,6 +80,7 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
     nodeAddress: config.address,
     stagingBudget: config.stagingBudget,
     verdicts: () => proof.verdicts,
+    preparation,
     handler,
     dumpMs: DUMP_LIMIT_MS,
     restore: { createMs: CREATE_LIMIT_MS, restoreMs: DUMP_LIMIT_MS, startMs: START_LIMIT_MS },
@@ -73,9 +97,12 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
   await server.start({ host: config.address, port: config.port });
   logger.info("agent listens", { node: config.node, address: config.address, port: server.port });
   writeFileSync(HEARTBEAT_FILE, "");
+  showReadiness(preparation.turn);
+  void preparation.settle();
   const upkeep = setInterval(() => {
     writeFileSync(HEARTBEAT_FILE, "");
     hostRuntime.sweep();
+    void preparation.look();
     if (identity instanceof EnrolledIdentity) identity.refresh();
   }, UPKEEP_INTERVAL_MS);
   return {
@@ -84,6 +111,11 @@ export async function startAgent({ config, version, logger, handler }: AgentRun)
       await server.stop();
     },
   };
+}
+
+function showReadiness(turn: Turn): void {
+  if (isSettled(turn)) writeFileSync(READY_FILE, "");
+  else rmSync(READY_FILE, { force: true });
 }
 
 /** The folder that holds the agent's own CRIU; undefined when the node's is to be used, or the agent's can't be laid. */

@@ -139,6 +139,8 @@ export class AgentServer {
         return await this.#commands.certificate(await readJson(request));
       case "inspect":
         return await this.#commands.inspect(await readJson(request));
+      case "prepare":
+        return this.#commands.prepare(await readJson(request));
       case "files":
         return await this.#commands.files(client, route, request.headers.authorization, request);
       case "step":

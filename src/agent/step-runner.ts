@@ -65,13 +65,7 @@ export class StepRunner {
    */
   #admit(request: StepRequest): FinishedMove | undefined {
     const record = this.#records.get(request.moveUID, request.role);
-    // Of any move, cleaned up ones too: a former leader's late dump must not freeze a pod that nobody would resume.
-    const highest = this.#records.highestEpoch();
-    if (request.epoch < highest) {
-      const message = `epoch ${request.epoch} is older than ${highest}: another controller leads now`;
-      throw new AgentError("StaleEpoch", message, { epoch: highest });
-    }
-    this.#records.noteEpoch(request.epoch);
+    admitEpoch(this.#records, request.epoch);
     const finished = record ? undefined : this.#records.finished(request.moveUID, request.role);
     const admission = finished
       ? admitFinished(finished.state ?? "none", request.role, request.step)
@@ -135,6 +129,19 @@ export class StepRunner {
     const record: StoredRecord = { ...old, ...rest, results };
     this.#records.save(message === undefined ? record : { ...record, message });
   }
+}
+
+/**
+ * Shuts out a former leader, and remembers this one. Of any move, cleaned up ones too: a former leader's late dump must not freeze a pod that
+ * nobody would resume.
+ */
+export function admitEpoch(records: MoveRecords, epoch: number): void {
+  const highest = records.highestEpoch();
+  if (epoch < highest) {
+    const message = `epoch ${epoch} is older than ${highest}: another controller leads now`;
+    throw new AgentError("StaleEpoch", message, { epoch: highest });
+  }
+  records.noteEpoch(epoch);
 }
 
 interface Change {

@@ -21,12 +21,15 @@ import {
   resumedSchema,
   type SourceFacts,
   sourceFactsSchema,
+  type Turn,
+  turnSchema,
 } from "../agent/protocol.ts";
 import {
   type CheckpointDriver,
   DriverError,
   type DumpOptions,
   type MoveId,
+  type PrepareOptions,
   type ReceiveOptions,
   type SourceContainer,
 } from "./driver.ts";
@@ -62,6 +65,10 @@ export class AgentDriver implements CheckpointDriver {
 
   async inspect(node: string, source: SourceContainer): Promise<SourceFacts> {
     return sourceFactsSchema.parse(await this.#call(node, "POST", "/v1/inspect", source, QUICK_MS));
+  }
+
+  async prepare(node: string, { epoch, signal }: PrepareOptions): Promise<Turn> {
+    return turnSchema.parse(await this.#call(node, "POST", "/v1/node/prepare", { epoch }, QUICK_MS, signal));
   }
 
   async moves(node: string): Promise<MoveRecord[]> {

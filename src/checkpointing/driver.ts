@@ -15,6 +15,7 @@ import type {
   Restored,
   Resumed,
   SourceFacts,
+  Turn,
 } from "../agent/protocol.ts";
 
 /** Whose move, in whose epoch. */
@@ -24,6 +25,9 @@ export interface MoveId {
   /** Aborted when the caller gives up or leads no more: from then on the command is not sent again. */
   signal?: AbortSignal;
 }
+
+/** In whose epoch a node is prepared. */
+export type PrepareOptions = Pick<MoveId, "epoch" | "signal">;
 
 export interface SourceContainer {
   podUID: string;
@@ -51,6 +55,8 @@ export interface ReceiveOptions {
 export interface CheckpointDriver {
   features(node: string): Promise<NodeFeatures>;
   inspect(node: string, source: SourceContainer): Promise<SourceFacts>;
+  /** Gives the node its turn, if it waits for one. Does not wait for its end: `features` tells of that. */
+  prepare(node: string, options: PrepareOptions): Promise<Turn>;
   /** Must be done before the target pod can be scheduled: see REGISTERING_GATE. */
   register(node: string, move: MoveId, target: { podUID: string; containerName: string }): Promise<void>;
   receive(node: string, move: MoveId, options: ReceiveOptions): Promise<Receiving & { token: string }>;

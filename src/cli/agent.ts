@@ -1,17 +1,10 @@
 /** `headroom agent`: the node's side of moves; a pod of the chart's DaemonSet on every node. */
 import { type Command, Option } from "commander";
-import {
-  handlerStatus,
-  handlerWasInstalled,
-  installHandler,
-  installWrapper,
-  readRuntime,
-} from "../agent/containerd/handler.ts";
+import { readRuntime } from "../agent/containerd/handler.ts";
 import { hostOf, startAgent } from "../agent/run.ts";
 import { uninstallAgent } from "../agent/uninstall.ts";
 import { type AgentConfig, agentSettings, readAgentConfig } from "../config/agent-config.ts";
 import { readSettings, type Setting } from "../config/settings.ts";
-import type { Logger } from "../logging/logger.ts";
 import { resolveFormat, winstonLogger } from "../logging/winston-logger.ts";
 import { endOnLostFailures } from "./lost-failures.ts";
 import { hasColour } from "./terminal.ts";
@@ -57,25 +50,7 @@ async function runAgent(config: AgentConfig, version: string): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
-  const host = hostOf(config);
-  installWrapper(host);
-  // An agent that comes back in the middle of a move is needed at once; a new one is ready when the handler is there.
-  const isBack = handlerWasInstalled(host);
-  if (!isBack) await prepareNode(config, logger);
-  const agent = await startAgent({ config, version, logger, handler: () => handlerStatus(host) });
-  if (isBack) await prepareNode(config, logger);
+  const agent = await startAgent({ config, version, logger });
   await stopped;
   await agent.stop();
-}
-
-/** A node whose containerd can't be set up still has an agent: it tells why, and moves away from the node still work. */
-async function prepareNode(config: AgentConfig, logger: Logger): Promise<void> {
-  const host = hostOf(config);
-  try {
-    if (config.installHandler) await installHandler(host, (message) => logger.info(message));
-    const { installed, message } = await handlerStatus(host);
-    if (!installed) logger.warn("runtime handler not installed", { why: message });
-  } catch (error) {
-    logger.error("runtime handler not installed", { why: error instanceof Error ? error.message : String(error) });
-  }
 }

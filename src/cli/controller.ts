@@ -30,7 +30,7 @@ export function addControllerCommand(program: Command): void {
 
 function addSetting(command: Command, { flag, env, description, fallback }: Setting<unknown>): void {
   if (!flag) return;
-  const standard = fallback === undefined ? "" : `; default ${fallback}`;
+  const standard = fallback === undefined || typeof fallback === "object" ? "" : `; default ${fallback}`;
   command.addOption(new Option(flag, `${description} (environment: ${env}${standard})`));
 }
 

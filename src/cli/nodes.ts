@@ -1,7 +1,7 @@
 /** `headroom nodes`: what each node's agent says of its node, and what is wrong. */
 import { type Command, Option } from "commander";
 import { AGENT_SELECTOR } from "../checkpointing/trust/agent-sites.ts";
-import { readReports } from "../controllers/node-reports/read-reports.ts";
+import { readReports } from "../controllers/node-reports/published-reports.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { NODES, PODS } from "../kube/resources.ts";
 import { clusterOf, type KubeFlags } from "./kube-flags.ts";

@@ -34,7 +34,7 @@ export function registerControllers(
   operator.register(enrolment);
   operator.register(whenOpen(podMigrationController(context, { ...outside, caps: config.moveCaps })));
   operator.register(whenOpen(leftoversController(context, own)));
-  operator.register(whenOpen(nodeReportsController(context, own, reports)));
+  operator.register(whenOpen(nodeReportsController(context, own, { share: config.rollOutShare, known: reports })));
   operator.register(migrationPolicyController(context, collect, reports));
   return driver;
 }

@@ -16,6 +16,10 @@ export const agentSettings = {
     flag: "--address <ip>",
     description: "the node's address: the agent and its page servers listen on it",
   }),
+  podUID: setting.text({
+    env: "POD_UID",
+    description: "UID of the agent's pod: where preparing its node failed, the next pod tries again",
+  }),
   port: setting.integerOr({ env: "AGENT_PORT", flag: "--port <port>", description: "port of the agent" }, 9808, PORT),
   stagingBudget: {
     env: "STAGING_BUDGET",

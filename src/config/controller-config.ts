@@ -1,4 +1,5 @@
 /** The controller's configuration. */
+import type { Share } from "../controllers/roll-out/decide.ts";
 import type { Secret } from "./secret.ts";
 import * as setting from "./settings.ts";
 
@@ -63,6 +64,14 @@ export const controllerSettings = {
     4,
     { min: 1, max: 1000 },
   ),
+  rollOutShare: {
+    env: "ROLL_OUT_SHARE",
+    flag: "--roll-out-share <number|percentage>",
+    description:
+      "nodes that may be prepared concurrently, which restarts their containerd; a single one goes first; default 10%",
+    fallback: { fraction: 0.1 },
+    parse: share,
+  } satisfies setting.Setting<Share>,
   kubeletSummary: setting.switchOr(
     {
       env: "KUBELET_SUMMARY",
@@ -80,6 +89,14 @@ export const controllerSettings = {
   }),
   influxToken: setting.secret({ env: "INFLUXDB_TOKEN", description: "a token that may read the bucket" }),
 };
+
+function share(text: string): Share {
+  const [, digits = "", percent] = /^(\d{1,5})(%?)$/.exec(text) ?? [];
+  const number = Number(digits);
+  const isShare = number >= 1 && (percent === "" || number <= 100);
+  if (!isShare) throw new Error(`must be a number of nodes from 1, or a percentage from 1% to 100%, not "${text}"`);
+  return percent === "" ? { count: number } : { fraction: number / 100 };
+}
 
 export type ControllerConfig = ReturnType<typeof readControllerConfig>;
 

@@ -13,6 +13,7 @@ const moveUID = "0b9d5a52-6f0e-4f7c-9f5b-0123456789ab";
 const podUID = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
 const source = { podUID, containerID: "c1", containerName: "app" };
 const limits = { expectedMs: 500, allowedMs: 60_000, filesBytes: 0 };
+const PEER = { node: "n3", address: "127.0.0.1", pagePort: 1, agentPort: 1, token: "t".repeat(40) };
 const receiving = { sourceNode: "n1", stagingBytes: 100, filesBytes: 10, totalBytes: 90, emptyDirs: [] };
 
 let trust: TestTrust;
@@ -53,6 +54,54 @@ function clientAs(credentials: TlsCredentials, node = "n2"): AgentClient {
 
 const at = (epoch: number) => ({ moveUID, epoch });
 const released = () => runtime.calls.filter((call) => call === "release").length;
+
+describe("the node's turn to be prepared", () => {
+  test("is given by the controller alone", async () => {
+    runtime.state = { state: "waiting" };
+    const peer = clientAs(await trust.agent("n1"));
+    const asked = peer.call({ method: "POST", path: "/v1/node/prepare", body: { epoch: 1 }, timeoutMs: 2_000 });
+    await expect(asked).rejects.toMatchObject({ reason: "Forbidden" });
+    expect(await driver.prepare("n2", { epoch: 1 })).toEqual({ state: "preparing" });
+    expect(await driver.prepare("n2", { epoch: 1 })).toEqual({ state: "preparing" });
+  });
+
+  test("is refused to a former leader, which the turn itself shuts out", async () => {
+    runtime.state = { state: "waiting" };
+    await driver.prepare("n2", { epoch: 3 });
+    await expect(driver.prepare("n2", { epoch: 2 })).rejects.toMatchObject({ reason: "StaleEpoch" });
+    runtime.state = { state: "none" };
+    const registering = driver.register("n2", at(2), { podUID, containerName: "app" });
+    await expect(registering).rejects.toMatchObject({ reason: "StaleEpoch" });
+  });
+
+  test("is refused while a move is on record, and comes when it has ended", async () => {
+    runtime.state = { state: "waiting" };
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    await expect(driver.prepare("n2", { epoch: 1 })).rejects.toMatchObject({ reason: "WrongState", retryable: true });
+    await driver.abort("n2", at(1));
+    await driver.cleanup("n2", "target", at(1));
+    expect(await driver.prepare("n2", { epoch: 1 })).toEqual({ state: "preparing" });
+  });
+
+  test("lets no move begin, and those that have begun go on", async () => {
+    await driver.register("n2", at(1), { podUID, containerName: "app" });
+    runtime.state = { state: "preparing" };
+    await driver.receive("n2", at(1), receiving);
+    const other = { moveUID: moveUID.replace("0b", "1b"), epoch: 1 };
+    const refused = { reason: "WrongState", retryable: true };
+    await expect(driver.register("n2", other, { podUID, containerName: "app" })).rejects.toMatchObject(refused);
+    const body = { ...other, source, emptyDirs: [], peer: { ...PEER }, tcp: "Refuse", limits };
+    const dump = clientAs(trust.controller).call({
+      method: "POST",
+      path: `/v1/moves/${other.moveUID}/source/dump`,
+      body,
+      timeoutMs: 2_000,
+    });
+    await expect(dump).rejects.toMatchObject(refused);
+    runtime.state = { state: "none" };
+    await driver.register("n2", other, { podUID, containerName: "app" });
+  });
+});
 
 describe("who may ask for what", () => {
   test("the controller is answered", async () => {

@@ -1,6 +1,6 @@
 /** `headroom nodes`: what it says of each state of a node. */
 import { describe, expect, test } from "vitest";
-import type { NodeFeatures } from "../../src/agent/protocol.ts";
+import type { NodeFeatures, Turn } from "../../src/agent/protocol.ts";
 import { inspectNodes, type NodeFacts } from "../../src/cli/nodes/inspect.ts";
 import { renderNodes } from "../../src/cli/nodes/render.ts";
 import { type NodeReport, parseReport, reportText } from "../../src/controllers/node-reports/report.ts";
@@ -50,6 +50,8 @@ const VERDICTS = [
   { kind: "user" as const, ok: false, ms: 1, message: "it could not be dumped: no right" },
 ];
 
+const turn = (of: Turn): Partial<NodeFeatures> => ({ handlerInstalled: false, handlerMessage: "add it", turn: of });
+
 describe("a node", () => {
   test.each<[string, Parameters<typeof view>[0], RegExp[]]>([
     ["in order", { report: report() }, []],
@@ -68,6 +70,21 @@ describe("a node", () => {
       [/^pods cannot be moved to it: add it$/],
     ],
     [
+      "that waits for its turn",
+      { agents: [agentOn("n1", false)], report: report(turn({ state: "waiting" }), { waits: "node n0 is the first" }) },
+      [/^waits for its turn to be prepared for moves: node n0 is the first$/],
+    ],
+    [
+      "that is being prepared",
+      { agents: [agentOn("n1", false)], report: report(turn({ state: "preparing" })) },
+      [/^is being prepared/],
+    ],
+    [
+      "that could not be prepared",
+      { report: report(turn({ state: "failed", message: "no right" })) },
+      [/no other node gets its turn: no right\. .*`kubectl -n headroom-system delete pod agent-n1`$/],
+    ],
+    [
       "that failed a part of its self-test",
       { report: report({ verdicts: VERDICTS }) },
       [/^containers that run as another user than root cannot be moved: it could not be dumped: no right$/],
@@ -76,6 +93,15 @@ describe("a node", () => {
     const found = view(facts).problems;
     expect(found).toHaveLength(problems.length);
     for (const [index, problem] of problems.entries()) expect(found[index]).toMatch(problem);
+  });
+
+  test.each([
+    ["waiting", "Waiting"],
+    ["preparing", "Preparing"],
+    ["failed", "Failed"],
+    ["none", "Ready"],
+  ] as const)("whose turn is %s is %s", (state, agent) => {
+    expect(view({ report: report(turn({ state, message: "why" })) }).agent).toBe(agent);
   });
 
   test("is a row, and each of its problems a line below", () => {

@@ -77,6 +77,21 @@ describe("the controller's configuration", () => {
     expect(readControllerConfig({ flags: {}, env: {} }).influx).toBeUndefined();
   });
 
+  test.each([
+    ["", { fraction: 0.1 }],
+    ["25%", { fraction: 0.25 }],
+    ["100%", { fraction: 1 }],
+    ["3", { count: 3 }],
+  ])("takes %j as a share of the nodes", (ROLL_OUT_SHARE, share) => {
+    expect(readControllerConfig({ flags: {}, env: { ROLL_OUT_SHARE } }).rollOutShare).toEqual(share);
+  });
+
+  test.each(["0", "0%", "101%", "-1", "1.5", "half"])("takes no share of %j", (ROLL_OUT_SHARE) => {
+    expect(() => readControllerConfig({ flags: {}, env: { ROLL_OUT_SHARE } })).toThrow(
+      "ROLL_OUT_SHARE: must be a number of nodes",
+    );
+  });
+
   const WRONG: { name: string; env: Record<string, string>; lines: string[] }[] = [
     {
       name: "a missing token",

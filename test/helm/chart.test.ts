@@ -76,6 +76,13 @@ describe.skipIf(!helmIsThere)("the agent", () => {
     expect(agent()?.volumes?.some((volume) => volume.hostPath)).toBe(false);
   });
 
+  it("is ready when its node is prepared, and reached before that", () => {
+    expect(agent()?.containers[0]).toMatchObject({
+      startupProbe: { tcpSocket: { port: "agent" } },
+      readinessProbe: { exec: { command: ["test", "-e", "/tmp/headroom-agent-ready"] } },
+    });
+  });
+
   it("has a token for Headroom only, and no rights in the API", () => {
     const objects = render();
     expect(agent()?.automountServiceAccountToken).toBe(false);
@@ -132,6 +139,14 @@ describe.skipIf(!helmIsThere)("the controller", () => {
         { name: "MOVES_PER_NODE", value: "9" },
       ]),
     );
+  });
+
+  it.each([
+    ["agent.rollOut.share=3", "3"],
+    ["agent.rollOut.share=25%", "25%"],
+    ["agent.port=9808", "10%"],
+  ])("prepares a share of the nodes at a time: with %s %s", (value, share) => {
+    expect(pod(value).containers[0]?.env).toContainEqual({ name: "ROLL_OUT_SHARE", value: share });
   });
 
   it("is confined to what moves need, by policies for the release's own namespace", () => {
@@ -256,6 +271,10 @@ describe.skipIf(!helmIsThere)("values", () => {
     ["influxdb.url=http://x", "existingSecret"],
     ["agent.port=0", "port"],
     ["agent.stagingBudget=lots", "stagingBudget"],
+    ["agent.rollOut.share=0%", "share"],
+    ["agent.rollOut.share=101%", "share"],
+    ["agent.rollOut.share=0", "share"],
+    ["agent.rollOut.share=some", "share"],
     ["controller.replicas=3", "replicas"],
     ["image.digest=sha256:1", "digest"],
   ])("that make no sense are refused by name: %s", (value, word) => {

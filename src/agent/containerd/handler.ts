@@ -22,6 +22,8 @@ export interface HandlerStatus {
   installed: boolean;
   /** Why not, and what to do. */
   message?: string;
+  /** It cannot be installed as the node is: nothing is edited or restarted here. */
+  refused?: true;
   /** Version of the containerd that runs. */
   containerd?: string;
   /** What it confines containers by that ask for nothing. */
@@ -77,13 +79,16 @@ async function readNode(host: Host): Promise<Node> {
 
 /** What containerd makes of its files, and whether it has been started since they were written. */
 export async function handlerStatus(host: Host): Promise<HandlerStatus> {
-  if (!findDaemon()) return { installed: false, message: noDaemon() };
+  if (!findDaemon()) return { installed: false, message: noDaemon(), refused: true };
   const { daemon, dump, version, layout } = await readNode(host);
   const lsm = lsmOf(host, dump);
   const containerd = /\bv?(\d+\.\d+\.\d+\S*)/.exec(version)?.[1] ?? "unknown";
   const old = tooOld(version);
-  if (old !== undefined) return { installed: false, message: old, containerd, lsm };
-  if (!hasHandler(dump, WRAPPER)) return { installed: false, message: advice(dump, layout), containerd, lsm };
+  if (old !== undefined) return { installed: false, message: old, refused: true, containerd, lsm };
+  if (!hasHandler(dump, WRAPPER)) {
+    const refused = "refused" in layout.edit ? ({ refused: true } as const) : {};
+    return { installed: false, message: advice(dump, layout), ...refused, containerd, lsm };
+  }
   const changed = changedSinceStart(host, daemon);
   if (changed === undefined) return { installed: true, containerd, lsm };
   return {

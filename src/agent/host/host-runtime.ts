@@ -18,6 +18,7 @@ import type {
   SourceCommand,
   SourceProcess,
 } from "../node-runtime.ts";
+import { type Preparation, whyNotPrepared } from "../preparation.ts";
 import type {
   Cleaned,
   Command,
@@ -28,6 +29,7 @@ import type {
   Restored,
   Resumed,
   SourceFacts,
+  Turn,
   Verdict,
 } from "../protocol.ts";
 import { endMoveGroup } from "./cgroups.ts";
@@ -61,6 +63,7 @@ export interface HostRuntimeOptions {
   stagingBudget: Amount;
   /** As the node proved itself. */
   verdicts: () => Verdict[];
+  preparation: Pick<Preparation, "turn" | "begin">;
   /** Is the runtime handler in containerd's running configuration, and if not, why? */
   handler: () => Promise<HandlerStatus>;
   /** Longest that a dump may take, milliseconds. */
@@ -93,6 +96,7 @@ export class HostRuntime implements NodeRuntime {
   async features(): Promise<NodeFeatures> {
     const [fixed, handler] = await Promise.all([this.#probe(), this.#options.handler()]);
     const budget = this.#budget();
+    const handlerMessage = handler.installed ? undefined : (whyNotPrepared(this.turn()) ?? handler.message);
     return {
       ...fixed,
       lazyPages: await this.#isLazy(),
@@ -101,11 +105,20 @@ export class HostRuntime implements NodeRuntime {
       containerdVersion: handler.containerd ?? "unknown",
       lsm: handler.lsm,
       handlerInstalled: handler.installed,
-      ...(handler.message === undefined ? {} : { handlerMessage: handler.message }),
+      ...(handlerMessage === undefined ? {} : { handlerMessage }),
+      turn: this.turn(),
       stagingBudgetBytes: budget,
       stagingFreeBytes: Math.max(0, Math.min(budget - stagedBytes(this.#host), availableBytes(this.#host))),
       filesFreeBytes: filesFreeBytes(this.#host),
     };
+  }
+
+  turn(): Turn {
+    return this.#options.preparation.turn;
+  }
+
+  prepare(): Turn {
+    return this.#options.preparation.begin();
   }
 
   async inspect(source: Source): Promise<SourceFacts> {

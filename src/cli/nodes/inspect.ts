@@ -1,6 +1,8 @@
 /** What `headroom nodes` shows of each node, and what is wrong with it, in sentences that say what to do. Pure. */
-import { agentProblems } from "../../controllers/node-reports/agent-problem.ts";
+import type { Turn } from "../../agent/protocol.ts";
+import { type AgentProblem, agentProblems } from "../../controllers/node-reports/agent-problem.ts";
 import type { NodeReport } from "../../controllers/node-reports/report.ts";
+import { turnOf } from "../../controllers/roll-out/candidates.ts";
 import type { Node, Pod } from "../../kube/resources.ts";
 
 /** A controller that runs writes every minute. */
@@ -8,8 +10,8 @@ const STALE_MS = 300_000;
 
 export interface NodeView {
   name: string;
-  /** Ready, NotReady, or None: no agent is on it. */
-  agent: "Ready" | "NotReady" | "None";
+  /** None: no agent is on it. Waiting, Preparing, Failed: where it is with being prepared. */
+  agent: "Ready" | "NotReady" | "None" | "Waiting" | "Preparing" | "Failed";
   report?: NodeReport;
   problems: string[];
 }
@@ -25,15 +27,28 @@ export interface NodeFacts {
 
 export function inspectNodes({ nodes, agents, namespace, reportOf, nowMs }: NodeFacts): NodeView[] {
   const names = nodes.map(({ metadata }) => metadata.name);
-  const found = agentProblems(names, { pods: agents, namespace, reportOf });
+  const found = agentProblems(names, { pods: agents, namespace, reportOf, nowMs });
   return names.map((name) => {
     const problem = found.get(name);
-    const agent = problem?.reason === "NoAgent" ? "None" : problem?.reason === "AgentNotReady" ? "NotReady" : "Ready";
     const report = reportOf(name);
+    const agent = stateOf(problem, report, nowMs);
     const wrong = problem === undefined ? [] : [problem.message];
     const problems = agent === "None" ? wrong : [...wrong, ...reportProblems(report, nowMs)];
     return { name, agent, ...(report === undefined ? {} : { report }), problems };
   });
+}
+
+const TURNS: Record<Turn["state"], NodeView["agent"]> = {
+  none: "Ready",
+  waiting: "Waiting",
+  preparing: "Preparing",
+  failed: "Failed",
+};
+
+function stateOf(problem: AgentProblem | undefined, report: NodeReport | undefined, nowMs: number): NodeView["agent"] {
+  if (problem?.reason === "NoAgent") return "None";
+  if (problem?.reason === "AgentNotReady") return "NotReady";
+  return TURNS[(report && turnOf(report, nowMs))?.state ?? "none"];
 }
 
 function reportProblems(report: NodeReport | undefined, nowMs: number): string[] {

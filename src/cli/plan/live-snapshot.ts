@@ -4,7 +4,7 @@ import { MIGRATION_POLICIES } from "../../api/v1alpha1/migration-policy.ts";
 import { POD_MIGRATIONS } from "../../api/v1alpha1/pod-migration.ts";
 import { buildSnapshot } from "../../controllers/migration-policy/build-snapshot.ts";
 import { readPolicies } from "../../controllers/migration-policy/read-policies.ts";
-import { readReports } from "../../controllers/node-reports/read-reports.ts";
+import { readReports } from "../../controllers/node-reports/published-reports.ts";
 import { type KubeClient, KubeError, type KubeObject, type ResourceKind } from "../../kube/client.ts";
 import { NAMESPACES, NODES, PODS } from "../../kube/resources.ts";
 import { StoreSet } from "../../kube/stores.ts";

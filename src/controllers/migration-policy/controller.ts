@@ -107,10 +107,10 @@ async function evaluateAll(
   return again(read.policies, state, clock.monotonicMs(), leaving.length > 0 || failures.all().length > 0);
 }
 
-function problemsOfAgents({ stores, namespace }: ControllerContext, reports: NodeReports) {
+function problemsOfAgents({ clock, stores, namespace }: ControllerContext, reports: NodeReports) {
   const nodes = stores.nodes.list().map(({ metadata }) => metadata.name);
   const pods = stores.pods.list(namespace).filter(isAgentPod);
-  return agentProblems(nodes, { pods, namespace, reportOf: (node) => reports.get(node) });
+  return agentProblems(nodes, { pods, namespace, reportOf: (node) => reports.get(node), nowMs: clock.now() });
 }
 
 /** Each source once, side by side. */

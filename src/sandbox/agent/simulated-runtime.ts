@@ -32,6 +32,7 @@ import type {
   Restored,
   Resumed,
   SourceFacts,
+  Turn,
 } from "../../agent/protocol.ts";
 import { replaceFiles } from "../nodes/files.ts";
 import type { Links, Way } from "../nodes/links.ts";
@@ -88,10 +89,20 @@ export class SimulatedRuntime implements NodeRuntime {
       lsm: "none",
       verdicts: [],
       handlerInstalled: true,
+      turn: { state: "none" },
       stagingBudgetBytes,
       stagingFreeBytes: stagingBudgetBytes - this.#staged(),
       filesFreeBytes: 2 ** 40,
     });
+  }
+
+  /** A simulated node's containerd has the handler from the beginning. */
+  turn(): Turn {
+    return { state: "none" };
+  }
+
+  prepare(): Turn {
+    return this.turn();
   }
 
   inspect(source: Source): Promise<SourceFacts> {

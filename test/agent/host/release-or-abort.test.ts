@@ -79,6 +79,7 @@ class Node {
       ...{
         host,
         criu: undefined,
+        preparation: { turn: { state: "none" }, begin: () => ({ state: "none" }) },
         verdicts: () => [],
         agentVersion: "0",
         nodeAddress: "127.0.0.1",

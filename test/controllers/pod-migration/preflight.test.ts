@@ -184,6 +184,31 @@ describe("preflight", () => {
     },
   );
 
+  it.each([
+    ["the source's", "z1"],
+    ["the target's", "z2"],
+  ])("waits while %s node is being prepared, and then goes on", async (_whose, node) => {
+    const world = await World.with();
+    const features = world.nodes.features.bind(world.nodes);
+    let looks = 0;
+    world.nodes.features = async (asked) => {
+      const found = await features(asked);
+      return asked === node && looks++ < 3 ? { ...found, turn: { state: "preparing" } } : found;
+    };
+    await world.toTheEnd();
+    expect(looks).toBeGreaterThan(3);
+    expect(world.phase).toBe("Succeeded");
+  });
+
+  it("says which node is being prepared when that takes too long", async () => {
+    const world = await World.with();
+    world.nodes.overrides.set("z1", { turn: { state: "preparing" } });
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "PreflightTimedOut" });
+    expect(world.move?.status?.message).toContain("agent on node z1: the node is being prepared");
+    expectUntouched(world);
+  });
+
   it("lets established TCP connections be, with spec.tcp Close", async () => {
     const world = await World.with("none", () => {}, { tcp: "Close" });
     world.nodes.facts = { ...FACTS, establishedTcp: ["10.0.0.1:1 -> 10.0.0.2:2"] };

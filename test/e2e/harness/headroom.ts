@@ -47,7 +47,7 @@ function baseValues(cluster: Cluster): HelmValues {
   const { url, org, bucket } = influxOutput(cluster.settings);
   return {
     image: { repository: OPERATOR_REPOSITORY, tag: OPERATOR_TAG },
-    agent: { image: { repository: AGENT_REPOSITORY } },
+    agent: { image: { repository: AGENT_REPOSITORY }, rollOut: { share: "100%" } },
     logLevel: "debug",
     influxdb: { url, org, bucket, existingSecret: SECRET },
   };
@@ -64,10 +64,22 @@ export function helm(cluster: Cluster, args: readonly string[], input?: string):
 
 /** Installs, or changes the values of what is installed; resolves when controller and agents are ready. */
 export async function installHeadroom(cluster: Cluster, api: Api, values: HelmValues = {}): Promise<void> {
+  await applyChart(cluster, api, values);
+  await waitForHeadroom(cluster);
+}
+
+/** As installHeadroom, without waiting. */
+export async function applyChart(cluster: Cluster, api: Api, values: HelmValues = {}): Promise<void> {
   await ensureTokenSecret(cluster, api);
   const merged = JSON.stringify(merge(baseValues(cluster), values)); // JSON is YAML
   await helm(cluster, ["upgrade", "--install", RELEASE, CHART, "--values", "-"], merged);
-  await waitForHeadroom(cluster);
+}
+
+/** What `headroom nodes` shows. */
+export async function headroomNodes(cluster: Cluster): Promise<{ name: string; agent: string; problems: string[] }[]> {
+  const program = new URL("../../../scripts/headroom.js", import.meta.url).pathname;
+  const text = await run(process.execPath, [program, "nodes", "-o", "json", "--kubeconfig", cluster.kubeconfig]);
+  return (JSON.parse(text) as { nodes: { name: string; agent: string; problems: string[] }[] }).nodes;
 }
 
 async function ensureTokenSecret(cluster: Cluster, api: Api): Promise<void> {

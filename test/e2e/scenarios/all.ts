@@ -23,6 +23,7 @@ import { moves } from "./moves.ts";
 import { slowLink } from "./slow-link.ts";
 import { smoke } from "./smoke.ts";
 import { speed } from "./speed.ts";
+import { turns } from "./turns.ts";
 
 export const scenarios: readonly Scenario[] = [
   smoke,
@@ -50,5 +51,6 @@ export const scenarios: readonly Scenario[] = [
   influxdb,
   chaos,
   uninstall,
+  turns,
   stockKernel,
 ];

@@ -11,6 +11,7 @@ import type {
   Restored,
   Resumed,
   SourceFacts,
+  Turn,
 } from "../../../src/agent/protocol.ts";
 
 export class ScriptedRuntime implements NodeRuntime {
@@ -38,10 +39,20 @@ export class ScriptedRuntime implements NodeRuntime {
       containerdVersion: "1.7.24",
       verdicts: [],
       handlerInstalled: true,
+      turn: this.state,
       stagingBudgetBytes: 1,
       stagingFreeBytes: 1,
       filesFreeBytes: 1,
     });
+  }
+  /** Where the node is with being prepared. */
+  state: Turn = { state: "none" };
+  turn(): Turn {
+    return this.state;
+  }
+  prepare(): Turn {
+    if (this.state.state === "waiting") this.state = { state: "preparing" };
+    return this.state;
   }
   inspect(): Promise<SourceFacts> {
     const size = { memoryBytes: 1, filesBytes: 0, memoryFilesBytes: 0, processes: 1 };

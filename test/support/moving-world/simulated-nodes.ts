@@ -4,7 +4,7 @@
  */
 import { AgentError } from "../../../src/agent/agent-error.ts";
 import { MemoryMoveRecords } from "../../../src/agent/move-records.ts";
-import type { Cleaned, MoveRecord, NodeFeatures, Resumed, SourceFacts } from "../../../src/agent/protocol.ts";
+import type { Cleaned, MoveRecord, NodeFeatures, Resumed, SourceFacts, Turn } from "../../../src/agent/protocol.ts";
 import { StepRunner } from "../../../src/agent/step-runner.ts";
 import type { StepName } from "../../../src/agent/steps.ts";
 import {
@@ -56,6 +56,7 @@ export const FEATURES: NodeFeatures = {
   lsm: "none",
   verdicts: [],
   handlerInstalled: true,
+  turn: { state: "none" },
   stagingBudgetBytes: 8 * GIB,
   stagingFreeBytes: 8 * GIB,
   filesFreeBytes: 100 * GIB,
@@ -164,6 +165,11 @@ export class SimulatedNodes implements CheckpointDriver {
 
   async features(node: string): Promise<NodeFeatures> {
     return this.#call(node, "features", async () => ({ ...FEATURES, ...this.overrides.get(node) }));
+  }
+
+  /** Its nodes are prepared. */
+  async prepare(): Promise<Turn> {
+    return { state: "none" };
   }
 
   async inspect(node: string, source: SourceContainer): Promise<SourceFacts> {

@@ -28,6 +28,7 @@ function runtimeOn(host: Host): HostRuntime {
   return new HostRuntime({
     host,
     criu: CRIU,
+    preparation: { turn: { state: "none" }, begin: () => ({ state: "none" }) },
     verdicts: () => [],
     agentVersion: "test",
     nodeAddress: ADDRESS,
