@@ -116,12 +116,11 @@ function advice(dump: string, { config, edit }: Layout): string {
 /** Adds the handler and restarts containerd, unless it is there. Rejects, with everything as it was, when that can't be done. */
 export async function installHandler(host: Host, say: (message: string) => void): Promise<void> {
   const { daemon, dump, version, layout } = await readNode(host);
-  if (hasHandler(dump, WRAPPER)) {
-    if (changedSinceStart(host, daemon) !== undefined) await restartDaemon(host, daemon, layout.socket);
-    return;
-  }
+  const isThere = hasHandler(dump, WRAPPER);
+  if (isThere && changedSinceStart(host, daemon) === undefined) return;
   const refused = tooOld(version) ?? ("refused" in layout.edit ? layout.edit.refused : undefined);
   if (refused !== undefined) throw new Error(refused);
+  if (isThere) return await restartDaemon(host, daemon, layout.socket);
   const read = async (config: string) => await dumpConfig(host, daemon, config);
   const edit = await makeEdit({ host, layout, binary: WRAPPER, dump, read });
   if (!edit) throw new Error(`the handler cannot be added without changing other settings. ${advice(dump, layout)}`);

@@ -79,13 +79,6 @@ const criuVersion: Check = ({ node, source, target }) => {
   return { reason: "CriuVersion", message };
 };
 
-/** As for CPU features: a process that found a system call when it started goes on using it. */
-const kernelVersion: Check = ({ node, source, target }) => {
-  if (!isOlderSeries(target.kernel, source.kernel)) return undefined;
-  const message = `node ${node} has the kernel ${target.kernel}, older than the source's ${source.kernel}`;
-  return { reason: "KernelVersion", message };
-};
-
 const stagingRoom: Check = ({ node, target, stagingBytes }) =>
   target.stagingFreeBytes >= stagingBytes
     ? undefined
@@ -108,7 +101,6 @@ const CHECKS: readonly Check[] = [
   cgroupVersion,
   cpuFlags,
   criuVersion,
-  kernelVersion,
   confinementRefusal,
   selfTest,
   stagingRoom,
