@@ -70,7 +70,6 @@ const REFUSED: [what: string, reason: string, prepare: (world: World) => void, p
       }),
   ],
   ["an older CRIU", "CriuVersion", ({ nodes }) => void nodes.overrides.set("z2", { criuVersion: "4.0" })],
-  ["an older kernel", "KernelVersion", ({ nodes }) => void nodes.overrides.set("z2", { kernel: "6.6.30" })],
   [
     "a pod under AppArmor, to a node that has none",
     "Confinement",
@@ -123,7 +122,7 @@ const ADMITTED: [what: string, prepare: (nodes: SimulatedNodes) => void, pod?: (
     onSELinux,
     (pod) => Object.assign(pod.spec, { securityContext: { seLinuxOptions: { level: "s0:c1,c2" } } }),
   ],
-  ["newer patches of CRIU and kernel on the source", (nodes) => void nodes.overrides.set("z1", { kernel: "6.12.99" })],
+  ["a newer kernel on the source", (nodes) => void nodes.overrides.set("z1", { kernel: "7.1.0" })],
   [
     "an agent that does not tell what confines its containers",
     (nodes) => void nodes.overrides.set("z2", { lsm: undefined }),
