@@ -8,7 +8,9 @@ import type { Node, Pod } from "../../src/kube/resources.ts";
 import { FEATURES } from "../support/moving-world/simulated-nodes.ts";
 
 const NOW_MS = Date.parse("2026-01-01T00:10:00Z");
-const node = (name: string): Node => ({ apiVersion: "v1", kind: "Node", metadata: { name } });
+const status = { nodeInfo: { kubeletVersion: "v1.35.0", architecture: "amd64" } };
+// The other fields of its information are not read.
+const node = (name: string) => ({ apiVersion: "v1", kind: "Node", metadata: { name }, status }) as Node;
 
 function agentOn(nodeName: string, ready = true): Pod {
   const conditions = [{ type: "Ready", status: ready ? "True" : "False" }];
@@ -107,8 +109,10 @@ describe("a node", () => {
   test("is a row, and each of its problems a line below", () => {
     const nodes = [view({ report: report({ verdicts: VERDICTS }) }), view({ nodes: [node("n2")], agents: [] })];
     const lines = renderNodes(nodes).split("\n");
-    expect(lines[1]).toMatch(/^n1 +Ready +6\.12 +v2 +1\.7\.24 +1\.3 +4\.1 +failed: user +\S+ of \S+$/);
-    expect(lines[2]).toMatch(/^n2 +None +-/);
+    expect(lines[1]).toMatch(
+      /^n1 +Ready +v1\.35\.0 +amd64 +6\.12 +v2 +\S+ +1\.7\.24 +1\.3 +4\.1 +failed: user +\S+ of \S+$/,
+    );
+    expect(lines[2]).toMatch(/^n2 +None +v1\.35\.0 +amd64 +-/);
     expect(lines.slice(4).map((line) => line.slice(0, 3))).toEqual(["n1:", "n2:"]);
   });
 });

@@ -12,6 +12,10 @@ export interface NodeView {
   name: string;
   /** None: no agent is on it. Waiting, Preparing, Failed: where it is with being prepared. */
   agent: "Ready" | "NotReady" | "None" | "Waiting" | "Preparing" | "Failed";
+  /** The kubelet's version; undefined: it has not told. */
+  kubernetes?: string;
+  /** Such as amd64. */
+  architecture?: string;
   report?: NodeReport;
   problems: string[];
 }
@@ -28,13 +32,19 @@ export interface NodeFacts {
 export function inspectNodes({ nodes, agents, namespace, reportOf, nowMs }: NodeFacts): NodeView[] {
   const names = nodes.map(({ metadata }) => metadata.name);
   const found = agentProblems(names, { pods: agents, namespace, reportOf, nowMs });
-  return names.map((name) => {
+  return nodes.map(({ metadata: { name }, status }) => {
     const problem = found.get(name);
     const report = reportOf(name);
     const agent = stateOf(problem, report, nowMs);
     const wrong = problem === undefined ? [] : [problem.message];
     const problems = agent === "None" ? wrong : [...wrong, ...reportProblems(report, nowMs)];
-    return { name, agent, ...(report === undefined ? {} : { report }), problems };
+    const { kubeletVersion: kubernetes, architecture } = status?.nodeInfo ?? {};
+    const told = {
+      ...(kubernetes && { kubernetes }),
+      ...(architecture && { architecture }),
+      ...(report && { report }),
+    };
+    return { name, agent, ...told, problems };
   });
 }
 

@@ -3,23 +3,27 @@ import { formatBytes } from "../../api/quantity.ts";
 import { table } from "../table.ts";
 import type { NodeView } from "./inspect.ts";
 
-const HEADER = ["NODE", "AGENT", "KERNEL", "CGROUP", "CONTAINERD", "RUNC", "CRIU", "SELF-TEST", "STAGING"];
+const OF_NODE = ["NODE", "AGENT", "KUBERNETES", "CPU"];
+const OF_AGENT = ["KERNEL", "CGROUP", "LSM", "CONTAINERD", "RUNC", "CRIU", "SELF-TEST", "STAGING"];
 /** Shown for what isn't known. */
 const UNKNOWN = "-";
 
 export function renderNodes(nodes: readonly NodeView[]): string {
   const problems = nodes.flatMap(({ name, problems: own }) => own.map((problem) => `${name}: ${problem}`));
-  return [table(HEADER, nodes.map(row)), ...(problems.length > 0 ? ["", ...problems] : [])].join("\n");
+  return [table([...OF_NODE, ...OF_AGENT], nodes.map(row)), ...(problems.length > 0 ? ["", ...problems] : [])].join(
+    "\n",
+  );
 }
 
-function row({ name, agent, report }: NodeView): string[] {
+function row({ name, agent, kubernetes = UNKNOWN, architecture = UNKNOWN, report }: NodeView): string[] {
   const { features } = report ?? {};
-  if (features === undefined) return [name, agent, ...HEADER.slice(2).map(() => UNKNOWN)];
+  const ofNode = [name, agent, kubernetes, architecture];
+  if (features === undefined) return [...ofNode, ...OF_AGENT.map(() => UNKNOWN)];
   return [
-    name,
-    agent,
+    ...ofNode,
     features.kernel,
     `v${features.cgroupVersion}`,
+    features.lsm ?? UNKNOWN,
     features.containerdVersion,
     features.runcVersion,
     features.criuVersion,
