@@ -1,6 +1,6 @@
 /** The end-to-end tests and the cluster they run on: see README.md here. */
 import { spawn } from "node:child_process";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { catalogue } from "./chaos/catalogue.ts";
 import { chaos } from "./chaos/command.ts";
 import { hierarchies } from "./cluster/cgroups.ts";
@@ -26,7 +26,7 @@ function environmentOf(cluster: Cluster): string[] {
   const { url, org, bucket, token } = influxOutput(cluster.settings);
   return [
     `export KUBECONFIG=${cluster.kubeconfig}`,
-    `export PATH=${cluster.programs.tools}:$PATH`,
+    `export PATH=${cluster.programs.kubernetes}:${cluster.programs.tools}:$PATH`,
     `export INFLUXDB_URL=${url} INFLUXDB_ORG=${org} INFLUXDB_BUCKET=${bucket} INFLUXDB_TOKEN=${token}`,
   ];
 }
@@ -39,11 +39,33 @@ function memoryList(text: string): number[] {
   return sizes;
 }
 
-async function commandUp(options: { nodes: string; runtimeRequestTimeout?: string }): Promise<void> {
+function kubernetesVersion(text: string): string {
+  if (/^1\.\d+\.\d+$/.test(text)) return text;
+  throw new InvalidArgumentError("It must be a whole version, such as 1.30.14.");
+}
+
+/** A cluster of another version of Kubernetes is built from source the first time. */
+const withVersion = (): Option =>
+  new Option("--kubernetes <version>", "version of Kubernetes, from 1.30 on; built when it is asked for the first time")
+    .argParser(kubernetesVersion)
+    .default(settings.kubernetesVersion);
+
+interface VersionFlag {
+  kubernetes: string;
+}
+
+const settingsOf = ({ kubernetes }: VersionFlag): Settings => ({ ...settings, kubernetesVersion: kubernetes });
+
+interface UpFlags extends VersionFlag {
+  nodes: string;
+  runtimeRequestTimeout?: string;
+}
+
+async function commandUp(options: UpFlags): Promise<void> {
   const { runtimeRequestTimeout } = options;
   takeDownWhenInterrupted();
   const kubelet = runtimeRequestTimeout ? { runtimeRequestTimeout } : {};
-  const cluster = await up(settings, { nodeMemoryMiB: memoryList(options.nodes), kubelet }, say);
+  const cluster = await up(settingsOf(options), { nodeMemoryMiB: memoryList(options.nodes), kubelet }, say);
   for (const line of environmentOf(cluster)) console.log(line);
   say("in a node: npm run test:e2e -- node n1 [COMMAND…]; take it down: npm run test:e2e -- down");
 }
@@ -56,7 +78,7 @@ async function commandNode(name: string, command: string[]): Promise<void> {
   process.exitCode = await new Promise<number>((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
 }
 
-interface TestOptions {
+interface TestOptions extends VersionFlag {
   only?: string;
   keep?: boolean;
   attach?: boolean;
@@ -99,7 +121,7 @@ async function commandTest(names: string[], options: TestOptions): Promise<void>
   }
   const { only, keep = false, attach = false } = options;
   if (!attach) takeDownWhenInterrupted();
-  const runner = new Runner({ settings, only, keep, attach, print: console.log });
+  const runner = new Runner({ settings: settingsOf(options), only, keep, attach, print: console.log });
   await runner.run(chosen);
   const { passed, failed } = runner.counts;
   console.log(`${passed} passed, ${failed} failed`);
@@ -112,7 +134,7 @@ function wholeNumber(text: string): number {
   return value;
 }
 
-interface ChaosFlags {
+interface ChaosFlags extends VersionFlag {
   seed: number;
   seeds: number;
   moves: number;
@@ -121,13 +143,13 @@ interface ChaosFlags {
   stop?: boolean;
 }
 
-async function commandChaos({ faults, stop = false, ...options }: ChaosFlags): Promise<void> {
+async function commandChaos({ faults, stop = false, kubernetes, ...options }: ChaosFlags): Promise<void> {
   if (faults === "list") return listFaults();
   const reason = obstacle();
   if (reason) throw new Error(`moves under random faults cannot be played here: ${reason}`);
   takeDownWhenInterrupted();
   const chosen = faults ? { faults: faults.split(",") } : {};
-  const isClean = await chaos(settings, { ...options, ...chosen, stop }, console.log);
+  const isClean = await chaos(settingsOf({ kubernetes }), { ...options, ...chosen, stop }, console.log);
   process.exitCode = isClean ? 0 : 1;
 }
 
@@ -147,6 +169,7 @@ program
   .command("test", { isDefault: true })
   .description(`run scenarios by name, or all but those on demand: ${scenarios.map(listed).join(", ")}`)
   .argument("[scenario...]")
+  .addOption(withVersion())
   .option("--only <text>", "only tests whose name contains this")
   .option("--keep", "leave the last cluster up; stop at the first failed test")
   .option("--attach", "run on the cluster that is up, with what is installed there, and leave it up")
@@ -154,6 +177,7 @@ program
 program
   .command("chaos")
   .description("moves under random faults, judged by a witness; a seed repeats its schedule")
+  .addOption(withVersion())
   .option("--seed <number>", "the first seed", wholeNumber, 1)
   .option("--seeds <number>", "how many seeds, one after the other", wholeNumber, 1)
   .option("--moves <number>", "moves of each seed", wholeNumber, 5)
@@ -164,6 +188,7 @@ program
 program
   .command("up")
   .description("bring the cluster up and leave it up; prints its environment")
+  .addOption(withVersion())
   .option("--nodes <MiB,…>", "memory of each worker node", "2048,2048")
   .option("--runtime-request-timeout <duration>", "the kubelets' limit for creating a container")
   .action(commandUp);

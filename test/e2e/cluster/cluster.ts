@@ -91,7 +91,7 @@ async function startNode(
 ): Promise<void> {
   await startContainerd(machine);
   await importImages(machine, [images.pause, images.workload]);
-  await startKubelet(machine, credentials, kubelet);
+  await startKubelet(machine, credentials, cluster.settings, kubelet);
   await startKubeProxy(machine, credentials, cluster.settings);
   await nodeTakesPods(cluster, machine, 60);
   await startTelegraf(machine, influxOutput(cluster.settings), telegrafToken);
@@ -139,7 +139,7 @@ export function machineOf({ machines }: Cluster, name: string): Machine {
 
 /** Runs kubectl as the cluster's administrator. */
 export function kubectl(cluster: Cluster, args: readonly string[], options?: RunOptions): Promise<string> {
-  const program = join(cluster.programs.tools, "kubectl");
+  const program = join(cluster.programs.kubernetes, "kubectl");
   return run(program, ["--kubeconfig", cluster.kubeconfig, "--request-timeout=20s", ...args], {
     timeoutSeconds: 30,
     ...options,
@@ -171,6 +171,7 @@ export async function keepLogs(settings: Settings): Promise<string> {
 }
 
 interface SavedCluster {
+  kubernetesVersion: string;
   programs: Programs;
   kubeconfig: string;
   machines: { index: number; memoryMiB: number; pid: number }[];
@@ -178,6 +179,7 @@ interface SavedCluster {
 
 async function save(cluster: Cluster): Promise<void> {
   const content: SavedCluster = {
+    kubernetesVersion: cluster.settings.kubernetesVersion,
     programs: cluster.programs,
     kubeconfig: cluster.kubeconfig,
     machines: cluster.machines.map(({ node, pid }) => ({ index: node.index, memoryMiB: node.memoryMiB, pid })),
@@ -186,11 +188,12 @@ async function save(cluster: Cluster): Promise<void> {
 }
 
 /** The instance that an earlier `up` left running, if any. */
-export async function saved(settings: Settings): Promise<Cluster | undefined> {
-  const file = join(settings.folder, "cluster.json");
+export async function saved(instance: Settings): Promise<Cluster | undefined> {
+  const file = join(instance.folder, "cluster.json");
   if (!existsSync(file)) return undefined;
   // This program wrote it.
   const content = JSON.parse(await readFile(file, "utf8")) as SavedCluster;
+  const settings = { ...instance, kubernetesVersion: content.kubernetesVersion };
   const machines = content.machines.map(
     ({ index, memoryMiB, pid }) =>
       new Machine(settings, nodeSettings(settings, index, memoryMiB), content.programs, pid),

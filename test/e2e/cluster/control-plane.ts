@@ -35,7 +35,7 @@ export async function startControlPlane(context: Context): Promise<ControlPlane>
   });
   await startEtcd(context);
   await startApiServer(context);
-  const kubectl = join(programs.tools, "kubectl");
+  const kubectl = join(programs.kubernetes, "kubectl");
   await waitFor("the API server to be ready", 60, async () => {
     const answer = await attempt(kubectl, ["--kubeconfig", kubeconfig, "get", "--raw", "/readyz"], {
       timeoutSeconds: 5,

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Credentials } from "./credentials.ts";
 import { kubeletSubject } from "./credentials.ts";
 import type { Machine } from "./machine.ts";
-import type { NodeSettings, Settings } from "./settings.ts";
+import { kubernetesMinor, type NodeSettings, type Settings } from "./settings.ts";
 import { waitFor } from "./wait.ts";
 
 export const PAUSE_IMAGE = "headroom.test/pause:1";
@@ -30,14 +30,19 @@ async function runContainerd(machine: Machine): Promise<void> {
   });
 }
 
-export async function startKubelet(machine: Machine, credentials: Credentials, options: KubeletOptions): Promise<void> {
+export async function startKubelet(
+  machine: Machine,
+  credentials: Credentials,
+  settings: Settings,
+  options: KubeletOptions,
+): Promise<void> {
   const { node } = machine;
   const serving = await credentials.issue({ commonName: node.name, names: [node.name], addresses: [node.address] });
   await machine.write("/etc/kubernetes/kubelet.crt", serving.certificate);
   await machine.write("/etc/kubernetes/kubelet.key", serving.key, 0o600);
   await machine.write("/etc/kubernetes/ca.crt", await readFile(credentials.authority, "utf8"));
   await machine.write("/etc/kubernetes/kubelet.kubeconfig", await credentials.kubeconfig(kubeletSubject(node)), 0o600);
-  await machine.write("/etc/kubernetes/kubelet.yaml", kubeletConfig(options));
+  await machine.write("/etc/kubernetes/kubelet.yaml", kubeletConfig(settings, options));
   await runKubelet(machine);
 }
 
@@ -139,11 +144,11 @@ function podNetwork(node: NodeSettings): string {
  * No eviction by memory: on these nodes it is the kernel that kills, as it does when memory grows faster than the kubelet looks. Images are never
  * removed for want of disk: there is no registry to pull them from again.
  */
-function kubeletConfig(options: KubeletOptions): string {
+function kubeletConfig(settings: Settings, options: KubeletOptions): string {
   return JSON.stringify({
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
-    failCgroupV1: false,
+    ...(kubernetesMinor(settings) >= 31 ? { failCgroupV1: false } : {}),
     cgroupDriver: "cgroupfs",
     containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
     authentication: {
@@ -171,6 +176,7 @@ function proxyConfig(node: NodeSettings, settings: Settings): string {
     apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
     kind: "KubeProxyConfiguration",
     mode: "nftables",
+    ...(kubernetesMinor(settings) < 31 ? { featureGates: { NFTablesProxyMode: true } } : {}),
     clientConnection: { kubeconfig: "/etc/kubernetes/kube-proxy.kubeconfig" },
     hostnameOverride: node.name,
     clusterCIDR: settings.podSubnet,

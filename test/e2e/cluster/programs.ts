@@ -39,7 +39,7 @@ export async function programs(settings: Settings, say: (line: string) => void):
     tools: await build(settings, RECIPES.tools, say),
     nodeRoot,
     newerRuntime: await build(settings, { ...RECIPES.newerRuntime, args: [join(nodeRoot, "root")] }, say),
-    kubernetes: await build(settings, RECIPES.kubernetes, say),
+    kubernetes: await build(settings, { ...RECIPES.kubernetes, args: [settings.kubernetesVersion] }, say),
     telegraf: await build(settings, RECIPES.telegraf, say),
     influxdb: await build(settings, RECIPES.influxdb, say),
   };

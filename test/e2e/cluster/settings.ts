@@ -5,6 +5,8 @@
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
+const DEFAULT_KUBERNETES = "1.35.8";
+
 export interface NodeSettings {
   /** Also the Kubernetes node's name. */
   name: string;
@@ -23,6 +25,8 @@ export interface NodeSettings {
 
 export interface Settings {
   instance: number;
+  /** Such as 1.35.8: of the control plane, the nodes and kubectl. */
+  kubernetesVersion: string;
   /** Everything that this instance writes. */
   folder: string;
   /** What is built from package registries, shared by all instances. */
@@ -54,6 +58,7 @@ export function settingsFor(instance: number, environment: NodeJS.ProcessEnv): S
   const cache = environment.XDG_CACHE_HOME ?? join(homedir(), ".cache");
   return {
     instance,
+    kubernetesVersion: DEFAULT_KUBERNETES,
     folder: join(environment.HEADROOM_E2E_FOLDER ?? join(tmpdir(), "headroom-e2e"), `instance-${instance}`),
     cacheFolder: join(cache, "headroom-e2e"),
     cgroup: `headroom-e2e-${instance}`,
@@ -69,6 +74,11 @@ export function settingsFor(instance: number, environment: NodeJS.ProcessEnv): S
     etcdPeerPort: 23791 + 2 * instance,
     influxPort: 8086,
   };
+}
+
+/** 35 for 1.35.8. */
+export function kubernetesMinor({ kubernetesVersion }: Settings): number {
+  return Number(kubernetesVersion.split(".")[1]);
 }
 
 /** Node `n<index>` of an instance. */

@@ -51,6 +51,7 @@ export async function prepareMachine(
   await copyCheckout(tree);
   await cp(join(await criuStage(settings, say), "criu"), join(tree, "criu"), { recursive: true });
   await cp(workload, join(tree, "workload.tar"));
+  await cp(join(programs.newerRuntime, "root"), join(tree, "newer-runtime"), { recursive: true });
   const payload = join(work, "payload.img");
   await run("mkfs.ext4", ["-q", "-O", "^has_journal", "-d", tree, payload, "512M"], { timeoutSeconds: 120 });
   await rm(tree, { recursive: true });
@@ -64,10 +65,10 @@ async function copyCheckout(tree: string): Promise<void> {
   for (const part of parts) await cp(join(REPOSITORY, part), join(tree, part), { recursive: true });
 }
 
-/** Boots it and resolves with what the guest reported, once it is off. Its console ends up in `work`/console.log. */
-export async function runMachine(machine: VirtualMachine): Promise<GuestReport> {
+/** Boots it, with the newer containerd and runc or the nodes' ordinary ones, and resolves with what the guest reported, once it is off. Its console ends up in `work`/console.log. */
+export async function runMachine(machine: VirtualMachine, newerRuntime: boolean): Promise<GuestReport> {
   const consoleLog = join(machine.work, "console.log");
-  const { program, args, environment } = qemu(machine, consoleLog);
+  const { program, args, environment } = qemu(machine, newerRuntime, consoleLog);
   const child = spawn(program, args, { stdio: "ignore", env: environment, timeout: BOOT_AND_CHECKS_SECONDS * 1000 });
   await new Promise((resolve, reject) => {
     child.once("error", reject);
@@ -79,7 +80,7 @@ export async function runMachine(machine: VirtualMachine): Promise<GuestReport> 
   return { results: lines.map(([, json = "{}"]) => JSON.parse(json) as GuestResult), console: said };
 }
 
-function qemu(machine: VirtualMachine, consoleLog: string) {
+function qemu(machine: VirtualMachine, newerRuntime: boolean, consoleLog: string) {
   const of = (name: string): string => join(machine.folder, name);
   const disk = (file: string, how: string): string[] => ["-drive", `file=${file},if=virtio,format=raw,${how}`];
   const libraries = of("qemu/usr/lib/x86_64-linux-gnu");
@@ -94,7 +95,8 @@ function qemu(machine: VirtualMachine, consoleLog: string) {
       ...["-accel", "tcg", "-cpu", "Nehalem", "-smp", "1", "-m", String(MEMORY_MIB)],
       ...["-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"],
       ...["-serial", `file:${consoleLog}`],
-      ...["-kernel", of("vmlinuz"), "-initrd", of("initrd.gz"), "-append", "console=ttyS0 quiet panic=-1"],
+      ...["-kernel", of("vmlinuz"), "-initrd", of("initrd.gz")],
+      ...["-append", `console=ttyS0 quiet panic=-1${newerRuntime ? " headroom.newer-runtime" : ""}`],
       ...disk(of("root.img"), "snapshot=on"),
       ...disk(machine.payload, "readonly=on"),
     ],

@@ -1,4 +1,4 @@
-// Every Kubernetes component of the test cluster in one binary, chosen by the name it is started under.
+// Every Kubernetes component of the test cluster, and kubectl, in one binary, chosen by the name it is started under.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -35,7 +37,12 @@ func command(name string) (*cobra.Command, error) {
 }
 
 func main() {
-	component, err := command(filepath.Base(os.Args[0]))
+	name := filepath.Base(os.Args[0])
+	if name == "kubectl" {
+		kubectlutil.CheckErr(cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()))
+		return
+	}
+	component, err := command(name)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
