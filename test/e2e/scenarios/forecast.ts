@@ -11,7 +11,7 @@ const MIB = 2 ** 20;
 /** What the growing pod's node has. */
 const NODE_MIB = 800;
 /** What the other pod's node has: room for it, for a controller that may run there, and for as much again as a wide forecast of it. */
-const ROOMY_NODE_MIB = 1200;
+const ROOMY_NODE_MIB = 1400;
 const FREE_BELOW = 0.1;
 /** With what the node itself uses more than it has. */
 const OUTGROWS_MIB = 700;
@@ -45,7 +45,7 @@ async function movesWhatWillNotFit(context: Context): Promise<void> {
     mode: "Enforce",
     podSelector: { matchLabels: LABELS },
     evaluationInterval: "2s",
-    pressure: { strategy: "Forecast", freeBelow: `${FREE_BELOW * 100}%`, forecast: { horizon: "1m" } },
+    pressure: { strategy: "Forecast", freeBelow: `${FREE_BELOW * 100}%`, forecast: { horizon: "75s" } },
     placement: { strategy: "MostFree", margin: "5%" },
   });
   const [grows, fits] = [context.workload("grows"), context.workload("fits")];
