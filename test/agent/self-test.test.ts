@@ -20,7 +20,7 @@ beforeEach(() => {
     environment: () => ({ PATH: `${join(root, "bin")}:${process.env.PATH}` }),
   };
   write("/var/lib/headroom/criu/1/lib/ld-linux-x86-64.so.2", "");
-  runc("exit 0");
+  runc(":");
   write("/bin/criu", `#!/bin/sh\necho 1 >${root}/run/headroom/self-test/lazyPages/ready\n`);
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
@@ -33,11 +33,20 @@ function write(path: string, content: string): void {
   if (content.startsWith("#!")) chmodSync(host.path(path), 0o755);
 }
 
-/** Replaces runc: records each command, then runs `script`, which may use $verb and $id and may fail. */
+/**
+ * Replaces runc: records each command, then runs `script`, which may use $verb and $id and may fail. As with runc, a container that is run is
+ * not its own program at once, and can't be dumped until it is.
+ */
 function runc(script: string): void {
   const verb = "for verb do case $verb in run|checkpoint|restore|state|delete) break;; esac; done; for id do :; done";
   const state = '[ $verb != state ] || echo \'{"status": "running"}\'';
-  write("/bin/runc", `#!/bin/sh\n${verb}\necho "$verb $id" >>${root}/asked\n${state}\n${script}\n`);
+  const folder = `s=${root}/run/headroom/self-test/$\{id#headroom-self-test-}/runc/$id`;
+  const late = `sh -c 'sleep 0.1; exec sh -c "sleep 1; :" /libexec/sleep' >/dev/null 2>&1 </dev/null &`;
+  const run = `[ $verb != run ] || { mkdir -p $s; ${late} echo "{\\"init_process_pid\\": $!}" >$s/state.json; }`;
+  const pid = "$(tr -dc 0-9 <$s/state.json)";
+  const dump = `[ $verb != checkpoint ] || tr '\\0' '\\n' </proc/${pid}/cmdline | grep -qx /libexec/sleep || exit 1`;
+  const lines = ["#!/bin/sh", verb, `echo "$verb $id" >>${root}/asked`, folder, state, script, run, dump, ""];
+  write("/bin/runc", lines.join("\n"));
 }
 const asked = (): string[] => {
   const lines = existsSync(join(root, "asked")) ? readFileSync(join(root, "asked"), "utf8").trim().split("\n") : [];
@@ -87,7 +96,7 @@ describe("the self-test", () => {
     runc("exit 1");
     await prove("3");
     expect(knownVerdicts(host)?.every(({ ok }) => !ok)).toBe(true);
-    runc("exit 0");
+    runc(":");
     expect(await verdicts("3")).toEqual(["root", "user", "seccomp", "lazyPages"]);
   });
 

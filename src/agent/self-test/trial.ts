@@ -9,11 +9,13 @@ import { errorsIn } from "../host/criu-log.ts";
 import { entriesOf, readIfThere } from "../host/files.ts";
 import { type Host, runOnHost, runtimeOf } from "../host/host.ts";
 import { RUN_DIRECTORY } from "../host/layout.ts";
+import { runsWith } from "../host/processes.ts";
 import type { Kind } from "../protocol.ts";
 import type { KindOptions } from "./kinds.ts";
 
 const SELF_TEST_DIRECTORY = join(RUN_DIRECTORY, "self-test");
 const READY_MS = 10_000;
+const PROGRAM = "/libexec/sleep";
 const MOUNTPOINTS = ["lib", "libexec", "proc", "dev"];
 
 export interface Trial {
@@ -40,6 +42,7 @@ export async function tryContainer(host: Host, trial: Trial): Promise<string | u
     writeFileSync(host.path(join(folder, "config.json")), JSON.stringify(configOf(trial, id)));
     const failed =
       named("it could not be run", await runc("run", "--detach", "--bundle", folder, id)) ??
+      (await programBegins(host, folder, id)) ??
       named("it could not be dumped", await runc("checkpoint", ...folders, id), host, join(folder, "work/dump.log")) ??
       (lazily ? await startServing(host, folder) : undefined) ??
       named(
@@ -87,6 +90,16 @@ function named(what: string, error: string | undefined, host?: Host, log?: strin
   return `${what}: ${details || error}`;
 }
 
+/** `run` resolves when runc is about to make its own process the program: until then it is a program of the host, which cannot be dumped. */
+async function programBegins(host: Host, folder: string, id: string): Promise<string | undefined> {
+  const state = host.path(join(folder, "runc", id, "state.json"));
+  const pid = Number(/"init_process_pid":\s*(\d+)/.exec(readIfThere(state) ?? "")?.[1]);
+  for (const end = Date.now() + READY_MS; Date.now() < end; await sleep(2)) {
+    if (runsWith(pid, PROGRAM)) return undefined;
+  }
+  return "its program does not run";
+}
+
 /** Ends by itself when all of the memory has been asked for, or with its container. */
 async function startServing(host: Host, folder: string): Promise<string | undefined> {
   const serve = `criu lazy-pages -D ${folder}/images -W ${folder}/work -o lazy-pages.log --status-fd 8 8>${folder}/ready`;
@@ -110,7 +123,7 @@ function configOf({ options, tree, loader }: Trial, id: string): object {
     root: { path: "rootfs" },
     process: {
       user: { uid, gid: uid },
-      args: [`/lib/${loader}`, "--inhibit-cache", "--library-path", "/lib", "/libexec/sleep", "600"],
+      args: [`/lib/${loader}`, "--inhibit-cache", "--library-path", "/lib", PROGRAM, "600"],
       env: [],
       cwd: "/",
       capabilities: Object.fromEntries(sets),
