@@ -67,19 +67,19 @@ export function podSnapshot(pod: Pod, context: PodContext): PodSnapshot | undefi
  * say: preflight sees it at the process. Nodes without AppArmor have no verdict on it.
  */
 function kindsOf({ metadata, spec }: Pod): string[] {
-  const kinds = spec.containers.flatMap(({ name, securityContext: own = {} }) => {
-    const { runAsUser, runAsNonRoot, seccompProfile, appArmorProfile } = { ...spec.securityContext, ...own };
-    const user =
-      runAsUser === undefined ? (runAsNonRoot === true ? "user" : undefined) : runAsUser === 0 ? "root" : "user";
-    const apparmor = appArmorProfile?.type ?? metadata.annotations?.[`${APPARMOR_ANNOTATION}/${name}`];
-    const confined = own.privileged !== true && apparmor?.toLowerCase() !== "unconfined";
-    return [
-      user,
-      (seccompProfile?.type ?? UNCONFINED) === UNCONFINED ? undefined : "seccomp",
-      confined ? "apparmor" : undefined,
-    ];
-  });
-  return [...new Set(kinds.filter((kind) => kind !== undefined))];
+  const kinds = new Set<string>();
+  for (const { name, securityContext: own } of spec.containers) {
+    const runAsUser = own?.runAsUser ?? spec.securityContext?.runAsUser;
+    const runAsNonRoot = own?.runAsNonRoot ?? spec.securityContext?.runAsNonRoot;
+    if (runAsUser === 0) kinds.add("root");
+    else if (runAsUser !== undefined || runAsNonRoot === true) kinds.add("user");
+    const seccomp = own?.seccompProfile ?? spec.securityContext?.seccompProfile;
+    if ((seccomp?.type ?? UNCONFINED) !== UNCONFINED) kinds.add("seccomp");
+    const apparmor = own?.appArmorProfile ?? spec.securityContext?.appArmorProfile;
+    const profile = apparmor?.type ?? metadata.annotations?.[`${APPARMOR_ANNOTATION}/${name}`];
+    if (own?.privileged !== true && profile?.toLowerCase() !== "unconfined") kinds.add("apparmor");
+  }
+  return [...kinds];
 }
 
 /** A copy has its source's labels before it takes its place: the move counts it already, so nothing selects it by them. */
