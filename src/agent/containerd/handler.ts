@@ -47,7 +47,7 @@ export function installWrapper(host: Host): void {
 
 /** What the agent works with on this node; as usual where no containerd runs. Rejects when containerd can't read its own configuration. */
 export async function readRuntime(host: Host): Promise<RuntimePaths> {
-  return findDaemon() ? (await readNode(host)).layout.runtime : USUAL_RUNTIME;
+  return (await readNode(host))?.layout.runtime ?? USUAL_RUNTIME;
 }
 
 /** Tells the wrapper which runc to start. */
@@ -64,10 +64,10 @@ interface Node {
   layout: Layout;
 }
 
-/** Rejects when no containerd runs, or when it can't read its own configuration. */
-async function readNode(host: Host): Promise<Node> {
+/** Undefined: no containerd runs. Rejects when it can't read its own configuration. */
+async function readNode(host: Host): Promise<Node | undefined> {
   const daemon = findDaemon();
-  if (!daemon) throw new Error(noDaemon());
+  if (!daemon) return undefined;
   const [dump, version] = await Promise.all([dumpConfig(host, daemon, daemon.config), versionText(host, daemon)]);
   const files = {
     configText: readIfThere(host.path(daemon.config)),
@@ -79,8 +79,9 @@ async function readNode(host: Host): Promise<Node> {
 
 /** What containerd makes of its files, and whether it has been started since they were written. */
 export async function handlerStatus(host: Host): Promise<HandlerStatus> {
-  if (!findDaemon()) return { installed: false, message: noDaemon(), refused: true };
-  const { daemon, dump, version, layout } = await readNode(host);
+  const node = await readNode(host);
+  if (!node) return { installed: false, message: noDaemon(), refused: true };
+  const { daemon, dump, version, layout } = node;
   const lsm = lsmOf(host, dump);
   const containerd = /\bv?(\d+\.\d+\.\d+\S*)/.exec(version)?.[1] ?? "unknown";
   const old = tooOld(version);
@@ -115,7 +116,9 @@ function advice(dump: string, { config, edit }: Layout): string {
 
 /** Adds the handler and restarts containerd, unless it is there. Rejects, with everything as it was, when that can't be done. */
 export async function installHandler(host: Host, say: (message: string) => void): Promise<void> {
-  const { daemon, dump, version, layout } = await readNode(host);
+  const node = await readNode(host);
+  if (!node) throw new Error(noDaemon());
+  const { daemon, dump, version, layout } = node;
   const isThere = hasHandler(dump, WRAPPER);
   if (isThere && changedSinceStart(host, daemon) === undefined) return;
   const refused = tooOld(version) ?? ("refused" in layout.edit ? layout.edit.refused : undefined);
@@ -170,10 +173,8 @@ export async function removeHandler(host: Host, say: (message: string) => void):
         untouched ? Buffer.from(installed.before ?? "", "base64").toString("utf8") : withoutBlock(text),
       );
     say(`runtime handler removed from ${installed.path}; containerd is restarted`);
-    if (findDaemon()) {
-      const { daemon, layout } = await readNode(host);
-      await restartDaemon(host, daemon, layout.socket);
-    }
+    const node = await readNode(host);
+    if (node) await restartDaemon(host, node.daemon, node.layout.socket);
   }
   rmSync(host.path(dirname(INSTALLED)), { recursive: true, force: true });
 }

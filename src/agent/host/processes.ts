@@ -31,18 +31,16 @@ export function isBeingKilled(pid: number): boolean {
 
 /** Every thread of it is stopped (T, or t under a tracer). A process that is gone counts as stopped. */
 export function isStopped(pid: number): boolean {
-  return statesOf(pid).every((state) => "TtZX".includes(state));
+  return areStopped(statesOf(pid));
 }
 
-/** It is stopped and can go on: it is not gone, no zombie that nobody has reaped yet, and no SIGKILL waits for it. */
+/** It is stopped and can continue: the process exists, is not a zombie, and has no pending SIGKILL. */
 export function isHeld(pid: number): boolean {
   const states = statesOf(pid);
-  return (
-    states.every((state) => "TtZX".includes(state)) &&
-    states.some((state) => "Tt".includes(state)) &&
-    !isBeingKilled(pid)
-  );
+  return areStopped(states) && states.some((state) => "Tt".includes(state)) && !isBeingKilled(pid);
 }
+
+const areStopped = (states: readonly string[]): boolean => states.every((state) => "TtZX".includes(state));
 
 /** State letters of its threads. */
 function statesOf(pid: number): string[] {

@@ -4,6 +4,7 @@ import { type AgentProblem, agentProblems } from "../../controllers/node-reports
 import type { NodeReport } from "../../controllers/node-reports/report.ts";
 import { turnOf } from "../../controllers/roll-out/candidates.ts";
 import type { Node, Pod } from "../../kube/resources.ts";
+import { KINDS_IN_WORDS } from "../../planning/self-test.ts";
 
 /** A controller that runs writes every minute. */
 const STALE_MS = 300_000;
@@ -66,13 +67,8 @@ function reportProblems(report: NodeReport | undefined, nowMs: number): string[]
   const staleMs = nowMs - Date.parse(report.time);
   const stale = staleMs > STALE_MS ? [`this was ${Math.round(staleMs / 60_000)} min ago: does a controller run?`] : [];
   const verdicts = (report.features?.verdicts ?? []).filter(({ ok }) => !ok);
-  return [...stale, ...verdicts.map(({ kind, message }) => `${FAILED[kind]}: ${message}`)];
+  return [
+    ...stale,
+    ...verdicts.map(({ kind, message }) => `${KINDS_IN_WORDS[kind] ?? kind} cannot be moved: ${message}`),
+  ];
 }
-
-const FAILED: Record<string, string> = {
-  root: "containers that run as root cannot be moved",
-  user: "containers that run as another user than root cannot be moved",
-  seccomp: "containers under seccomp cannot be moved",
-  apparmor: "containers under AppArmor cannot be moved",
-  lazyPages: "memory cannot be filled while a container runs, so freezes are longer",
-};

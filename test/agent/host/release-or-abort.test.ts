@@ -12,12 +12,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AgentError } from "../../../src/agent/agent-error.ts";
 import { AgentCommands } from "../../../src/agent/commands.ts";
 import type { Host } from "../../../src/agent/host/host.ts";
-import { HostRuntime } from "../../../src/agent/host/host-runtime.ts";
 import { registrationOf, targetMoveOf } from "../../../src/agent/host/layout.ts";
 import { FixedIdentity } from "../../../src/agent/identity.ts";
 import { FileMoveRecords, type MoveRecords, type StoredRecord } from "../../../src/agent/move-records.ts";
 import type { NodeRuntime } from "../../../src/agent/node-runtime.ts";
 import type { StepName } from "../../../src/agent/steps.ts";
+import { hostRuntimeOn } from "../../support/agent/host-runtime.ts";
 import "../../support/property-seed.ts";
 
 const POD = "5f0e1111-6f0e-4f7c-9f5b-0123456789ab";
@@ -74,25 +74,7 @@ class Node {
   }
 
   restart(): void {
-    const host = this.host;
-    const own = new HostRuntime({
-      ...{
-        host,
-        criu: undefined,
-        preparation: { turn: { state: "none" }, begin: () => ({ state: "none" }) },
-        verdicts: () => [],
-        agentVersion: "0",
-        nodeAddress: "127.0.0.1",
-        stagingBudget: { bytes: 1 },
-        dumpMs: 1,
-      },
-      ...{
-        handler: async () => ({ installed: true }),
-        restore: { createMs: 1, restoreMs: 1, startMs: 1 },
-        warn: () => {},
-      },
-    });
-    const runtime = this.#mortal<NodeRuntime>(own);
+    const runtime = this.#mortal<NodeRuntime>(hostRuntimeOn(this.host));
     const records = this.#mortal<MoveRecords>(this.#records());
     const identity = new FixedIdentity({ key: "", certificate: "", authority: "" });
     const peer = { open: async () => {}, put: async () => {}, close: async () => {} };

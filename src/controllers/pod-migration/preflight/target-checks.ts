@@ -2,6 +2,7 @@
 import type { Kind, NodeFeatures } from "../../../agent/protocol.ts";
 import { isOlderSeries } from "../../../agent/versions.ts";
 import { formatBytes } from "../../../api/quantity.ts";
+import { KINDS_IN_WORDS } from "../../../planning/self-test.ts";
 import type { Refusal } from "../dependencies.ts";
 import { type Confinement, confinementRefusal } from "./confinement.ts";
 
@@ -60,16 +61,8 @@ const selfTest: Check = ({ node, source, target, kinds }) => {
   const where = failed === failedOn(target) ? `node ${node}` : "the source's node";
   return {
     reason: "SelfTestFailed",
-    message: `${where} cannot move ${CONTAINERS[failed.kind]}: in its self-test ${failed.message}`,
+    message: `${where} cannot move ${KINDS_IN_WORDS[failed.kind]}: in its self-test ${failed.message}`,
   };
-};
-
-const CONTAINERS: Record<Kind, string> = {
-  root: "containers that run as root",
-  user: "containers that run as another user than root",
-  seccomp: "containers under a seccomp profile",
-  apparmor: "containers under AppArmor",
-  lazyPages: "containers whose memory is filled while they run",
 };
 
 /** Its images may hold what an older one doesn't know. */
