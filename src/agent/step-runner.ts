@@ -132,8 +132,8 @@ export class StepRunner {
 }
 
 /**
- * Shuts out a former leader, and remembers this one. Of any move, cleaned up ones too: a former leader's late dump must not freeze a pod that
- * nobody would resume.
+ * Rejects commands of a former leader, and remembers the current one. This includes moves that were cleaned up: a late dump by a former leader
+ * would freeze a pod, and no controller would resume it.
  */
 export function admitEpoch(records: MoveRecords, epoch: number): void {
   const highest = records.highestEpoch();

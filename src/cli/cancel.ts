@@ -5,7 +5,7 @@ import { systemClock } from "../kube/clock.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import { type Cluster, clusterOf, type KubeFlags, withKubeFlags } from "./kube-flags.ts";
 import { followMove, outcomeLine, phaseOf } from "./move-progress.ts";
-import { nobodyReads } from "./nobody-reads.ts";
+import { whenOutputCloses } from "./output-closed.ts";
 
 interface CancelFlags extends KubeFlags {
   wait?: boolean;
@@ -41,7 +41,7 @@ async function cancel(cluster: Cluster, name: string, wait: boolean): Promise<vo
 }
 
 async function waitForEnd(cluster: Cluster, ref: { namespace: string; name: string }): Promise<void> {
-  const signal = nobodyReads(process.stdout);
+  const signal = whenOutputCloses(process.stdout);
   const ended = await followMove({ ...cluster, clock: systemClock, ref, say: (line) => console.log(line), signal });
   if (ended.status?.phase === "Succeeded") throw new CommandFailure(outcomeLine(ended), EXIT.endedOtherwise);
   console.log(outcomeLine(ended));

@@ -1,4 +1,4 @@
-/** What a program knows of a command before it is asked for. */
+/** The name and summary of a command, which are known without loading it. */
 import type { Command } from "commander";
 
 export interface CommandEntry {

@@ -10,7 +10,7 @@ import { screenFor } from "../sandbox/demo/screen.ts";
 import { FORECAST_SCENE, type Scene, THRESHOLD_SCENE } from "../sandbox/demo/workload.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import { CommandFailure } from "./failure.ts";
-import { nobodyReads } from "./nobody-reads.ts";
+import { whenOutputCloses } from "./output-closed.ts";
 import { paletteFor } from "./terminal.ts";
 
 interface DemoFlags {
@@ -65,7 +65,7 @@ async function forecastDemo({ serve }: DemoFlags): Promise<void> {
 function endOfShow(): AbortSignal {
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
-  return AbortSignal.any([interrupted.signal, nobodyReads(process.stdout)]);
+  return AbortSignal.any([interrupted.signal, whenOutputCloses(process.stdout)]);
 }
 
 async function withoutHeadroom(signal: AbortSignal): Promise<PhaseOutcome> {

@@ -9,13 +9,13 @@ export const EXIT = {
   endedOtherwise: 3,
   /** Ctrl-C: what was done until then is shown. */
   interrupted: 130,
-  /** It would have gone on, but nobody reads standard output any more; as of what SIGPIPE ends. */
-  nobodyReads: 141,
+  /** Standard output was closed; the code of a process that SIGPIPE ends. */
+  outputClosed: 141,
 } as const;
 
 export const EXIT_CODES_HELP = `
 Exit codes: 0 done; 1 failed, standard error says why; 2 wrong arguments or configuration;
-            3 the move that was waited for ended otherwise than asked; 141 nobody read on.`;
+            3 the move did not end as requested (--wait); 141 output closed (SIGPIPE).`;
 
 /** Ends a command with this code and this line on standard error. */
 export class CommandFailure extends Error {

@@ -8,7 +8,7 @@ import { PODS, type Pod } from "../kube/resources.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import { type Cluster, clusterOf, type KubeFlags, withKubeFlags } from "./kube-flags.ts";
 import { followMove, outcomeLine } from "./move-progress.ts";
-import { nobodyReads } from "./nobody-reads.ts";
+import { whenOutputCloses } from "./output-closed.ts";
 
 interface MoveFlags extends KubeFlags {
   to?: string;
@@ -52,7 +52,7 @@ async function requestMove(cluster: Cluster, podName: string, flags: MoveFlags):
 
 async function waitForEnd(cluster: Cluster, name: string): Promise<void> {
   const ref = { namespace: cluster.namespace, name };
-  const signal = nobodyReads(process.stdout);
+  const signal = whenOutputCloses(process.stdout);
   const ended = await followMove({ ...cluster, clock: systemClock, ref, say: (line) => console.log(line), signal });
   if (!wentWell(ended.status)) throw new CommandFailure(outcomeLine(ended), EXIT.endedOtherwise);
   console.log(outcomeLine(ended));

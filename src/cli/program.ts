@@ -5,12 +5,12 @@ import { Command, CommanderError } from "commander";
 import { describeError } from "../logging/plain-fields.ts";
 import type { CommandEntry } from "./command-entry.ts";
 import { CommandFailure, EXIT, EXIT_CODES_HELP } from "./failure.ts";
-import { NobodyReads, nobodyReads } from "./nobody-reads.ts";
+import { OutputClosed, whenOutputCloses } from "./output-closed.ts";
 import { paletteFor } from "./terminal.ts";
 
 /** @param argv as process.argv; resolves to the exit code. Never rejects. */
 export async function runProgram(argv: readonly string[], commands: readonly CommandEntry[]): Promise<number> {
-  nobodyReads(process.stdout);
+  whenOutputCloses(process.stdout);
   try {
     await honourDotEnv();
     const program = await programFor(argv, commands);
@@ -30,7 +30,7 @@ async function honourDotEnv(): Promise<void> {
   if (error) throw new CommandFailure(`.env: ${error.message}`, EXIT.usage, error);
 }
 
-/** All commands by name, of which only the one that is asked for is loaded in full. */
+/** Lists all commands, but loads only the requested one. */
 async function programFor(argv: readonly string[], commands: readonly CommandEntry[]): Promise<Command> {
   const program = new Command(nameOf(argv))
     .description("Keeps memory headroom on Kubernetes nodes: moves running pods, memory included, to another node.")
@@ -64,7 +64,7 @@ function readVersion(): string {
 function explain(error: unknown): number {
   // Commander has already said what it had to say, help and version included.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof NobodyReads) return error.exitCode;
+  if (error instanceof OutputClosed) return error.exitCode;
   const { red } = paletteFor(process.stderr);
   for (const line of describeError(error).split("\n")) process.stderr.write(`${red("headroom:")} ${line}\n`);
   if (error instanceof CommandFailure) return error.exitCode;

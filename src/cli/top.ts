@@ -9,7 +9,7 @@ import type { MetricsSource, SourceName } from "../metrics/source.ts";
 import { createMetricsSources } from "../metrics/sources.ts";
 import { CommandFailure } from "./failure.ts";
 import { clusterOf, type KubeFlags } from "./kube-flags.ts";
-import { nobodyReads } from "./nobody-reads.ts";
+import { whenOutputCloses } from "./output-closed.ts";
 import { renderReport } from "./top/render.ts";
 import { report, type TopReport } from "./top/report.ts";
 
@@ -67,7 +67,7 @@ async function show(client: KubeClient, source: MetricsSource, flags: TopFlags, 
     return;
   }
   const seconds = flags.watch === true ? WATCH_SECONDS : flags.watch;
-  const unread = nobodyReads(process.stdout);
+  const unread = whenOutputCloses(process.stdout);
   for (;;) {
     await showAgain(client, source, flags, clock);
     await sleep(clock, seconds * 1000, unread);

@@ -17,7 +17,7 @@ const DEFAULT_SOCKET = "/run/containerd/containerd.sock";
 const DEFAULT_STATE = "/run/containerd";
 /** containerd's namespace for Kubernetes. */
 const NAMESPACE = "k8s.io";
-/** The first containerd in k3s and RKE2 of which it is certain that their templates can include `base` (since September 2023). */
+/** From this containerd version on, the templates of k3s and RKE2 can include `base` (September 2023). */
 const BASE_TEMPLATE_SINCE = "1.7.11";
 
 /** A containerd that runs. Host paths. */
@@ -122,7 +122,7 @@ function editOf(facts: NodeFacts, files: DaemonFiles, optedIn: readonly string[]
   return files.kind === "containerd" ? { into: "config" } : templateOf(facts, files, optedIn);
 }
 
-/** k3s and RKE2 write the configuration anew at every start, from a template beside it. */
+/** k3s and RKE2 generate the configuration at every start, from a template in the same folder. */
 function templateOf(facts: NodeFacts, { kind, config }: DaemonFiles, optedIn: readonly string[]): Layout["edit"] {
   const { unit, configText, dump, version } = facts;
   if (unit === undefined) return { refused: `${kind} runs without systemd: Headroom cannot restart it` };
@@ -147,7 +147,7 @@ type Check = (facts: NodeFacts, files: DaemonFiles) => string | undefined;
 const SEALED_SYSTEMS: Record<string, string> = {
   bottlerocket:
     "Bottlerocket makes containerd's configuration from its own settings and runs no program that is not part of its image",
-  cos: "Container-Optimized OS mounts /var noexec and makes /etc anew at every boot. Use a node image with Ubuntu",
+  cos: "Container-Optimized OS mounts /var noexec and recreates /etc at every boot. Use a node image with Ubuntu",
   talos:
     "Talos makes containerd's configuration from the machine configuration. Headroom would have to be a system extension",
 };

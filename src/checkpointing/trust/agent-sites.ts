@@ -8,7 +8,7 @@ export const AGENT_SELECTOR = Object.entries(AGENT_LABELS)
   .map(([key, value]) => `${key}=${value}`)
   .join(",");
 
-/** By its labels alone: the caller looks only where nobody else may create pods. */
+/** Checks only the labels. The caller passes only pods of Headroom's namespace, where other users may not create pods. */
 export function isAgentPod({ metadata }: Pod): boolean {
   return Object.entries(AGENT_LABELS).every(([key, value]) => metadata.labels?.[key] === value);
 }

@@ -97,7 +97,7 @@ function differenceTables(comparison: Comparison, palette: ChalkInstance): strin
   return ["", "Differences, seed by seed:", table(["", ...scores.map(heading)], cells, paint), ...more];
 }
 
-/** More differences between policies than this nobody reads: of those of a sweep only the ones to the first policy are shown. */
+/** Maximum number of differences between policies. A sweep with more shows only the differences from the first policy. */
 const MOST_DIFFERENCES = 6;
 
 function readable({ variants, differences }: Comparison) {

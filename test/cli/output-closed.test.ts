@@ -9,8 +9,8 @@ import { SandboxApiServer } from "../../src/sandbox/api-server/server.ts";
 import { installHeadroom } from "../../src/sandbox/installation.ts";
 
 const PROGRAM = new URL("../../scripts/headroom.js", import.meta.url).pathname;
-const folder = mkdtempSync(join(tmpdir(), "headroom-nobody-reads-"));
-const temporary = mkdtempSync(join(tmpdir(), "headroom-nobody-reads-tmp-"));
+const folder = mkdtempSync(join(tmpdir(), "headroom-output-closed-"));
+const temporary = mkdtempSync(join(tmpdir(), "headroom-output-closed-tmp-"));
 const started: ChildProcess[] = [];
 let server: SandboxApiServer;
 
@@ -66,7 +66,7 @@ function firstLineOf(command: string): Promise<{ out: string; err: string; code:
   });
 }
 
-describe("when nobody reads on", { timeout: 40_000 }, () => {
+describe("when the output is closed", { timeout: 40_000 }, () => {
   test.each([
     ["top --watch 1", /^NODE /],
     ["top --watch 1 --output json", /^\{/],
