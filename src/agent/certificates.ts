@@ -78,6 +78,9 @@ export function isFor(
   }
 }
 
+/** When a certificate's validity ends, RFC 3339. */
+export const endOf = (certificate: string): string => new NodeCertificate(certificate).validToDate.toISOString();
+
 export function certificatesIn(text: string): NodeCertificate[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
   return blocks.map((block) => new NodeCertificate(block));

@@ -22,8 +22,11 @@ export const commandSchema = z.object({
 });
 export type Command = z.infer<typeof commandSchema>;
 
-/** Kinds of containers, by what CRIU has to do beside the ordinary for them. `lazyPages` is a way to restore any of them. */
-export const kindSchema = z.enum(["root", "user", "seccomp", "apparmor", "lazyPages"]);
+/**
+ * Kinds of containers, by what CRIU has to do beside the ordinary for them. `dirtyTracking` is a way to dump any of them, `lazyPages` one to
+ * restore them.
+ */
+export const kindSchema = z.enum(["root", "user", "seccomp", "apparmor", "dirtyTracking", "lazyPages"]);
 export type Kind = z.infer<typeof kindSchema>;
 
 /** Can such a container be dumped and restored on this node? Tried with one of the agent's own. */
@@ -62,6 +65,8 @@ export const featuresSchema = z.object({
   runcVersion: z.string(),
   kernel: z.string(),
   cgroupVersion: z.union([z.literal(1), z.literal(2)]),
+  /** Who makes the containers' groups, by the default runtime's options. Absent: an agent that doesn't tell. */
+  cgroupDriver: z.enum(["systemd", "cgroupfs"]).optional(),
   /** CPU flags of /proc/cpuinfo, sorted. A move needs the target's to hold all of the source's. */
   cpuFlags: z.array(z.string()),
   lazyPages: z.boolean(),
@@ -82,6 +87,8 @@ export const featuresSchema = z.object({
   stagingFreeBytes: z.number(),
   /** Bytes free on the disk that files land on. */
   filesFreeBytes: z.number(),
+  /** When the agent's certificate ends, RFC 3339. Absent: an agent that doesn't tell. */
+  certificateEnds: z.string().optional(),
 });
 export type NodeFeatures = z.infer<typeof featuresSchema>;
 

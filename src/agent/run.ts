@@ -51,11 +51,12 @@ export async function startAgent({ config, version, logger }: AgentRun): Promise
   const node = hostOf(config);
   rmSync(READY_FILE, { force: true }); // of an agent before this one
   installWrapper(node);
-  const [criu, runtime] = await Promise.all([criuOf(config, node, logger), runtimeOn(node, logger)]);
+  const [tree, runtime] = await Promise.all([treeOn(node, config, logger), runtimeOn(node, logger)]);
+  const criu = config.criu === "node" ? undefined : tree;
   noteRunc(node, runtime.runc);
   const host = { ...node, runtime };
   const identity = await identityOf(config, host);
-  const proof = new NodeProof(criu === undefined ? host : withPrograms(host, criu), criu, logger);
+  const proof = new NodeProof(criu === undefined ? host : withPrograms(host, criu), tree, logger);
   const records = new FileMoveRecords(host.path(join(STATE_DIRECTORY, "moves")), (file, error) =>
     logger.warn("a move's record is damaged", { file, error: String(error) }),
   );
@@ -118,17 +119,12 @@ function showReadiness(turn: Turn): void {
   else rmSync(READY_FILE, { force: true });
 }
 
-/** The folder that holds the agent's own CRIU; undefined when the node's is to be used, or the agent's can't be laid. */
-async function criuOf(
-  { criu, criuFolder, criuTree }: AgentConfig,
-  host: Host,
-  logger: Logger,
-): Promise<string | undefined> {
-  if (criu === "node") return undefined;
+/** The folder that holds the agent's own CRIU; undefined when it can't be laid. It also holds the program that the self-test runs. */
+async function treeOn(host: Host, { criuFolder, criuTree }: AgentConfig, logger: Logger): Promise<string | undefined> {
   try {
     return await layTree(host, { source: criuTree, folder: criuFolder });
   } catch (error) {
-    logger.error("the agent's CRIU is not used, but the node's", { why: inWords(error) });
+    logger.error("the agent's CRIU is not used, but the node's, and there is no self-test", { why: inWords(error) });
     return undefined;
   }
 }

@@ -9,6 +9,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { AgentError, asAgentError } from "./agent-error.ts";
+import { endOf } from "./certificates.ts";
 import { AgentCommands } from "./commands.ts";
 import { ConnectionLimits } from "./connection-limits.ts";
 import { type AgentIdentity, type Client, clientOf } from "./identity.ts";
@@ -128,7 +129,7 @@ export class AgentServer {
     const { identity, runtime } = this.#options;
     switch (route.kind) {
       case "features":
-        return await runtime.features();
+        return { ...(await runtime.features()), certificateEnds: endOf(identity.credentials().certificate) };
       case "warm":
         return {};
       case "moves":

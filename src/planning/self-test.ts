@@ -8,6 +8,7 @@ export const KINDS_IN_WORDS: Readonly<Record<string, string>> = {
   user: "containers that run as another user than root",
   seccomp: "containers under a seccomp profile",
   apparmor: "containers under AppArmor",
+  dirtyTracking: "containers that are dumped in rounds",
   lazyPages: "containers whose memory is filled while they run",
 };
 

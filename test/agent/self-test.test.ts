@@ -21,7 +21,7 @@ beforeEach(() => {
   };
   write("/var/lib/headroom/criu/1/lib/ld-linux-x86-64.so.2", "");
   runc(":");
-  write("/bin/criu", `#!/bin/sh\necho 1 >${root}/run/headroom/self-test/lazyPages/ready\n`);
+  criu({ tracksChanges: false });
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
@@ -31,6 +31,13 @@ function write(path: string, content: string): void {
   mkdirSync(dirname(host.path(path)), { recursive: true });
   writeFileSync(host.path(path), content);
   if (content.startsWith("#!")) chmodSync(host.path(path), 0o755);
+}
+
+/** Replaces criu: it says what the kernel can do, and serves memory. */
+function criu({ tracksChanges }: { tracksChanges: boolean }): void {
+  const answer = tracksChanges ? "echo is supported" : "exit 1";
+  const ready = `${root}/run/headroom/self-test/lazyPages/ready`;
+  write("/bin/criu", `#!/bin/sh\ncase $1 in check) ${answer};; lazy-pages) echo 1 >${ready};; esac\n`);
 }
 
 /**
@@ -69,6 +76,22 @@ describe("the self-test", () => {
   test("tries AppArmor where containerd's profile is loaded", async () => {
     write("/sys/kernel/security/apparmor/profiles", "other (enforce)\ncri-containerd.apparmor.d (enforce)\n");
     expect(await verdicts()).toContain("apparmor");
+  });
+
+  test.each([
+    ["what has changed", 100, "dirtyTracking"],
+    [
+      "everything",
+      4096,
+      "dirtyTracking: its second round held 4096 of 4096 bytes, as if all of its memory had changed",
+    ],
+  ])("dumps in rounds where the kernel tracks changes, the second of which holds %s", async (_what, bytes, verdict) => {
+    criu({ tracksChanges: true });
+    const folder = `${root}/run/headroom/self-test/dirtyTracking`;
+    const pages = (round: number, size: number) => `head -c ${size} /dev/zero >${folder}/round-${round}/pages-1.img`;
+    const rounds = `case "$*" in *--parent-path*round-1*) ${pages(2, bytes)};; *--pre-dump*) ${pages(1, 4096)};; esac`;
+    runc(`[ "$verb $id" != "checkpoint headroom-self-test-dirtyTracking" ] || ${rounds}`);
+    expect(await verdicts()).toEqual(["root", "user", "seccomp", verdict, "lazyPages"]);
   });
 
   test.each([
@@ -120,7 +143,9 @@ describe("a process", () => {
   });
 
   test("of another user than root has no capabilities in its trial", () => {
-    const user = kindsToTry(undefined).find(({ kind }) => kind === "user")?.options;
+    const user = kindsToTry({ apparmorProfile: undefined, tracksChanges: false }).find(
+      ({ kind }) => kind === "user",
+    )?.options;
     expect(user).toMatchObject({ capabilities: [], noNewPrivileges: true });
     expect(user?.uid).toBeGreaterThan(0);
   });

@@ -105,7 +105,10 @@ describe("the node's turn to be prepared", () => {
 
 describe("who may ask for what", () => {
   test("the controller is answered", async () => {
-    expect(await driver.features("n2")).toMatchObject({ criuVersion: "4.1" });
+    expect(await driver.features("n2")).toMatchObject({
+      criuVersion: "4.1",
+      certificateEnds: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    });
     expect(await driver.inspect("n1", source).catch((error: unknown) => error)).toMatchObject({
       reason: "Unreachable",
     });

@@ -61,6 +61,12 @@ describe("a node", () => {
     ["whose agent isn't ready", { agents: [agentOn("n1", false)], report: report() }, [/kubectl logs agent-n1/]],
     ["that nobody has reported on", {}, [/does one run\?/]],
     ["whose report is old", { report: report({}, { time: "2026-01-01T00:00:00Z" }) }, [/^this was 10 min ago/]],
+    ["whose certificate holds for weeks", { report: report({ certificateEnds: "2026-01-15T00:00:00Z" }) }, []],
+    [
+      "whose certificate was not renewed",
+      { report: report({ certificateEnds: "2026-01-03T00:00:00Z" }) },
+      [/^its certificate ends at 2026-01-03T00:00:00Z and was not renewed: does a controller run\?$/],
+    ],
     [
       "whose agent is silent",
       { report: { time: report().time, silent: "no answer" } },
@@ -107,10 +113,11 @@ describe("a node", () => {
   });
 
   test("is a row, and each of its problems a line below", () => {
-    const nodes = [view({ report: report({ verdicts: VERDICTS }) }), view({ nodes: [node("n2")], agents: [] })];
+    const told = { verdicts: VERDICTS, cgroupDriver: "systemd", certificateEnds: "2026-01-15T00:00:00Z" } as const;
+    const nodes = [view({ report: report(told) }), view({ nodes: [node("n2")], agents: [] })];
     const lines = renderNodes(nodes).split("\n");
     expect(lines[1]).toMatch(
-      /^n1 +Ready +v1\.35\.0 +amd64 +6\.12 +v2 +\S+ +1\.7\.24 +1\.3 +4\.1 +failed: user +\S+ of \S+$/,
+      /^n1 +Ready +v1\.35\.0 +amd64 +6\.12 +v2 systemd +\S+ +1\.7\.24 +1\.3 +4\.1 +failed: user +\S+ of \S+ +until 2026-01-15$/,
     );
     expect(lines[2]).toMatch(/^n2 +None +v1\.35\.0 +amd64 +-/);
     expect(lines.slice(4).map((line) => line.slice(0, 3))).toEqual(["n1:", "n2:"]);

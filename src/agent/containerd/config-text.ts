@@ -66,14 +66,23 @@ function defaultRuntime(dump: string): { name: string; table: readonly string[];
   return { name, table: linesOf(name), options: linesOf(`${name}.options`) };
 }
 
-/** What the default runtime is; `binary` and `root` are "" where containerd's shim takes its own defaults. */
-export function defaultRuntimeOf(dump: string): { name: string; type: string; binary: string; root: string } {
+export interface DefaultRuntime {
+  name: string;
+  type: string;
+  /** As `root`, "" where containerd's shim takes its own default. */
+  binary: string;
+  root: string;
+  cgroupDriver: "systemd" | "cgroupfs";
+}
+
+export function defaultRuntimeOf(dump: string): DefaultRuntime {
   const { name, table, options } = defaultRuntime(dump);
   return {
     name,
     type: settingOf(table, "runtime_type") ?? RUNC_SHIM,
     binary: settingOf(options, "BinaryName") ?? "",
     root: settingOf(options, "Root") ?? "",
+    cgroupDriver: settingOf(options, "SystemdCgroup") === "true" ? "systemd" : "cgroupfs",
   };
 }
 

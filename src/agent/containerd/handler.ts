@@ -6,7 +6,14 @@ import { type Lsm, lsmOf } from "../host/confinement.ts";
 import { readIfThere } from "../host/files.ts";
 import { type Host, type RuntimePaths, USUAL_RUNTIME } from "../host/host.ts";
 import { STATE_DIRECTORY } from "../host/layout.ts";
-import { handlerTables, hasHandler, versionOf, withoutBlock } from "./config-text.ts";
+import {
+  type DefaultRuntime,
+  defaultRuntimeOf,
+  handlerTables,
+  hasHandler,
+  versionOf,
+  withoutBlock,
+} from "./config-text.ts";
 import { type Daemon, dumpConfig, findDaemon, noDaemon, restartDaemon, tooOld, versionText } from "./daemon.ts";
 import { type Edit, makeEdit, replaceFile, undo } from "./edit.ts";
 import { type Layout, layoutOf } from "./layout.ts";
@@ -24,10 +31,16 @@ export interface HandlerStatus {
   message?: string;
   /** It cannot be installed as the node is: nothing is edited or restarted here. */
   refused?: true;
+  /** Absent: no containerd runs. */
+  daemon?: DaemonFacts;
+}
+
+export interface DaemonFacts {
   /** Version of the containerd that runs. */
-  containerd?: string;
+  version: string;
   /** What it confines containers by that ask for nothing. */
-  lsm?: Lsm;
+  lsm: Lsm;
+  cgroupDriver: DefaultRuntime["cgroupDriver"];
 }
 
 /** The one file that was changed. `before` is its former content in base64; null: there was no such file. */
@@ -82,21 +95,23 @@ export async function handlerStatus(host: Host): Promise<HandlerStatus> {
   const node = await readNode(host);
   if (!node) return { installed: false, message: noDaemon(), refused: true };
   const { daemon, dump, version, layout } = node;
-  const lsm = lsmOf(host, dump);
-  const containerd = /\bv?(\d+\.\d+\.\d+\S*)/.exec(version)?.[1] ?? "unknown";
+  const facts: DaemonFacts = {
+    version: /\bv?(\d+\.\d+\.\d+\S*)/.exec(version)?.[1] ?? "unknown",
+    lsm: lsmOf(host, dump),
+    cgroupDriver: defaultRuntimeOf(dump).cgroupDriver,
+  };
   const old = tooOld(version);
-  if (old !== undefined) return { installed: false, message: old, refused: true, containerd, lsm };
+  if (old !== undefined) return { installed: false, message: old, refused: true, daemon: facts };
   if (!hasHandler(dump, WRAPPER)) {
     const refused = "refused" in layout.edit ? ({ refused: true } as const) : {};
-    return { installed: false, message: advice(dump, layout), ...refused, containerd, lsm };
+    return { installed: false, message: advice(dump, layout), ...refused, daemon: facts };
   }
   const changed = changedSinceStart(host, daemon);
-  if (changed === undefined) return { installed: true, containerd, lsm };
+  if (changed === undefined) return { installed: true, daemon: facts };
   return {
     installed: false,
     message: `containerd has not been restarted since ${changed} was changed`,
-    containerd,
-    lsm,
+    daemon: facts,
   };
 }
 

@@ -33,7 +33,8 @@ export async function probe(host: Host): Promise<FixedFeatures> {
   };
 }
 
-async function hasFeature(host: Host, feature: string): Promise<boolean> {
+/** Whether `criu` and the kernel can do it, by a name that `criu check --feature` knows. */
+export async function hasFeature(host: Host, feature: string): Promise<boolean> {
   const { code, stdout } = await runOnHost(host, ["criu", "check", "--feature", feature]);
   return code === 0 && stdout.includes("is supported");
 }

@@ -15,6 +15,8 @@ export interface KindOptions {
   noNewPrivileges: boolean;
   seccomp: boolean;
   apparmorProfile: string | undefined;
+  /** It is dumped in rounds, each of which holds what changed since the last. */
+  dirtyTracking: boolean;
   /** The memory is filled in while the container runs already. */
   lazyPages: boolean;
 }
@@ -25,16 +27,24 @@ const ROOT: KindOptions = {
   noNewPrivileges: false,
   seccomp: false,
   apparmorProfile: undefined,
+  dirtyTracking: false,
   lazyPages: false,
 };
 
-/** @param apparmorProfile what the node's containers run under; undefined: its kernel has no AppArmor, or the profile is not loaded. */
-export function kindsToTry(apparmorProfile: string | undefined): { kind: Kind; options: KindOptions }[] {
+export interface Kernel {
+  /** What the node's containers run under; undefined: its kernel has no AppArmor, or the profile is not loaded. */
+  apparmorProfile: string | undefined;
+  /** It tells which pages of a process have changed. */
+  tracksChanges: boolean;
+}
+
+export function kindsToTry({ apparmorProfile, tracksChanges }: Kernel): { kind: Kind; options: KindOptions }[] {
   return [
     { kind: "root", options: ROOT },
     { kind: "user", options: { ...ROOT, uid: SOME_USER, capabilities: [], noNewPrivileges: true } },
     { kind: "seccomp", options: { ...ROOT, seccomp: true } },
     ...(apparmorProfile === undefined ? [] : [{ kind: "apparmor" as const, options: { ...ROOT, apparmorProfile } }]),
+    ...(tracksChanges ? [{ kind: "dirtyTracking" as const, options: { ...ROOT, dirtyTracking: true } }] : []),
     { kind: "lazyPages", options: { ...ROOT, lazyPages: true } },
   ];
 }

@@ -15,7 +15,10 @@ export class NodeProof {
   /** It was never tried here. */
   readonly isNew: boolean;
 
-  /** @param bin folder (host path) that holds the agent's `criu`; undefined: the node's own is used, and not tried. */
+  /**
+   * @param host with the `criu` that is to prove itself in its PATH.
+   * @param bin folder (host path) of the agent's own CRIU, beside which is the program to be dumped; undefined: nothing is tried.
+   */
   constructor(host: Host, bin: string | undefined, logger: Logger) {
     this.#host = host;
     this.#bin = bin;
@@ -29,11 +32,12 @@ export class NodeProof {
   async prove(handler: () => Promise<HandlerStatus>): Promise<void> {
     if (this.#bin === undefined) return;
     try {
-      const [{ containerd }, runc] = await Promise.all([
+      const [{ daemon }, runc, criu] = await Promise.all([
         handler(),
         runOnHost(this.#host, [runtimeOf(this.#host).runc, "--version"]),
+        runOnHost(this.#host, ["criu", "--version"]),
       ]);
-      const fingerprint = [release(), this.#bin, runc.stdout, containerd].join("\n");
+      const fingerprint = [release(), this.#bin, criu.stdout, runc.stdout, daemon?.version].join("\n");
       this.verdicts = await proveNode(this.#host, { bin: this.#bin, fingerprint });
       for (const verdict of this.verdicts) this.#tell(verdict);
     } catch (error) {

@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { hasFeature } from "../host/features.ts";
 import { readIfThere } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { STATE_DIRECTORY } from "../host/layout.ts";
@@ -17,7 +18,7 @@ const resultSchema = z.object({ fingerprint: z.string(), verdicts: z.array(verdi
 const CONTAINERD_PROFILE = "cri-containerd.apparmor.d";
 
 export interface SelfTestOptions {
-  /** Folder (host path) that holds the agent's `criu`. */
+  /** Folder (host path) of the agent's own CRIU, beside which is the program to be dumped. */
   bin: string;
   /** Whatever may change the outcome: versions of kernel, CRIU, runc, containerd. */
   fingerprint: string;
@@ -34,10 +35,12 @@ export async function proveNode(host: Host, { bin, fingerprint }: SelfTestOption
   if (known?.fingerprint === fingerprint && known.verdicts.every(({ ok }) => ok)) return known.verdicts;
   const tree = dirname(bin);
   const loader = readdirSync(host.path(join(tree, "lib"))).find((name) => name.startsWith("ld-")) ?? "";
+  const tracksChanges = await hasFeature(host, "mem_dirty_track");
+  const kernel = { apparmorProfile: apparmorProfileOf(host), tracksChanges };
   const verdicts: Verdict[] = [];
   await clearTrials(host); // an agent before this one may have died in between
   try {
-    for (const { kind, options } of kindsToTry(apparmorProfileOf(host))) {
+    for (const { kind, options } of kindsToTry(kernel)) {
       const beganMs = Date.now();
       const attempt = () =>
         tryContainer(host, { kind, options, tree, loader }).catch((error: unknown) => String(error));

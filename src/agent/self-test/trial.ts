@@ -2,7 +2,7 @@
  * One container of the agent's own, run, dumped and restored. Its program, which sleeps, comes from CRIU's tree; all else is in memory, and nothing of
  * it is left, whatever happened.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorsIn } from "../host/criu-log.ts";
@@ -16,6 +16,8 @@ import type { KindOptions } from "./kinds.ts";
 const SELF_TEST_DIRECTORY = join(RUN_DIRECTORY, "self-test");
 const READY_MS = 10_000;
 const PROGRAM = "/libexec/sleep";
+/** Folders of the images of the rounds before the last. */
+const ROUNDS = ["round-1", "round-2"] as const;
 const MOUNTPOINTS = ["lib", "libexec", "proc", "dev"];
 
 export interface Trial {
@@ -31,19 +33,25 @@ export interface Trial {
 export async function tryContainer(host: Host, trial: Trial): Promise<string | undefined> {
   const id = idOf(trial.kind);
   const folder = join(SELF_TEST_DIRECTORY, trial.kind);
-  const folders = ["--image-path", join(folder, "images"), "--work-path", join(folder, "work")];
+  const images = (name: string) => ["--image-path", join(folder, name), "--work-path", join(folder, "work")];
+  const folders = images("images");
   const runc = async (...args: string[]) => await runRunc(host, folder, args);
   const restoring = ["restore", "--detach", "--bundle", folder, ...folders];
-  const lazily = trial.options.lazyPages;
+  const { dirtyTracking: inRounds, lazyPages: lazily } = trial.options;
   try {
-    for (const name of ["images", "work", "runc"])
+    for (const name of ["images", ...ROUNDS, "work", "runc"])
       mkdirSync(host.path(join(folder, name)), { recursive: true, mode: 0o700 });
     for (const name of MOUNTPOINTS) mkdirSync(host.path(join(folder, "rootfs", name)), { recursive: true }); // any user's
     writeFileSync(host.path(join(folder, "config.json")), JSON.stringify(configOf(trial, id)));
+    const dumped = async (...args: string[]) =>
+      named("it could not be dumped", await runc("checkpoint", ...args, id), host, join(folder, "work/dump.log"));
     const failed =
       named("it could not be run", await runc("run", "--detach", "--bundle", folder, id)) ??
       (await programBegins(host, folder, id)) ??
-      named("it could not be dumped", await runc("checkpoint", ...folders, id), host, join(folder, "work/dump.log")) ??
+      (inRounds
+        ? await dumpRounds(host, folder, async (name, ...args) => await dumped(...images(name), ...args))
+        : undefined) ??
+      (await dumped(...folders, ...(inRounds ? ["--parent-path", `../${ROUNDS[1]}`] : []))) ??
       (lazily ? await startServing(host, folder) : undefined) ??
       named(
         "it could not be restored",
@@ -55,6 +63,26 @@ export async function tryContainer(host: Host, trial: Trial): Promise<string | u
   } finally {
     await clear(host, trial.kind);
   }
+}
+
+/** Resolves with why the second round was not smaller than the first: the container changes next to nothing meanwhile. */
+async function dumpRounds(
+  host: Host,
+  folder: string,
+  dump: (images: string, ...args: string[]) => Promise<string | undefined>,
+): Promise<string | undefined> {
+  const [first, second] = ROUNDS;
+  const failed =
+    (await dump(first, "--pre-dump")) ?? (await dump(second, "--pre-dump", "--parent-path", `../${first}`));
+  if (failed !== undefined) return failed;
+  const [all, changed] = ROUNDS.map((name) => pageBytes(host.path(join(folder, name))));
+  if (all === undefined || changed === undefined || changed < all / 2) return undefined;
+  return `its second round held ${changed} of ${all} bytes, as if all of its memory had changed`;
+}
+
+function pageBytes(folder: string): number {
+  const files = entriesOf(folder).filter((name) => name.startsWith("pages-"));
+  return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
 const idOf = (kind: string): string => `headroom-self-test-${kind}`;

@@ -9,6 +9,9 @@ import { KINDS_IN_WORDS } from "../../planning/self-test.ts";
 /** A controller that runs writes every minute. */
 const STALE_MS = 300_000;
 
+/** Certificates of 30 days are renewed when 10 are left. */
+const RENEWED_BEFORE_MS = 5 * 86_400_000;
+
 export interface NodeView {
   name: string;
   /** None: no agent is on it. Waiting, Preparing, Failed: where it is with being prepared. */
@@ -66,9 +69,13 @@ function reportProblems(report: NodeReport | undefined, nowMs: number): string[]
   if (report === undefined) return ["nothing is known of it yet: the controller asks every minute; does one run?"];
   const staleMs = nowMs - Date.parse(report.time);
   const stale = staleMs > STALE_MS ? [`this was ${Math.round(staleMs / 60_000)} min ago: does a controller run?`] : [];
+  const ends = report.features?.certificateEnds;
+  const due = ends !== undefined && Date.parse(ends) - nowMs < RENEWED_BEFORE_MS;
+  const certificate = due ? [`its certificate ends at ${ends} and was not renewed: does a controller run?`] : [];
   const verdicts = (report.features?.verdicts ?? []).filter(({ ok }) => !ok);
   return [
     ...stale,
+    ...certificate,
     ...verdicts.map(({ kind, message }) => `${KINDS_IN_WORDS[kind] ?? kind} cannot be moved: ${message}`),
   ];
 }

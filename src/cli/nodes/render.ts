@@ -4,7 +4,7 @@ import { table } from "../table.ts";
 import type { NodeView } from "./inspect.ts";
 
 const OF_NODE = ["NODE", "AGENT", "KUBERNETES", "CPU"];
-const OF_AGENT = ["KERNEL", "CGROUP", "LSM", "CONTAINERD", "RUNC", "CRIU", "SELF-TEST", "STAGING"];
+const OF_AGENT = ["KERNEL", "CGROUP", "LSM", "CONTAINERD", "RUNC", "CRIU", "SELF-TEST", "STAGING", "CERTIFICATE"];
 /** Shown for what isn't known. */
 const UNKNOWN = "-";
 
@@ -22,13 +22,14 @@ function row({ name, agent, kubernetes = UNKNOWN, architecture = UNKNOWN, report
   return [
     ...ofNode,
     features.kernel,
-    `v${features.cgroupVersion}`,
+    `v${features.cgroupVersion} ${features.cgroupDriver ?? ""}`.trim(),
     features.lsm ?? UNKNOWN,
     features.containerdVersion,
     features.runcVersion,
     features.criuVersion,
     selfTest(features.verdicts),
     `${formatBytes(features.stagingBudgetBytes - features.stagingFreeBytes)} of ${formatBytes(features.stagingBudgetBytes)}`,
+    features.certificateEnds === undefined ? UNKNOWN : `until ${features.certificateEnds.slice(0, 10)}`,
   ];
 }
 
