@@ -8,9 +8,9 @@ import { type Cluster, down, machineOf, saved, up } from "./cluster/cluster.ts";
 import { influxOutput } from "./cluster/influxdb.ts";
 import { instanceFrom, type Settings, settingsFor } from "./cluster/settings.ts";
 import { Api } from "./harness/api.ts";
-import { importOperatorImages, installHeadroom } from "./harness/headroom.ts";
+import { importOperatorImages, installHeadroom, operatorImages } from "./harness/headroom.ts";
 import { Runner } from "./harness/runner.ts";
-import type { Scenario } from "./harness/scenario.ts";
+import { onVirtualMachines, type Scenario, VIRTUAL_NODE_MIB } from "./harness/scenario.ts";
 import { scenarios } from "./scenarios/all.ts";
 
 const say = (line: string): void => console.error(line);
@@ -58,6 +58,7 @@ const settingsOf = ({ kubernetes }: VersionFlag): Settings => ({ ...settings, ku
 
 interface UpFlags extends VersionFlag {
   nodes: string;
+  vmNodes?: number;
   runtimeRequestTimeout?: string;
 }
 
@@ -65,7 +66,15 @@ async function commandUp(options: UpFlags): Promise<void> {
   const { runtimeRequestTimeout } = options;
   takeDownWhenInterrupted();
   const kubelet = runtimeRequestTimeout ? { runtimeRequestTimeout } : {};
-  const cluster = await up(settingsOf(options), { nodeMemoryMiB: memoryList(options.nodes), kubelet }, say);
+  const { vmNodes } = options;
+  const nodes = vmNodes
+    ? {
+        nodeMemoryMiB: Array<number>(vmNodes).fill(VIRTUAL_NODE_MIB),
+        virtual: true,
+        images: await operatorImages(settings, say),
+      }
+    : { nodeMemoryMiB: memoryList(options.nodes) };
+  const cluster = await up(settingsOf(options), { ...nodes, kubelet }, say);
   for (const line of environmentOf(cluster)) console.log(line);
   say("in a node: npm run test:e2e -- node n1 [COMMAND…]; take it down: npm run test:e2e -- down");
 }
@@ -82,6 +91,7 @@ interface TestOptions extends VersionFlag {
   only?: string;
   keep?: boolean;
   attach?: boolean;
+  vm?: boolean;
 }
 
 /** Why the tests cannot run on this machine, if so. */
@@ -110,9 +120,8 @@ function takeDownWhenInterrupted(): void {
 async function commandTest(names: string[], options: TestOptions): Promise<void> {
   const unknown = names.find((name) => !scenarios.some((scenario) => scenario.id === name));
   if (unknown) throw new Error(`no scenario ${unknown}; there are ${scenarios.map(({ id }) => id).join(", ")}`);
-  const chosen = scenarios.filter((scenario) =>
-    names.length === 0 ? !scenario.onDemand : names.includes(scenario.id),
-  );
+  const asked = scenarios.filter((scenario) => (names.length === 0 ? !scenario.onDemand : names.includes(scenario.id)));
+  const chosen = options.vm ? asked.map(onVirtualMachines) : asked;
   const reason = obstacle();
   if (reason) {
     const skipped = chosen.flatMap((scenario) => scenario.tests).length;
@@ -172,6 +181,10 @@ program
   .addOption(withVersion())
   .option("--only <text>", "only tests whose name contains this")
   .option("--keep", "leave the last cluster up; stop at the first failed test")
+  .option(
+    "--vm",
+    `with nodes of ${VIRTUAL_NODE_MIB} MiB that are virtual machines; faults that reach into a node from outside fail`,
+  )
   .option("--attach", "run on the cluster that is up, with what is installed there, and leave it up")
   .action(commandTest);
 program
@@ -190,6 +203,7 @@ program
   .description("bring the cluster up and leave it up; prints its environment")
   .addOption(withVersion())
   .option("--nodes <MiB,…>", "memory of each worker node", "2048,2048")
+  .option("--vm-nodes <number>", "virtual machines of 3 GiB in place of the nodes made of namespaces", wholeNumber)
   .option("--runtime-request-timeout <duration>", "the kubelets' limit for creating a container")
   .action(commandUp);
 program

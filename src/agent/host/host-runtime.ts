@@ -232,7 +232,7 @@ export class HostRuntime implements NodeRuntime {
   /** Listens again, on the same ports, for pages that have not begun to come. */
   async recover(moves: { target: string[]; source: GuardedSource[] }): Promise<void> {
     this.sweep();
-    for (const source of moves.source) this.#guard.watch(source);
+    for (const source of moves.source) this.#guard.resume(source);
     await removeForgotten(this.#host, moves.target);
     for (const moveUID of moves.target) await this.#reception.resume(moveUID);
   }

@@ -1,7 +1,7 @@
 /**
  * Keeps a frozen source from being started cold beside its copy. A kubelet that ends the frozen container (its liveness probe fails) while it
  * is cut off from the API starts the pod's container again. From the freeze until the move is resumed or cleaned up, every container of
- * the source's pod dies at birth, but for its sandbox and the frozen one.
+ * the source's pod dies at birth, but for its sandbox and the frozen one. One that has run before the agent was back is frozen.
  *
  * Once the frozen container is gone, the pod's own group is frozen. What is born in there inherits that, and never comes to its first
  * instruction, whether the agent looks or not. While the frozen container is there its kubelet must be able to thaw and end it, and CRIU to
@@ -34,6 +34,8 @@ interface Guarded extends GuardedSource {
   /** Containers that were ended at birth. */
   ended: Set<string>;
   sandboxes: Set<string>;
+  /** Started while no agent was there: they are frozen with their pod, and not ended. */
+  spared: Set<string>;
 }
 
 export class SourceGuard {
@@ -49,9 +51,26 @@ export class SourceGuard {
 
   /** Guards from the moment on in which the source is frozen. */
   watch(source: GuardedSource): void {
-    const { ended, sandboxes } = this.#guarded.get(source.moveUID) ?? { ended: new Set(), sandboxes: new Set() };
-    this.#guarded.set(source.moveUID, { ...source, ended, sandboxes });
+    const sets = () => ({ ended: new Set<string>(), sandboxes: new Set<string>(), spared: new Set<string>() });
+    const { ended, sandboxes, spared } = this.#guarded.get(source.moveUID) ?? sets();
+    this.#guarded.set(source.moveUID, { ...source, ended, sandboxes, spared });
     this.#timer ??= setInterval(() => this.look(), LOOK_EVERY_MS).unref();
+  }
+
+  /**
+   * Guards again, after a time without an agent. What the kubelet has started meanwhile has run already: it is frozen, and what becomes of it is the
+   * controller's word. It goes on if the move is rolled back.
+   */
+  resume(source: GuardedSource): void {
+    this.watch(source);
+    const guarded = this.#guarded.get(source.moveUID);
+    if (guarded === undefined) return;
+    unlessGone(() => {
+      guarded.podGroup = this.#search(guarded);
+      if (guarded.podGroup === undefined || this.#frozenLives(guarded)) return;
+      for (const { id } of newborns(this.#host, guarded.podGroup, guarded)) guarded.spared.add(id);
+    });
+    this.look();
   }
 
   /** The pod's containers may run again. */
@@ -87,13 +106,18 @@ export class SourceGuard {
     return podGroupOf(this.#host, source.moveUID, source.podUID);
   }
 
+  #frozenLives({ moveUID }: Guarded): boolean {
+    const frozen = frozenOf(this.#host, moveUID);
+    return frozen?.group !== undefined && processesOf(this.#host, frozen.group).includes(frozen.pid ?? 0);
+  }
+
   #lookAt(source: Guarded): void {
     const frozen = frozenOf(this.#host, source.moveUID);
     if (frozen === undefined && !source.dumped) return;
     source.podGroup ??= this.#search(source);
     if (source.podGroup === undefined) return;
     const freezer = freezerOf(this.#host, source.podGroup);
-    const lives = frozen?.group !== undefined && processesOf(this.#host, frozen.group).includes(frozen.pid ?? 0);
+    const lives = this.#frozenLives(source);
     if (!lives && !isFrozen(this.#host, freezer)) setFrozen(this.#host, freezer, true);
     for (const { id, pids } of newborns(this.#host, source.podGroup, source)) {
       if (!source.ended.has(id)) this.#warn(`move ${source.moveUID}: container ${id} of its source's pod was ended`);
@@ -146,11 +170,15 @@ function childGroups(host: Host, group: string): string[] {
     .map(({ name }) => name);
 }
 
-/** Containers of the pod that have tasks, but for the sandbox and the frozen one. */
-function newborns(host: Host, podGroup: string, { containerID, sandboxes }: Guarded): { id: string; pids: number[] }[] {
+/** Containers of the pod that have tasks, but for the sandbox, the frozen one, and those that are spared. */
+function newborns(
+  host: Host,
+  podGroup: string,
+  { containerID, sandboxes, spared }: Guarded,
+): { id: string; pids: number[] }[] {
   return childGroups(host, podGroup)
     .map((name) => ({ name, id: name.replace(/^.*-(?=[0-9a-f]+\.scope$)/, "").replace(/\.scope$/, "") }))
-    .filter(({ id }) => id !== containerID && !sandboxes.has(id))
+    .filter(({ id }) => id !== containerID && !sandboxes.has(id) && !spared.has(id))
     .filter(({ id }) => {
       const kind = kindOf(host, id);
       if (kind === "sandbox") sandboxes.add(id);

@@ -126,6 +126,36 @@ describe.each(LAYOUTS)("the pod of a frozen source ($name)", ({ pod, container, 
     expect([lives(sandbox), guard.ended(MOVE)]).toEqual([true, 1]);
   });
 
+  describe("when an agent is back, after a restart of the node", () => {
+    let started: ChildProcess;
+
+    beforeEach(() => {
+      guard.release(MOVE, POD);
+      endFrozen();
+      started = born(NEWBORN, "container");
+      guard = new SourceGuard(host, () => {});
+      guard.resume({ ...source, dumped: true });
+    });
+
+    test("has a container that has run already frozen, not ended", () => {
+      guard.look();
+      expect([podIs(), lives(started), guard.ended(MOVE)]).toEqual([frozen, true, 0]);
+    });
+
+    test("lets it go on when the move is rolled back", () => {
+      guard.release(MOVE, POD);
+      expect([podIs(), lives(started)]).toEqual([thawed, true]);
+    });
+
+    test("has the next container ended at birth", async () => {
+      const next = born("d".repeat(64), "container");
+      const ended = once(next, "exit");
+      guard.look();
+      expect(await ended).toEqual([null, "SIGKILL"]);
+      expect([lives(started), guard.ended(MOVE)]).toEqual([true, 1]);
+    });
+  });
+
   test("is not touched before the freeze", () => {
     endFrozen();
     const newborn = born(NEWBORN, "container");

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { bootVirtualMachine, startVirtualMachine, VirtualMachine } from "../vm/virtual-machine.ts";
 import { createCgroup, destroyCgroup } from "./cgroups.ts";
 import { type RunOptions, run } from "./command.ts";
 import { startControlPlane } from "./control-plane.ts";
@@ -20,7 +21,7 @@ import {
 import { type Programs, programs } from "./programs.ts";
 import { nodeSettings, type Settings } from "./settings.ts";
 import { buildTestImages, importImages, type TestImages } from "./test-images.ts";
-import { waitFor } from "./wait.ts";
+import { bePatient, waitFor } from "./wait.ts";
 
 export interface ClusterOptions {
   /** One worker node per entry. */
@@ -28,6 +29,10 @@ export interface ClusterOptions {
   kubelet: KubeletOptions;
   /** How many files each node's disk can hold, so that it is soon full; one with Headroom has some 14,000. */
   diskInodes?: number;
+  /** The nodes are virtual machines. */
+  virtual?: boolean;
+  /** Archives of images that they have from the start; the nodes made of namespaces get them later. */
+  images?: readonly string[];
 }
 
 export interface Cluster {
@@ -36,6 +41,8 @@ export interface Cluster {
   /** Path of the administrator's kubeconfig. */
   kubeconfig: string;
   machines: Machine[];
+  /** The nodes were given Headroom's images when they were made. */
+  hasImages?: boolean;
 }
 
 type Say = (line: string) => void;
@@ -65,13 +72,19 @@ async function start(settings: Settings, options: ClusterOptions, built: Program
     startControlPlane({ settings, programs: built, credentials }),
     startInfluxdb(settings, built).then(() => setUpInfluxdb(settings)),
   ]);
-  const cluster: Cluster = { settings, programs: built, kubeconfig, machines: [] };
+  const hasImages = (options.images ?? []).length > 0;
+  const cluster: Cluster = { settings, programs: built, kubeconfig, machines: [], hasImages };
   await kubectl(cluster, ["apply", "-f", RBAC_FILE]);
   await createCgroup(settings.cgroup);
+  const { virtual = false } = options;
+  if (virtual) bePatient();
   for (const [position, memoryMiB] of options.nodeMemoryMiB.entries()) {
-    const node = nodeSettings(settings, position + 1, memoryMiB);
-    say(`starting node ${node.name} (${memoryMiB} MiB)`);
-    cluster.machines.push(await startMachine(settings, node, built, options.diskInodes));
+    const node = nodeSettings(settings, position + 1, memoryMiB, virtual);
+    say(`starting node ${node.name} (${memoryMiB} MiB${virtual ? ", a virtual machine" : ""})`);
+    const started = virtual
+      ? startVirtualMachine(settings, node, built, [images.pause, images.workload, ...(options.images ?? [])], say)
+      : startMachine(settings, node, built, options.diskInodes);
+    cluster.machines.push(await started);
   }
   const token = await telegrafToken(cluster);
   await Promise.all(
@@ -90,7 +103,7 @@ async function startNode(
   telegrafToken: string,
 ): Promise<void> {
   await startContainerd(machine);
-  await importImages(machine, [images.pause, images.workload]);
+  if (!machine.node.isVirtual) await importImages(machine, [images.pause, images.workload]);
   await startKubelet(machine, credentials, cluster.settings, kubelet);
   await startKubeProxy(machine, credentials, cluster.settings);
   await nodeTakesPods(cluster, machine, 60);
@@ -119,9 +132,11 @@ async function nodeTakesPods(
 export async function startMachineAgain(cluster: Cluster, machine: Machine): Promise<void> {
   const since = new Date();
   since.setMilliseconds(1000); // the kubelet tells whole seconds: not one from before
-  await bootAgain(cluster.settings, machine, cluster.programs);
+  if (machine instanceof VirtualMachine) await bootVirtualMachine(cluster.settings, machine, cluster.programs);
+  else await bootAgain(cluster.settings, machine, cluster.programs);
   await save(cluster);
-  await startServicesAgain(machine);
+  // A virtual machine's systemd starts them by itself.
+  if (!machine.node.isVirtual) await startServicesAgain(machine);
   await nodeTakesPods(cluster, machine, 120, since);
 }
 
@@ -160,12 +175,7 @@ export async function keepLogs(settings: Settings): Promise<string> {
   await mkdir(kept, { recursive: true });
   await cp(join(settings.folder, "logs"), kept, { recursive: true }).catch(() => undefined); // nothing was started yet
   for (const machine of (await saved(settings))?.machines ?? []) {
-    await cp(join(settings.folder, "nodes", machine.node.name, "log"), join(kept, machine.node.name), {
-      recursive: true,
-    }).catch(() => undefined);
-    await cp(machine.path("/var/log/pods"), join(kept, machine.node.name, "pods"), { recursive: true }).catch(
-      () => undefined, // no pod has run
-    );
+    await machine.collectLogs(join(kept, machine.node.name));
   }
   return kept;
 }
@@ -174,7 +184,7 @@ interface SavedCluster {
   kubernetesVersion: string;
   programs: Programs;
   kubeconfig: string;
-  machines: { index: number; memoryMiB: number; pid: number }[];
+  machines: { index: number; memoryMiB: number; isVirtual: boolean; pid: number }[];
 }
 
 async function save(cluster: Cluster): Promise<void> {
@@ -182,7 +192,12 @@ async function save(cluster: Cluster): Promise<void> {
     kubernetesVersion: cluster.settings.kubernetesVersion,
     programs: cluster.programs,
     kubeconfig: cluster.kubeconfig,
-    machines: cluster.machines.map(({ node, pid }) => ({ index: node.index, memoryMiB: node.memoryMiB, pid })),
+    machines: cluster.machines.map(({ node: { index, memoryMiB, isVirtual }, pid }) => ({
+      index,
+      memoryMiB,
+      isVirtual,
+      pid,
+    })),
   };
   await writeFile(join(cluster.settings.folder, "cluster.json"), JSON.stringify(content));
 }
@@ -194,9 +209,10 @@ export async function saved(instance: Settings): Promise<Cluster | undefined> {
   // This program wrote it.
   const content = JSON.parse(await readFile(file, "utf8")) as SavedCluster;
   const settings = { ...instance, kubernetesVersion: content.kubernetesVersion };
-  const machines = content.machines.map(
-    ({ index, memoryMiB, pid }) =>
-      new Machine(settings, nodeSettings(settings, index, memoryMiB), content.programs, pid),
-  );
+  const machines = content.machines.map(({ index, memoryMiB, isVirtual, pid }) => {
+    const node = nodeSettings(settings, index, memoryMiB, isVirtual);
+    return new (isVirtual ? VirtualMachine : Machine)(settings, node, content.programs, pid);
+  });
+  if (machines.some(({ node }) => node.isVirtual)) bePatient();
   return { settings, programs: content.programs, kubeconfig: content.kubeconfig, machines };
 }

@@ -3,7 +3,7 @@
  * memory limit, so that it can really run out of memory.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createCgroup, destroyCgroup } from "./cgroups.ts";
 import { attempt, type Outcome, type RunOptions, run } from "./command.ts";
@@ -24,11 +24,13 @@ export class Machine {
   readonly cgroup: string;
   /** The file system that all nodes share, but for the newer ones' programs. */
   readonly #base: string;
+  readonly #folder: string;
 
   constructor(settings: Settings, node: NodeSettings, programs: Programs, pid: number) {
     this.node = node;
     this.pid = pid;
     this.#base = baseOf(programs);
+    this.#folder = folderOf(settings, node);
     this.cgroup = nodeCgroup(settings, node);
   }
 
@@ -71,11 +73,24 @@ export class Machine {
     return run("nsenter", [...places, "--", ...command], { input });
   }
 
+  /** Brings its logs into a folder. */
+  async collectLogs(folder: string): Promise<void> {
+    await cp(join(this.#folder, "log"), folder, { recursive: true }).catch(() => undefined);
+    await cp(this.path("/var/log/pods"), join(folder, "pods"), { recursive: true }).catch(
+      () => undefined, // no pod has run
+    );
+  }
+
   /** Starts a program under the node's supervisor: it comes back whenever it ends. */
   async startService(name: string, command: readonly string[]): Promise<void> {
     const [program, args] = this.entering(["/opt/node/service.sh", name, ...command]);
     await startDaemon([program, ...args], { cgroup: this.cgroup, logFile: "/dev/null" });
   }
+}
+
+/** What is done to files of a node made of namespaces from here can't be done to a virtual machine's. */
+export function unreachable(node: NodeSettings, path: string): Error {
+  return new Error(`${path} of ${node.name} cannot be reached from here: it is a virtual machine`);
 }
 
 export function nodeCgroup(settings: Settings, node: NodeSettings): string {
@@ -90,7 +105,7 @@ function layersOf(node: NodeSettings, programs: Programs): string {
   return [...newer, baseOf(programs)].join(":");
 }
 
-function folderOf(settings: Settings, node: NodeSettings): string {
+export function folderOf(settings: Settings, node: NodeSettings): string {
   return join(settings.folder, "nodes", node.name);
 }
 

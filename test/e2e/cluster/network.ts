@@ -35,6 +35,13 @@ export async function connectNode(settings: Settings, node: NodeSettings): Promi
   await ip("route", "replace", node.podSubnet, "via", node.address);
 }
 
+/** The same for a virtual machine, which does the rest itself. */
+export async function connectVirtualNode(settings: Settings, node: NodeSettings): Promise<void> {
+  await ip("tuntap", "add", "dev", node.interfaceName, "mode", "tap");
+  await ip("link", "set", node.interfaceName, "master", settings.bridge, "up");
+  await ip("route", "replace", node.podSubnet, "via", node.address);
+}
+
 /** Runs a program in a node's network, and answers its output. */
 interface NodeNetwork {
   runInNetwork(command: readonly string[]): Promise<string>;
@@ -58,8 +65,8 @@ export async function removeNetwork(settings: Settings): Promise<void> {
     await ip("netns", "delete", name);
   }
   // A namespace goes when its last process does, which may take a while: its cable is cut from this side.
-  const links = (await ip("-o", "link", "show", "type", "veth")).matchAll(/^\d+: ([^:@]+)/gm);
-  for (const [, name] of links) {
+  const links = `${await ip("-o", "link", "show", "type", "veth")}${await ip("-o", "link", "show", "type", "tun")}`;
+  for (const [, name] of links.matchAll(/^\d+: ([^:@]+)/gm)) {
     if (name?.startsWith(`${settings.bridge}n`)) await attempt("ip", ["link", "delete", name]);
   }
   await attempt("ip", ["link", "delete", settings.bridge]);

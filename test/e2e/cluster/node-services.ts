@@ -16,7 +16,7 @@ export interface KubeletOptions {
 export async function startContainerd(machine: Machine): Promise<void> {
   await machine.write(
     "/etc/containerd/config.toml",
-    machine.node.newerRuntime ? newerContainerdConfig() : containerdConfig(),
+    machine.node.newerRuntime ? newerContainerdConfig(machine.node) : containerdConfig(machine.node),
   );
   await machine.write("/etc/cni/net.d/10-pods.conflist", podNetwork(machine.node));
   await runContainerd(machine);
@@ -42,7 +42,7 @@ export async function startKubelet(
   await machine.write("/etc/kubernetes/kubelet.key", serving.key, 0o600);
   await machine.write("/etc/kubernetes/ca.crt", await readFile(credentials.authority, "utf8"));
   await machine.write("/etc/kubernetes/kubelet.kubeconfig", await credentials.kubeconfig(kubeletSubject(node)), 0o600);
-  await machine.write("/etc/kubernetes/kubelet.yaml", kubeletConfig(settings, options));
+  await machine.write("/etc/kubernetes/kubelet.yaml", kubeletConfig(node, settings, options));
   await runKubelet(machine);
 }
 
@@ -94,14 +94,21 @@ export interface TelegrafOutput {
   bucket: string;
 }
 
-function containerdConfig(): string {
+/** On a node made of namespaces, in the notation of containerd's configuration; a virtual machine has all that containerd expects. */
+const LACKING = `  restrict_oom_score_adj = true
+  disable_apparmor = true
+`;
+
+/** A virtual machine's init is systemd. */
+const systemdDriver = (plugin: string): string =>
+  `      [plugins."${plugin}".containerd.runtimes.runc.options]\n        SystemdCgroup = true\n`;
+
+function containerdConfig({ isVirtual }: NodeSettings): string {
   return `version = 2
 
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${PAUSE_IMAGE}"
-  restrict_oom_score_adj = true
-  disable_apparmor = true
-  [plugins."io.containerd.grpc.v1.cri".cni]
+${isVirtual ? "" : LACKING}  [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.grpc.v1.cri".containerd]
@@ -109,11 +116,11 @@ function containerdConfig(): string {
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
-`;
+${isVirtual ? systemdDriver("io.containerd.grpc.v1.cri") : ""}`;
 }
 
 /** The same in the notation of containerd 2. */
-function newerContainerdConfig(): string {
+function newerContainerdConfig({ isVirtual }: NodeSettings): string {
   return `version = 3
 
 [plugins."io.containerd.cri.v1.images"]
@@ -122,16 +129,14 @@ function newerContainerdConfig(): string {
     sandbox = "${PAUSE_IMAGE}"
 
 [plugins."io.containerd.cri.v1.runtime"]
-  restrict_oom_score_adj = true
-  disable_apparmor = true
-  [plugins."io.containerd.cri.v1.runtime".cni]
+${isVirtual ? "" : LACKING}  [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["/usr/lib/cni"]
     conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.cri.v1.runtime".containerd]
     default_runtime_name = "runc"
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
-`;
+${isVirtual ? systemdDriver("io.containerd.cri.v1.runtime") : ""}`;
 }
 
 function podNetwork(node: NodeSettings): string {
@@ -144,12 +149,12 @@ function podNetwork(node: NodeSettings): string {
  * No eviction by memory: on these nodes it is the kernel that kills, as it does when memory grows faster than the kubelet looks. Images are never
  * removed for want of disk: there is no registry to pull them from again.
  */
-function kubeletConfig(settings: Settings, options: KubeletOptions): string {
+function kubeletConfig(node: NodeSettings, settings: Settings, options: KubeletOptions): string {
   return JSON.stringify({
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
     ...(kubernetesMinor(settings) >= 31 ? { failCgroupV1: false } : {}),
-    cgroupDriver: "cgroupfs",
+    cgroupDriver: node.isVirtual ? "systemd" : "cgroupfs",
     containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
     authentication: {
       anonymous: { enabled: false },

@@ -21,6 +21,8 @@ export interface NodeSettings {
   interfaceName: string;
   /** Has the next Debian's containerd and runc, so that moves cross versions: every second node. */
   newerRuntime: boolean;
+  /** An emulated machine with a kernel of its own, in place of namespaces. */
+  isVirtual: boolean;
 }
 
 export interface Settings {
@@ -82,7 +84,7 @@ export function kubernetesMinor({ kubernetesVersion }: Settings): number {
 }
 
 /** Node `n<index>` of an instance. */
-export function nodeSettings(settings: Settings, index: number, memoryMiB: number): NodeSettings {
+export function nodeSettings(settings: Settings, index: number, memoryMiB: number, isVirtual: boolean): NodeSettings {
   return {
     name: `n${index}`,
     index,
@@ -92,5 +94,6 @@ export function nodeSettings(settings: Settings, index: number, memoryMiB: numbe
     networkNamespace: `${settings.bridge}-n${index}`,
     interfaceName: `${settings.bridge}n${index}`,
     newerRuntime: index % 2 === 0,
+    isVirtual,
   };
 }

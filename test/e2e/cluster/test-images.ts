@@ -7,6 +7,7 @@ import { PAUSE_IMAGE } from "./node-services.ts";
 import { type ImageConfig, writeImage, writeLayer } from "./oci.ts";
 import { build, type Programs } from "./programs.ts";
 import type { Settings } from "./settings.ts";
+import { patient } from "./wait.ts";
 
 /** The program of ./images/workload.c as entry point, beside a busybox shell. */
 export const WORKLOAD_IMAGE = "headroom.test/workload:1";
@@ -83,6 +84,6 @@ export async function importImages(machine: Machine, files: readonly string[]): 
   const [program, args] = machine.entering(["ctr", "-n", "k8s.io", "images", "import", "-"]);
   const fromFile = 'file=$1; shift; exec "$@" < "$file"';
   for (const file of files) {
-    await run("/bin/sh", ["-c", fromFile, "sh", file, program, ...args], { timeoutSeconds: 180 });
+    await run("/bin/sh", ["-c", fromFile, "sh", file, program, ...args], { timeoutSeconds: patient(180) });
   }
 }

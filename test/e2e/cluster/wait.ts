@@ -5,6 +5,17 @@ export class WaitError extends Error {
   override readonly name = "WaitError";
 }
 
+const PATIENT = 5;
+let patience = 1;
+
+/** Every limit of this process is longer from now on: what is waited for happens in an emulated machine. */
+export function bePatient(): void {
+  patience = PATIENT;
+}
+
+/** A limit in seconds, as it is on these machines. */
+export const patient = (limitSeconds: number): number => limitSeconds * patience;
+
 /**
  * Asks `probe` until it answers with something other than undefined or false. An error that the probe throws counts as
  * "not yet" and ends up in the message when the time is over.
@@ -15,7 +26,8 @@ export async function waitFor<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
   pauseMilliseconds = 200,
 ): Promise<T> {
-  const deadline = performance.now() + limitSeconds * 1000;
+  const limit = patient(limitSeconds);
+  const deadline = performance.now() + limit * 1000;
   let last: unknown;
   for (;;) {
     try {
@@ -29,5 +41,5 @@ export async function waitFor<T>(
     await sleep(pauseMilliseconds);
   }
   const seen = last instanceof Error ? `; last: ${last.message}` : "";
-  throw new WaitError(`waited ${limitSeconds} s for ${what}${seen}`, { cause: last });
+  throw new WaitError(`waited ${limit} s for ${what}${seen}`, { cause: last });
 }

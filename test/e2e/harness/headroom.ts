@@ -2,12 +2,14 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { V1Pod } from "@kubernetes/client-node";
+import type { NodeView } from "../../../src/cli/nodes/inspect.ts";
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
 import { attempt, run } from "../cluster/command.ts";
 import { influxOutput } from "../cluster/influxdb.ts";
 import { AGENT_REPOSITORY, buildOperatorImages, OPERATOR_REPOSITORY, OPERATOR_TAG } from "../cluster/operator-image.ts";
+import type { Settings } from "../cluster/settings.ts";
 import { importImages } from "../cluster/test-images.ts";
-import { waitFor } from "../cluster/wait.ts";
+import { patient, waitFor } from "../cluster/wait.ts";
 import { type Api, ApiError } from "./api.ts";
 
 export const HEADROOM_NAMESPACE = "headroom-system";
@@ -23,19 +25,25 @@ const SECRET = "influxdb-token";
 /** Values for the chart, merged over what every test needs. */
 export type HelmValues = Record<string, unknown>;
 
-let operatorImages: Promise<string[]> | undefined;
+let built: Promise<string[]> | undefined;
 
 /** Builds them once, however many clusters this process brings up. */
 export async function importOperatorImages(cluster: Cluster, say: (line: string) => void): Promise<void> {
-  operatorImages ??= buildOnce(cluster, say);
-  const images = await operatorImages.catch((error: unknown) => {
-    operatorImages = undefined;
-    throw error;
-  });
+  const images = await operatorImages(cluster.settings, say);
+  if (cluster.hasImages) return;
   await Promise.all(cluster.machines.map((machine) => importImages(machine, images)));
 }
 
-async function buildOnce({ settings }: Cluster, say: (line: string) => void): Promise<string[]> {
+/** Their archives. */
+export function operatorImages(settings: Settings, say: (line: string) => void): Promise<string[]> {
+  built ??= buildOnce(settings, say);
+  return built.catch((error: unknown) => {
+    built = undefined;
+    throw error;
+  });
+}
+
+async function buildOnce(settings: Settings, say: (line: string) => void): Promise<string[]> {
   const images = await buildOperatorImages(settings, say, { [FAILPOINT_IN_IMAGE]: FAILPOINT, [CLOCK_IN_IMAGE]: CLOCK });
   process.once("exit", () => {
     for (const image of images) rmSync(image, { force: true });
@@ -76,10 +84,10 @@ export async function applyChart(cluster: Cluster, api: Api, values: HelmValues 
 }
 
 /** What `headroom nodes` shows. */
-export async function headroomNodes(cluster: Cluster): Promise<{ name: string; agent: string; problems: string[] }[]> {
+export async function headroomNodes(cluster: Cluster): Promise<NodeView[]> {
   const program = new URL("../../../scripts/headroom.js", import.meta.url).pathname;
   const text = await run(process.execPath, [program, "nodes", "-o", "json", "--kubeconfig", cluster.kubeconfig]);
-  return (JSON.parse(text) as { nodes: { name: string; agent: string; problems: string[] }[] }).nodes;
+  return (JSON.parse(text) as { nodes: NodeView[] }).nodes;
 }
 
 async function ensureTokenSecret(cluster: Cluster, api: Api): Promise<void> {
@@ -113,7 +121,8 @@ export function temporaryFolder(pod: V1Pod): string {
   return `/var/lib/kubelet/pods/${pod.metadata?.uid}/volumes/kubernetes.io~empty-dir/tmp`;
 }
 
-export async function waitForHeadroom(cluster: Cluster, limitSeconds = 120): Promise<void> {
+export async function waitForHeadroom(cluster: Cluster, limit = 120): Promise<void> {
+  const limitSeconds = patient(limit);
   const rollout = ["--namespace", HEADROOM_NAMESPACE, "rollout", "status", `--timeout=${limitSeconds}s`];
   for (const workload of ["deployment/headroom-controller", "daemonset/headroom-agent"]) {
     await kubectl(cluster, [...rollout, workload, "--request-timeout=0"], { timeoutSeconds: limitSeconds + 10 });

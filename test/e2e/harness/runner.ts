@@ -4,7 +4,7 @@
  */
 import { down, machineOf } from "../cluster/cluster.ts";
 import type { Settings } from "../cluster/settings.ts";
-import { waitFor } from "../cluster/wait.ts";
+import { patient, waitFor } from "../cluster/wait.ts";
 import type { Api } from "./api.ts";
 import { clearNamespace, clearPolicies } from "./cleaning.ts";
 import { diagnose } from "./diagnosis.ts";
@@ -55,7 +55,7 @@ export class Runner {
     const tests = scenario.tests.filter((test) => !only || test.name.includes(only));
     if (tests.length === 0) return;
     print(`(${scenario.id}) ${scenario.title}`);
-    const asked = JSON.stringify([scenario.nodeMemoryMiB, scenario.kubelet, scenario.headroom]);
+    const asked = JSON.stringify([scenario.nodeMemoryMiB, scenario.kubelet, scenario.headroom, scenario.virtual]);
     if (scenario.headroom === false || asked !== this.#asked) await this.#leave();
     this.#asked = asked;
     for (const test of tests) {
@@ -96,7 +96,7 @@ export class Runner {
       node: (name) => machineOf(stage.cluster, name),
       note: (line) => notes.push(line),
     };
-    await withLimit(test.run(context), test.limitSeconds ?? TEST_LIMIT_SECONDS);
+    await withLimit(test.run(context), patient(test.limitSeconds ?? TEST_LIMIT_SECONDS));
     await clearPolicies(stage.api);
     await clearNamespace(stage.api, namespace);
   }

@@ -41,6 +41,15 @@ export interface Scenario extends Place {
  */
 export const ROOMY_NODES_MIB: readonly number[] = [8192, 8192];
 
+/** Of the nodes that are virtual machines. */
+export const VIRTUAL_NODE_MIB = 3072;
+
+/** The scenario with nodes that are virtual machines. */
+export function onVirtualMachines(scenario: Scenario): Scenario {
+  const nodeMemoryMiB = scenario.nodeMemoryMiB.map(() => VIRTUAL_NODE_MIB);
+  return { ...scenario, nodeMemoryMiB, virtual: true };
+}
+
 /** Fails with the sentence when the fact is not so. */
 export function assert(fact: unknown, otherwise: string): asserts fact {
   if (!fact) throw new Error(otherwise);

@@ -4,7 +4,7 @@ import type { KubeletOptions } from "../cluster/node-services.ts";
 import type { Settings } from "../cluster/settings.ts";
 import { Api } from "./api.ts";
 import { diagnose } from "./diagnosis.ts";
-import { type HelmValues, importOperatorImages, installHeadroom } from "./headroom.ts";
+import { type HelmValues, importOperatorImages, installHeadroom, operatorImages } from "./headroom.ts";
 import { Witness } from "./witness.ts";
 
 export interface Stage {
@@ -26,7 +26,8 @@ export async function openStage(settings: Settings, place: Place, print: (line: 
     if (line.startsWith("building")) print(`  ${line}`);
   };
   const { headroom, kubelet = {}, ...options } = place;
-  const stage = await stageOn(settings, await up(settings, { ...options, kubelet }, quiet));
+  const images = options.virtual ? { images: await operatorImages(settings, quiet) } : {};
+  const stage = await stageOn(settings, await up(settings, { ...options, ...images, kubelet }, quiet));
   if (!headroom) return stage;
   try {
     await importOperatorImages(stage.cluster, quiet);

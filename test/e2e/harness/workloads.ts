@@ -20,6 +20,10 @@ export interface WorkloadOptions {
   unlinked?: Tree;
   /** HOST:PORT of a server that it stays connected to. */
   connectTo?: string;
+  /** Gives up root for this user once it has started. */
+  user?: number;
+  /** Logs how its clocks and timers go on. */
+  clocks?: boolean;
   /** A port on which it answers HTTP, for probes. */
   httpPort?: number;
   /** Where it starts; absent: the scheduler decides. */
@@ -30,6 +34,7 @@ export interface WorkloadOptions {
   /** The same, of the medium Memory. */
   memoryDirs?: string[];
   container?: Partial<V1Container>;
+  pod?: Partial<PodSpec>;
   image?: string;
 }
 
@@ -59,6 +64,8 @@ function argumentsOf(settings: Settings, options: WorkloadOptions): string[] {
     ...(options.trees ?? []).map((tree) => `--tree=${treeArgument(tree)}`),
     ...(options.unlinked ? [`--unlinked=${treeArgument(options.unlinked)}`] : []),
     ...(options.httpPort ? [`--http=${options.httpPort}`] : []),
+    ...(options.user ? [`--user=${options.user}`] : []),
+    ...(options.clocks ? ["--clocks"] : []),
     ...(options.connectTo ? [`--connect=${options.connectTo}`] : []),
   ];
 }
@@ -74,6 +81,7 @@ export function podSpec(settings: Settings, options: WorkloadOptions): PodSpec {
   };
   return {
     terminationGracePeriodSeconds: 1,
+    ...options.pod,
     containers: [container],
     volumes: [
       ...emptyDirs.map((name) => ({ name, emptyDir: {} })),

@@ -23,6 +23,7 @@ import { moves } from "./moves.ts";
 import { slowLink } from "./slow-link.ts";
 import { smoke } from "./smoke.ts";
 import { speed } from "./speed.ts";
+import { stock } from "./stock.ts";
 import { turns } from "./turns.ts";
 
 export const scenarios: readonly Scenario[] = [
@@ -53,4 +54,5 @@ export const scenarios: readonly Scenario[] = [
   uninstall,
   turns,
   stockKernel,
+  stock,
 ];

@@ -1,8 +1,8 @@
 /** (i) The agent's own steps on Debian's stock kernel with cgroup v2, in a virtual machine, against containerd alone. */
 import { buildTestImages } from "../cluster/test-images.ts";
 import { assert, type Context, type Scenario, type Test } from "../harness/scenario.ts";
+import { type GuestReport, prepareMachine, runMachine } from "../vm/checks-machine.ts";
 import { checks } from "../vm/guest/checks.ts";
-import { type GuestReport, prepareMachine, runMachine } from "../vm/machine.ts";
 
 const LIMIT_SECONDS = 900; // a runtime's first test builds the machine and runs all checks in it
 

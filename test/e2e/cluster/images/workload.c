@@ -2,13 +2,15 @@
  * A stateful program: it holds memory, lets it grow, checks it, and tells a witness outside of the cluster where it is.
  *
  *   workload --name=NAME --witness=ADDRESS:PORT [--start=MIB] [--rate=MIB_PER_SECOND] [--max=MIB] [--interval=MILLISECONDS]
- *            [--connect=ADDRESS:PORT] [--http=PORT]
+ *            [--connect=ADDRESS:PORT] [--http=PORT] [--user=UID] [--clocks]
  *            [--file=PATH]... [--counter=PATH]... [--tree=PATH:COUNT:BYTES]... [--unlinked=PATH:COUNT:BYTES]...
  *   workload --check=PATH:COUNT:BYTES
  *
  * Every interval it sends one datagram: name, instance (drawn when the process starts), n (0, 1, 2, …), MiB held, damaged pages,
  * damaged files, and the time in microseconds. n grows only when the datagram could be sent. --connect holds an established TCP
- * connection; --http answers 200 to whatever is asked, for probes. Files, each judged at every interval:
+ * connection; --http answers 200 to whatever is asked, for probes; --user gives up root for another user once the files are open, as daemons do;
+ * --clocks logs by how much the clocks went on whenever that was more than 200 ms or less than nothing, and what its timers have counted: a timer
+ * that signals and one that is a file, both of 100 ms. Files, each judged at every interval:
  *   --file      n is appended; the file stays open, and its size must be what was written
  *   --counter   holds instance and n; opened by its name, read and written again each time, never open in between
  *   --tree      a folder that is filled with COUNT files of BYTES each at the start; one page of one file is read each time
@@ -29,6 +31,8 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,12 +47,13 @@ struct tree {
 
 static const char *name = "workload", *witness, *peer, *files[MAX_FILES], *counters[MAX_FILES];
 static struct tree trees[MAX_FILES], unlinked[MAX_FILES];
-static int http_port, listener = -1, counter_count, tree_count, unlinked_count;
+static int user, clocks, timer = -1, http_port, listener = -1, counter_count, tree_count, unlinked_count;
 static char counted[64];
 static long start_mib = 16, rate_mib = 0, max_mib = 0, interval_ms = 10;
 static int file_count, descriptors[MAX_FILES];
 static long written[MAX_FILES];
-static uint64_t instance;
+static uint64_t instance, ticks;
+static volatile sig_atomic_t alarms;
 static uint64_t *blocks[MAX_MIB];
 static long held;
 
@@ -87,6 +92,8 @@ static void parse(int count, char **arguments) {
         else if ((value = option(arguments[i], "--max="))) max_mib = atol(value);
         else if ((value = option(arguments[i], "--interval="))) interval_ms = atol(value);
         else if ((value = option(arguments[i], "--file=")) && file_count < MAX_FILES) files[file_count++] = value;
+        else if (strcmp(arguments[i], "--clocks") == 0) clocks = 1;
+        else if ((value = option(arguments[i], "--user="))) user = atoi(value);
         else if ((value = option(arguments[i], "--http="))) http_port = atoi(value);
         else if ((value = option(arguments[i], "--counter=")) && counter_count < MAX_FILES) counters[counter_count++] = value;
         else if ((value = option(arguments[i], "--tree=")) && tree_count < MAX_FILES) trees[tree_count++] = tree_of(value);
@@ -316,13 +323,50 @@ static void answer(void) {
     close(connection);
 }
 
+static void count_alarm(int signal_number) {
+    (void)signal_number;
+    alarms++;
+}
+
+static void start_timers(void) {
+    struct itimerval alarm = {{0, 100000}, {0, 100000}};
+    struct itimerspec tick = {{0, 100000000}, {0, 100000000}};
+    signal(SIGALRM, count_alarm);
+    if (setitimer(ITIMER_REAL, &alarm, NULL) != 0) fail("setitimer");
+    if ((timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK)) < 0 || timerfd_settime(timer, 0, &tick, NULL) != 0) fail("timerfd");
+}
+
+static long long microseconds(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* The program's own memory of what the clocks showed is what a move must not make a lie. */
+static void watch_clocks(long n) {
+    static long long monotonic, boottime;
+    long long before_monotonic = monotonic, before_boottime = boottime;
+    uint64_t times;
+    if (read(timer, &times, sizeof times) == sizeof times) ticks += times;
+    monotonic = microseconds(CLOCK_MONOTONIC);
+    boottime = microseconds(CLOCK_BOOTTIME);
+    long long step = monotonic - before_monotonic, boot_step = boottime - before_boottime;
+    if (n > 0 && (step < 0 || boot_step < 0 || step > 200000 || boot_step > 200000)) {
+        printf("clocks at %ld: monotonic %lld boottime %lld\n", n, step / 1000, boot_step / 1000);
+    }
+    if (n % 50 == 0) printf("timers at %ld: alarms %d ticks %llu\n", n, (int)alarms, (unsigned long long)ticks);
+    fflush(stdout);
+}
+
+static void give_up_root(void) {
+    if (setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0) fail("setresuid");
+}
+
 static void tell(int udp, const struct sockaddr_in *to, long n, long damaged, long damaged_files) {
     char message[256];
     for (;;) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
         int length = snprintf(message, sizeof message, "%s %016llx %ld %ld %ld %ld %lld", name, (unsigned long long)instance, n, held,
-                              damaged, damaged_files, (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+                              damaged, damaged_files, microseconds(CLOCK_REALTIME));
         /* Never connected: the address may be another after a move. */
         if (sendto(udp, message, length, 0, (const struct sockaddr *)to, sizeof *to) == length) return;
         rest(1);
@@ -341,6 +385,8 @@ int main(int count, char **arguments) {
     for (int i = 0; i < unlinked_count; i++) plant_unlinked(&unlinked[i]);
     if (peer) hold_connection();
     if (http_port) serve();
+    if (user) give_up_root();
+    if (clocks) start_timers();
     struct sockaddr_in to = {0};
     int udp = -1;
     if (witness) {
@@ -357,6 +403,7 @@ int main(int count, char **arguments) {
         damaged_files += append(n) + count_up(n) + damaged_trees(n);
         if (witness) tell(udp, &to, n, damaged, damaged_files);
         if (listener >= 0) answer();
+        if (clocks) watch_clocks(n);
         if (n % 100 == 0) { printf("n %ld held %ld damaged %ld files %ld\n", n, held, damaged, damaged_files); fflush(stdout); }
         rest(interval_ms);
     }

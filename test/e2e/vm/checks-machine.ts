@@ -4,12 +4,11 @@ import { cp, mkdir, readFile, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../cluster/command.ts";
 import { criuStage } from "../cluster/operator-image.ts";
-import { build, type Programs } from "../cluster/programs.ts";
+import type { Programs } from "../cluster/programs.ts";
 import type { Settings } from "../cluster/settings.ts";
+import { qemu, stockMachine } from "./qemu.ts";
 
 const REPOSITORY = new URL("../../../", import.meta.url).pathname;
-const RECIPE = "../../vm/build/vm.sh";
-const RECIPE_INPUTS = ["../../vm/build/initramfs-init"];
 const MEMORY_MIB = 2048;
 const BOOT_AND_CHECKS_SECONDS = 600;
 /** What the agent's node side imports. */
@@ -42,8 +41,7 @@ export async function prepareMachine(
   workload: string,
   say: (line: string) => void,
 ): Promise<VirtualMachine> {
-  const nodeRoot = join(programs.nodeRoot, "root");
-  const folder = await build(settings, { name: "vm", script: RECIPE, inputs: RECIPE_INPUTS, args: [nodeRoot] }, say);
+  const folder = await stockMachine(settings, programs, say);
   const work = join(settings.folder, "vm");
   await rm(work, { recursive: true, force: true });
   const tree = join(work, "payload");
@@ -68,8 +66,21 @@ async function copyCheckout(tree: string): Promise<void> {
 /** Boots it, with the newer containerd and runc or the nodes' ordinary ones, and resolves with what the guest reported, once it is off. Its console ends up in `work`/console.log. */
 export async function runMachine(machine: VirtualMachine, newerRuntime: boolean): Promise<GuestReport> {
   const consoleLog = join(machine.work, "console.log");
-  const { program, args, environment } = qemu(machine, newerRuntime, consoleLog);
-  const child = spawn(program, args, { stdio: "ignore", env: environment, timeout: BOOT_AND_CHECKS_SECONDS * 1000 });
+  const { program, args, environment } = qemu({
+    folder: machine.folder,
+    memoryMiB: MEMORY_MIB,
+    consoleLog,
+    append: newerRuntime ? "headroom.newer-runtime" : "",
+    disks: [
+      [join(machine.folder, "root.img"), "snapshot=on"],
+      [machine.payload, "readonly=on"],
+    ],
+  });
+  const child = spawn(program, [...args, "-no-reboot"], {
+    stdio: "ignore",
+    env: environment,
+    timeout: BOOT_AND_CHECKS_SECONDS * 1000,
+  });
   await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", resolve);
@@ -78,27 +89,4 @@ export async function runMachine(machine: VirtualMachine, newerRuntime: boolean)
   // The guest writes what ./guest/main.ts says.
   const lines = [...said.matchAll(/^@result (\{.*\})\r?$/gm)];
   return { results: lines.map(([, json = "{}"]) => JSON.parse(json) as GuestResult), console: said };
-}
-
-function qemu(machine: VirtualMachine, newerRuntime: boolean, consoleLog: string) {
-  const of = (name: string): string => join(machine.folder, name);
-  const disk = (file: string, how: string): string[] => ["-drive", `file=${file},if=virtio,format=raw,${how}`];
-  const libraries = of("qemu/usr/lib/x86_64-linux-gnu");
-  return {
-    // Its own loader and libraries: it is from another release than this machine may be.
-    program: of("qemu/usr/lib64/ld-linux-x86-64.so.2"),
-    environment: { PATH: "/usr/bin:/bin", QEMU_MODULE_DIR: join(libraries, "qemu") },
-    args: [
-      ...["--library-path", libraries, of("qemu/usr/bin/qemu-system-x86_64")],
-      ...["-L", of("qemu/usr/share/qemu"), "-L", of("qemu/usr/share/seabios")],
-      // More processors, or newer ones, make the emulated kernel crash.
-      ...["-accel", "tcg", "-cpu", "Nehalem", "-smp", "1", "-m", String(MEMORY_MIB)],
-      ...["-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"],
-      ...["-serial", `file:${consoleLog}`],
-      ...["-kernel", of("vmlinuz"), "-initrd", of("initrd.gz")],
-      ...["-append", `console=ttyS0 quiet panic=-1${newerRuntime ? " headroom.newer-runtime" : ""}`],
-      ...disk(of("root.img"), "snapshot=on"),
-      ...disk(machine.payload, "readonly=on"),
-    ],
-  };
 }
