@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Lsm } from "../../src/agent/host/confinement.ts";
 import type { Host } from "../../src/agent/host/host.ts";
 import type { Kind } from "../../src/agent/protocol.ts";
 import { kindsOfProcess, kindsToTry } from "../../src/agent/self-test/kinds.ts";
@@ -59,7 +60,7 @@ const asked = (): string[] => {
   const lines = existsSync(join(root, "asked")) ? readFileSync(join(root, "asked"), "utf8").trim().split("\n") : [];
   return lines.map((line) => line.replace("headroom-self-test-", ""));
 };
-const prove = (fingerprint = "1") => proveNode(host, { bin: BIN, fingerprint });
+const prove = (fingerprint = "1", lsm: Lsm = "none") => proveNode(host, { bin: BIN, lsm, fingerprint });
 const verdicts = async (fingerprint?: string) =>
   (await prove(fingerprint)).map(({ kind, ok, message }) => (ok ? kind : `${kind}: ${message}`));
 
@@ -73,9 +74,11 @@ describe("the self-test", () => {
     expect(existsSync(host.path("/run/headroom/self-test"))).toBe(false);
   });
 
-  test("tries AppArmor where containerd's profile is loaded", async () => {
-    write("/sys/kernel/security/apparmor/profiles", "other (enforce)\ncri-containerd.apparmor.d (enforce)\n");
-    expect(await verdicts()).toContain("apparmor");
+  test("tries AppArmor, with a profile of its own that is unloaded again, where that confines containers", async () => {
+    write("/bin/apparmor_parser", `#!/bin/sh\necho "$1 $(head -c 26 $3)" >>${root}/asked\n`);
+    expect((await prove("1", "apparmor")).map(({ kind }) => kind)).toContain("apparmor");
+    const profile = asked().filter((line) => line.includes("profile"));
+    expect(profile).toEqual(["--replace profile headroom-self-test", "--remove profile headroom-self-test"]);
   });
 
   test.each([
@@ -143,9 +146,7 @@ describe("a process", () => {
   });
 
   test("of another user than root has no capabilities in its trial", () => {
-    const user = kindsToTry({ apparmorProfile: undefined, tracksChanges: false }).find(
-      ({ kind }) => kind === "user",
-    )?.options;
+    const user = kindsToTry({ apparmor: false, tracksChanges: false }).find(({ kind }) => kind === "user")?.options;
     expect(user).toMatchObject({ capabilities: [], noNewPrivileges: true });
     expect(user?.uid).toBeGreaterThan(0);
   });

@@ -14,7 +14,7 @@ export interface KindOptions {
   capabilities: readonly string[];
   noNewPrivileges: boolean;
   seccomp: boolean;
-  apparmorProfile: string | undefined;
+  apparmor: boolean;
   /** It is dumped in rounds, each of which holds what changed since the last. */
   dirtyTracking: boolean;
   /** The memory is filled in while the container runs already. */
@@ -26,24 +26,24 @@ const ROOT: KindOptions = {
   capabilities: DEFAULT_CAPABILITIES,
   noNewPrivileges: false,
   seccomp: false,
-  apparmorProfile: undefined,
+  apparmor: false,
   dirtyTracking: false,
   lazyPages: false,
 };
 
 export interface Kernel {
-  /** What the node's containers run under; undefined: its kernel has no AppArmor, or the profile is not loaded. */
-  apparmorProfile: string | undefined;
+  /** Containers are confined by AppArmor. */
+  apparmor: boolean;
   /** It tells which pages of a process have changed. */
   tracksChanges: boolean;
 }
 
-export function kindsToTry({ apparmorProfile, tracksChanges }: Kernel): { kind: Kind; options: KindOptions }[] {
+export function kindsToTry({ apparmor, tracksChanges }: Kernel): { kind: Kind; options: KindOptions }[] {
   return [
     { kind: "root", options: ROOT },
     { kind: "user", options: { ...ROOT, uid: SOME_USER, capabilities: [], noNewPrivileges: true } },
     { kind: "seccomp", options: { ...ROOT, seccomp: true } },
-    ...(apparmorProfile === undefined ? [] : [{ kind: "apparmor" as const, options: { ...ROOT, apparmorProfile } }]),
+    ...(apparmor ? [{ kind: "apparmor" as const, options: { ...ROOT, apparmor } }] : []),
     ...(tracksChanges ? [{ kind: "dirtyTracking" as const, options: { ...ROOT, dirtyTracking: true } }] : []),
     { kind: "lazyPages", options: { ...ROOT, lazyPages: true } },
   ];

@@ -37,8 +37,8 @@ export class NodeProof {
         runOnHost(this.#host, [runtimeOf(this.#host).runc, "--version"]),
         runOnHost(this.#host, ["criu", "--version"]),
       ]);
-      const fingerprint = [release(), this.#bin, criu.stdout, runc.stdout, daemon?.version].join("\n");
-      this.verdicts = await proveNode(this.#host, { bin: this.#bin, fingerprint });
+      const fingerprint = [release(), this.#bin, criu.stdout, runc.stdout, daemon?.version, daemon?.lsm].join("\n");
+      this.verdicts = await proveNode(this.#host, { bin: this.#bin, lsm: daemon?.lsm, fingerprint });
       for (const verdict of this.verdicts) this.#tell(verdict);
     } catch (error) {
       this.#logger.error("the node could not be tried", {

@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import type { Lsm } from "../host/confinement.ts";
 import { hasFeature } from "../host/features.ts";
 import { readIfThere } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
@@ -14,12 +15,11 @@ import { clearTrials, tryContainer } from "./trial.ts";
 const RESULT = join(STATE_DIRECTORY, "self-test.json");
 const resultSchema = z.object({ fingerprint: z.string(), verdicts: z.array(verdictSchema) });
 
-/** The profile that containerd loads for containers that ask for none. */
-const CONTAINERD_PROFILE = "cri-containerd.apparmor.d";
-
 export interface SelfTestOptions {
   /** Folder (host path) of the agent's own CRIU, beside which is the program to be dumped. */
   bin: string;
+  /** What confines the node's containers; undefined: it is not known. */
+  lsm: Lsm | undefined;
   /** Whatever may change the outcome: versions of kernel, CRIU, runc, containerd. */
   fingerprint: string;
 }
@@ -30,13 +30,13 @@ export function knownVerdicts(host: Host): Verdict[] | undefined {
 }
 
 /** Resolves within seconds; at once when nothing has changed since all of it went well. */
-export async function proveNode(host: Host, { bin, fingerprint }: SelfTestOptions): Promise<Verdict[]> {
+export async function proveNode(host: Host, { bin, lsm, fingerprint }: SelfTestOptions): Promise<Verdict[]> {
   const known = read(host);
   if (known?.fingerprint === fingerprint && known.verdicts.every(({ ok }) => ok)) return known.verdicts;
   const tree = dirname(bin);
   const loader = readdirSync(host.path(join(tree, "lib"))).find((name) => name.startsWith("ld-")) ?? "";
   const tracksChanges = await hasFeature(host, "mem_dirty_track");
-  const kernel = { apparmorProfile: apparmorProfileOf(host), tracksChanges };
+  const kernel = { apparmor: lsm === "apparmor", tracksChanges };
   const verdicts: Verdict[] = [];
   await clearTrials(host); // an agent before this one may have died in between
   try {
@@ -64,9 +64,4 @@ function read(host: Host): z.infer<typeof resultSchema> | undefined {
   } catch {
     return undefined; // of another version, or damaged: it is tried again
   }
-}
-
-function apparmorProfileOf(host: Host): string | undefined {
-  const loaded = readIfThere(host.path("/sys/kernel/security/apparmor/profiles")) ?? "";
-  return loaded.split("\n").some((line) => line.startsWith(`${CONTAINERD_PROFILE} (`)) ? CONTAINERD_PROFILE : undefined;
 }

@@ -15,6 +15,13 @@ import type { KindOptions } from "./kinds.ts";
 
 const SELF_TEST_DIRECTORY = join(RUN_DIRECTORY, "self-test");
 const READY_MS = 10_000;
+/** As containerd's profile, which it loads with the first container that needs it: everything but a few files. */
+const APPARMOR_PROFILE = "headroom-self-test";
+const APPARMOR_RULES = `profile ${APPARMOR_PROFILE} flags=(attach_disconnected,mediate_deleted) {
+  network, capability, file, umount, signal, ptrace,
+  deny /proc/sysrq-trigger rwklx,
+}
+`;
 const PROGRAM = "/libexec/sleep";
 /** Folders of the images of the rounds before the last. */
 const ROUNDS = ["round-1", "round-2"] as const;
@@ -43,6 +50,8 @@ export async function tryContainer(host: Host, trial: Trial): Promise<string | u
       mkdirSync(host.path(join(folder, name)), { recursive: true, mode: 0o700 });
     for (const name of MOUNTPOINTS) mkdirSync(host.path(join(folder, "rootfs", name)), { recursive: true }); // any user's
     writeFileSync(host.path(join(folder, "config.json")), JSON.stringify(configOf(trial, id)));
+    const profile = trial.options.apparmor ? await changeProfile(host, folder, "--replace") : undefined;
+    if (profile !== undefined) return profile;
     const dumped = async (...args: string[]) =>
       named("it could not be dumped", await runc("checkpoint", ...args, id), host, join(folder, "work/dump.log"));
     const failed =
@@ -85,6 +94,19 @@ function pageBytes(folder: string): number {
   return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
+/** Resolves with why not. */
+async function changeProfile(
+  host: Host,
+  folder: string,
+  change: "--replace" | "--remove",
+): Promise<string | undefined> {
+  const file = join(folder, "apparmor");
+  mkdirSync(host.path(folder), { recursive: true });
+  writeFileSync(host.path(file), APPARMOR_RULES);
+  const { code, stderr } = await runOnHost(host, ["apparmor_parser", change, "--skip-cache", file]);
+  return code === 0 ? undefined : `its AppArmor profile could not be loaded: ${stderr.trim() || `exit code ${code}`}`;
+}
+
 const idOf = (kind: string): string => `headroom-self-test-${kind}`;
 
 /** Takes away what is there of any trial. */
@@ -96,6 +118,7 @@ export async function clearTrials(host: Host): Promise<void> {
 async function clear(host: Host, kind: string): Promise<void> {
   const folder = join(SELF_TEST_DIRECTORY, kind);
   await runRunc(host, folder, ["delete", "--force", idOf(kind)]);
+  if (kind === "apparmor") await changeProfile(host, folder, "--remove");
   rmSync(host.path(folder), { recursive: true, force: true });
 }
 
@@ -144,7 +167,7 @@ async function runs(host: Host, folder: string, id: string): Promise<boolean> {
 }
 
 function configOf({ options, tree, loader }: Trial, id: string): object {
-  const { uid, capabilities, noNewPrivileges, seccomp, apparmorProfile } = options;
+  const { uid, capabilities, noNewPrivileges, seccomp, apparmor } = options;
   const sets = ["bounding", "effective", "permitted"].map((set) => [set, capabilities]);
   return {
     ociVersion: "1.0.2",
@@ -156,7 +179,7 @@ function configOf({ options, tree, loader }: Trial, id: string): object {
       cwd: "/",
       capabilities: Object.fromEntries(sets),
       noNewPrivileges,
-      ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+      ...(apparmor ? { apparmorProfile: APPARMOR_PROFILE } : {}),
     },
     mounts: [
       ...["lib", "libexec"].map((name) => ({

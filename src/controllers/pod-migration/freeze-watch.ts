@@ -14,7 +14,11 @@ export type Progress = NonNullable<MoveRecord["progress"]>;
 
 /** A transfer is given up when nothing of it has arrived for this time. */
 const STALLED_MS = 60_000;
-/** By then the transfer's rate tells how long it will take: TCP has found its pace. */
+/** What CRIU writes before the first page: a transfer has begun when more than this has arrived. */
+const PREAMBLE_BYTES = 64 * 1024;
+/** On a node that is out of breath it takes CRIU this long, at the most, to come to the first page. */
+const BEGIN_MS = 30_000;
+/** From its begin on, until then the transfer's rate tells how long it will take: TCP has found its pace. */
 const TELLING_MS = 5_000;
 /** It is given up early only when it would be late by more than its rate may waver. */
 const WAVER = 1.1;
@@ -94,8 +98,15 @@ export interface FreezeView {
   allowance: Allowance;
   /** As the target's agent tells; undefined: it doesn't. */
   progress: Progress | undefined;
+  /** When it was first seen to have begun; undefined: it has not. */
+  begunAtMs?: number | undefined;
   /** When it was first seen to have sent as much as now. */
   grewAtMs: number;
+}
+
+/** Pages have come, not only what goes before them. */
+export function hasBegun({ sentBytes, totalBytes }: Progress): boolean {
+  return sentBytes >= Math.min(PREAMBLE_BYTES, totalBytes);
 }
 
 export type FreezeVerdict =
@@ -116,9 +127,11 @@ export function judgeFreeze(view: FreezeView): FreezeVerdict {
 }
 
 /** It cannot end in time, not even at the better of the rates that it has shown. */
-function inVain({ allowance, progress }: FreezeView, frozenForMs: number): Refusal | undefined {
-  if (progress === undefined || frozenForMs < TELLING_MS) return undefined;
-  const endMs = frozenForMs + sendingMs(progress, frozenForMs);
+function inVain(view: FreezeView, frozenForMs: number): Refusal | undefined {
+  const { allowance, progress, begunAtMs, nowMs } = view;
+  const sentForMs = begunAtMs === undefined ? frozenForMs : nowMs - begunAtMs;
+  if (progress === undefined || sentForMs < (begunAtMs === undefined ? BEGIN_MS : TELLING_MS)) return undefined;
+  const endMs = frozenForMs + sendingMs(progress, sentForMs);
   if (endMs <= WAVER * allowance.ms) return undefined;
   const { sentBytes, totalBytes } = progress;
   const sent = `${formatBytes(sentBytes)} of ${formatBytes(totalBytes)} sent in ${formatSeconds(frozenForMs)}`;
@@ -154,8 +167,8 @@ function remainingMs({ progress, expected }: FreezeView, frozenForMs: number): n
 }
 
 /** What is left, at the better of the last second's rate and the mean one. */
-function sendingMs({ sentBytes, totalBytes, bytesPerSecond }: Progress, frozenForMs: number): number {
+function sendingMs({ sentBytes, totalBytes, bytesPerSecond }: Progress, sentForMs: number): number {
   const left = Math.max(0, totalBytes - sentBytes);
-  const rate = Math.max(bytesPerSecond, (1000 * sentBytes) / frozenForMs);
+  const rate = Math.max(bytesPerSecond, (1000 * sentBytes) / sentForMs);
   return left === 0 ? 0 : (1000 * left) / rate;
 }

@@ -20,16 +20,20 @@ interface Case {
   allowance?: Allowance;
   /** Seconds since more was seen. */
   quietS?: number;
+  /** Seconds since the first page came; as long as it has been frozen, unless nothing was sent. */
+  begunS?: number;
 }
 
-function view({ frozenS, sent, expectedS = 300, allowance = TIMEOUT, quietS = 0 }: Case): FreezeView {
+function view({ frozenS, sent, expectedS = 300, allowance = TIMEOUT, quietS = 0, ...of }: Case): FreezeView {
   const nowMs = 1_000_000;
+  const { begunS = sent && sent[0] > 0 ? frozenS : undefined } = of;
   return {
     nowMs,
     sinceMs: nowMs - frozenS * 1000,
     expected: { expectedMilliseconds: expectedS * 1000, bytesPerSecond: 100 * MB, basis: "Cluster" },
     allowance,
     progress: sent && { sentBytes: sent[0] * MB, totalBytes: sent[1] * MB, bytesPerSecond: sent[2] * MB },
+    begunAtMs: begunS === undefined ? undefined : nowMs - begunS * 1000,
     grewAtMs: nowMs - quietS * 1000,
   };
 }
@@ -70,9 +74,20 @@ describe("a freeze", () => {
       { frozenS: 10, sent: [100, 5_000, 200], expectedS: 400, allowance: LIVENESS },
       "goOn",
     ],
+    ["gives a slow node time for its first page", { frozenS: 29, sent: [0, 2_000, 0], allowance: LIVENESS }, "goOn"],
+    [
+      "goes on when its transfer has only just begun",
+      { frozenS: 20, sent: [1, 200, 1], begunS: 4, expectedS: 3_000, allowance: LIVENESS },
+      "goOn",
+    ],
+    [
+      "is judged by the rate since its first page",
+      { frozenS: 30, sent: [100, 260, 0], begunS: 15, expectedS: 100, allowance: LIVENESS },
+      "goOn",
+    ],
     [
       "ends when nothing at all was sent",
-      { frozenS: 6, sent: [0, 2_000, 0], allowance: LIVENESS },
+      { frozenS: 30, sent: [0, 2_000, 0], allowance: LIVENESS },
       "LivenessWouldFail",
     ],
     ["ends early for spec.timeout, too", { frozenS: 10, sent: [100, 20_000, 10] }, "TimedOut"],

@@ -19,7 +19,7 @@ import {
   startTelegraf,
 } from "./node-services.ts";
 import { type Programs, programs } from "./programs.ts";
-import { nodeSettings, type Settings } from "./settings.ts";
+import { CONTROL_TAINT, type NodeKind, nodeSettings, type Settings } from "./settings.ts";
 import { buildTestImages, importImages, type TestImages } from "./test-images.ts";
 import { bePatient, waitFor } from "./wait.ts";
 
@@ -47,6 +47,7 @@ export interface Cluster {
 
 type Say = (line: string) => void;
 
+const CONTROL_NODE_MIB = 1024;
 const RBAC_FILE = new URL("./manifests/rbac.yaml", import.meta.url).pathname;
 
 /** Resolves when every node is Ready and measured. On failure everything is taken down again; the logs are kept. */
@@ -78,10 +79,12 @@ async function start(settings: Settings, options: ClusterOptions, built: Program
   await createCgroup(settings.cgroup);
   const { virtual = false } = options;
   if (virtual) bePatient();
-  for (const [position, memoryMiB] of options.nodeMemoryMiB.entries()) {
-    const node = nodeSettings(settings, position + 1, memoryMiB, virtual);
-    say(`starting node ${node.name} (${memoryMiB} MiB${virtual ? ", a virtual machine" : ""})`);
-    const started = virtual
+  const kind = virtual ? "virtual" : "namespaces";
+  const nodes = options.nodeMemoryMiB.map((memoryMiB, at) => nodeSettings(settings, at + 1, memoryMiB, kind));
+  if (virtual) nodes.push(nodeSettings(settings, nodes.length + 1, CONTROL_NODE_MIB, "control"));
+  for (const node of nodes) {
+    say(`starting node ${node.name} (${node.memoryMiB} MiB${node.isVirtual ? ", a virtual machine" : ""})`);
+    const started = node.isVirtual
       ? startVirtualMachine(settings, node, built, [images.pause, images.workload, ...(options.images ?? [])], say)
       : startMachine(settings, node, built, options.diskInodes);
     cluster.machines.push(await started);
@@ -123,7 +126,7 @@ async function nodeTakesPods(
   await waitFor(`node ${name} to be Ready and to take pods`, limitSeconds, async () => {
     const answer = await kubectl(cluster, ["get", "node", name, "-o", `jsonpath=${shown}`]);
     const [status, heartbeat = "", ...taints] = answer.trim().split(" ");
-    const takesPods = taints.every((taint) => taint === "node.kubernetes.io/unschedulable");
+    const takesPods = taints.every((taint) => taint === "node.kubernetes.io/unschedulable" || taint === CONTROL_TAINT);
     return status === "True" && Date.parse(heartbeat) >= since.getTime() && takesPods;
   });
 }
@@ -184,7 +187,7 @@ interface SavedCluster {
   kubernetesVersion: string;
   programs: Programs;
   kubeconfig: string;
-  machines: { index: number; memoryMiB: number; isVirtual: boolean; pid: number }[];
+  machines: { index: number; memoryMiB: number; kind: NodeKind; pid: number }[];
 }
 
 async function save(cluster: Cluster): Promise<void> {
@@ -192,12 +195,7 @@ async function save(cluster: Cluster): Promise<void> {
     kubernetesVersion: cluster.settings.kubernetesVersion,
     programs: cluster.programs,
     kubeconfig: cluster.kubeconfig,
-    machines: cluster.machines.map(({ node: { index, memoryMiB, isVirtual }, pid }) => ({
-      index,
-      memoryMiB,
-      isVirtual,
-      pid,
-    })),
+    machines: cluster.machines.map(({ node: { index, memoryMiB, kind }, pid }) => ({ index, memoryMiB, kind, pid })),
   };
   await writeFile(join(cluster.settings.folder, "cluster.json"), JSON.stringify(content));
 }
@@ -209,9 +207,9 @@ export async function saved(instance: Settings): Promise<Cluster | undefined> {
   // This program wrote it.
   const content = JSON.parse(await readFile(file, "utf8")) as SavedCluster;
   const settings = { ...instance, kubernetesVersion: content.kubernetesVersion };
-  const machines = content.machines.map(({ index, memoryMiB, isVirtual, pid }) => {
-    const node = nodeSettings(settings, index, memoryMiB, isVirtual);
-    return new (isVirtual ? VirtualMachine : Machine)(settings, node, content.programs, pid);
+  const machines = content.machines.map(({ index, memoryMiB, kind, pid }) => {
+    const node = nodeSettings(settings, index, memoryMiB, kind);
+    return new (node.isVirtual ? VirtualMachine : Machine)(settings, node, content.programs, pid);
   });
   if (machines.some(({ node }) => node.isVirtual)) bePatient();
   return { settings, programs: content.programs, kubeconfig: content.kubeconfig, machines };

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Credentials } from "./credentials.ts";
 import { kubeletSubject } from "./credentials.ts";
 import type { Machine } from "./machine.ts";
-import { kubernetesMinor, type NodeSettings, type Settings } from "./settings.ts";
+import { CONTROL_TAINT, kubernetesMinor, type NodeSettings, type Settings } from "./settings.ts";
 import { waitFor } from "./wait.ts";
 
 export const PAUSE_IMAGE = "headroom.test/pause:1";
@@ -166,6 +166,7 @@ function kubeletConfig(node: NodeSettings, settings: Settings, options: KubeletO
     tlsPrivateKeyFile: "/etc/kubernetes/kubelet.key",
     evictionHard: { "memory.available": "0%", "nodefs.available": "0%", "imagefs.available": "0%" },
     imageGCHighThresholdPercent: 100,
+    ...(node.kind === "control" ? { registerWithTaints: [{ key: CONTROL_TAINT, effect: "NoSchedule" }] } : {}),
     nodeStatusUpdateFrequency: "5s",
     failSwapOn: false,
     makeIPTablesUtilChains: false,
@@ -192,7 +193,7 @@ function proxyConfig(node: NodeSettings, settings: Settings): string {
 /** No inputs.mem: it would report this node's /proc/meminfo, which stands still. */
 function telegrafConfig(node: NodeSettings, output: TelegrafOutput): string {
   return `[agent]
-  interval = "5s"
+  interval = "${node.isVirtual ? 15 : 5}s"
   flush_interval = "2s"
   hostname = "${node.name}"
 

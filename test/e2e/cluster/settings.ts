@@ -7,6 +7,13 @@ import { join } from "node:path";
 
 const DEFAULT_KUBERNETES = "1.35.8";
 
+/**
+ * What a node is made of: namespaces, or an emulated machine with a kernel of its own. Beside virtual ones there is one of namespaces for what controls the
+ * cluster, that is Headroom's controllers; it takes no other pods.
+ */
+export type NodeKind = "namespaces" | "virtual" | "control";
+export const CONTROL_TAINT = "node-role.kubernetes.io/control-plane";
+
 export interface NodeSettings {
   /** Also the Kubernetes node's name. */
   name: string;
@@ -21,7 +28,7 @@ export interface NodeSettings {
   interfaceName: string;
   /** Has the next Debian's containerd and runc, so that moves cross versions: every second node. */
   newerRuntime: boolean;
-  /** An emulated machine with a kernel of its own, in place of namespaces. */
+  kind: NodeKind;
   isVirtual: boolean;
 }
 
@@ -84,7 +91,7 @@ export function kubernetesMinor({ kubernetesVersion }: Settings): number {
 }
 
 /** Node `n<index>` of an instance. */
-export function nodeSettings(settings: Settings, index: number, memoryMiB: number, isVirtual: boolean): NodeSettings {
+export function nodeSettings(settings: Settings, index: number, memoryMiB: number, kind: NodeKind): NodeSettings {
   return {
     name: `n${index}`,
     index,
@@ -94,6 +101,7 @@ export function nodeSettings(settings: Settings, index: number, memoryMiB: numbe
     networkNamespace: `${settings.bridge}-n${index}`,
     interfaceName: `${settings.bridge}n${index}`,
     newerRuntime: index % 2 === 0,
-    isVirtual,
+    kind,
+    isVirtual: kind === "virtual",
   };
 }

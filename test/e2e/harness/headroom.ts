@@ -30,8 +30,8 @@ let built: Promise<string[]> | undefined;
 /** Builds them once, however many clusters this process brings up. */
 export async function importOperatorImages(cluster: Cluster, say: (line: string) => void): Promise<void> {
   const images = await operatorImages(cluster.settings, say);
-  if (cluster.hasImages) return;
-  await Promise.all(cluster.machines.map((machine) => importImages(machine, images)));
+  const lacking = cluster.machines.filter(({ node }) => !(node.isVirtual && cluster.hasImages));
+  await Promise.all(lacking.map((machine) => importImages(machine, images)));
 }
 
 /** Their archives. */
@@ -53,13 +53,20 @@ async function buildOnce(settings: Settings, say: (line: string) => void): Promi
 
 function baseValues(cluster: Cluster): HelmValues {
   const { url, org, bucket } = influxOutput(cluster.settings);
+  const control = cluster.machines.find(({ node }) => node.kind === "control");
   return {
+    ...(control ? { controller: onlyOn(control.node.name) } : {}),
     image: { repository: OPERATOR_REPOSITORY, tag: OPERATOR_TAG },
     agent: { image: { repository: AGENT_REPOSITORY }, rollOut: { share: "100%" } },
     logLevel: "debug",
     influxdb: { url, org, bucket, existingSecret: SECRET },
   };
 }
+
+const onlyOn = (node: string): HelmValues => ({
+  nodeSelector: { "kubernetes.io/hostname": node },
+  tolerations: [{ operator: "Exists" }],
+});
 
 export function helm(cluster: Cluster, args: readonly string[], input?: string): Promise<string> {
   const environment = { ...process.env, KUBECONFIG: cluster.kubeconfig };

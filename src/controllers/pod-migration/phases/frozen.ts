@@ -7,7 +7,14 @@ import { wordOf } from "../decision/observe.ts";
 import { decided, type Known, settle } from "../decision/settle.ts";
 import type { Refusal } from "../dependencies.ts";
 import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-failure.ts";
-import { allowanceOf, type FreezeVerdict, freezeLimits, frozenSinceMs, judgeFreeze } from "../freeze-watch.ts";
+import {
+  allowanceOf,
+  type FreezeVerdict,
+  freezeLimits,
+  frozenSinceMs,
+  hasBegun,
+  judgeFreeze,
+} from "../freeze-watch.ts";
 import { livenessGuard } from "../liveness-guard.ts";
 import { advance, note, type Outcome, rollBack, type StatusChanges, wait } from "../outcome.ts";
 import { heldBackUntilDump } from "../pace.ts";
@@ -89,15 +96,17 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
 function freezeVerdicts(run: MoveRun): () => Promise<FreezeVerdict> {
   const expected = run.move.status.freeze;
   let grown = { sentBytes: 0, atMs: run.deps.clock.now() };
+  let begunAtMs: number | undefined;
   return async () => {
     const word = await wordOf(run, targetOf(run.move).node, "target");
     const progress = typeof word === "object" ? word.progress : undefined;
     const nowMs = run.deps.clock.now();
     if (progress !== undefined && progress.sentBytes > grown.sentBytes) grown = { ...progress, atMs: nowMs };
+    if (progress !== undefined && hasBegun(progress)) begunAtMs ??= nowMs;
     if (expected === undefined) return { kind: "goOn" };
     const allowance = allowanceOf(run.move, nowMs);
     const sinceMs = frozenSinceMs(run.move, nowMs);
-    return judgeFreeze({ nowMs, sinceMs, expected, allowance, progress, grewAtMs: grown.atMs });
+    return judgeFreeze({ nowMs, sinceMs, expected, allowance, progress, begunAtMs, grewAtMs: grown.atMs });
   };
 }
 
