@@ -41,7 +41,22 @@ export function noDaemon(): string {
 function hostProcesses(name: string): number[] {
   const mounts = readlinkSync("/proc/1/ns/mnt");
   const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
-  return pids.map(Number).filter((pid) => basename(argvOf(pid)[0] ?? "") === name && namespaceOf(pid) === mounts);
+  return pids.map(Number).filter((pid) => {
+    const argv = argvOf(pid);
+    return basename(argv[0] ?? "") === name && isDaemon(argv) && namespaceOf(pid) === mounts;
+  });
+}
+
+/**
+ * Is it the daemon, and not the same program asked for something else (`containerd config dump`, which agents run, or `containerd publish`, which
+ * older shims do)? All of its other flags take a value.
+ */
+export function isDaemon(argv: readonly string[]): boolean {
+  const [, ...args] = argv;
+  if (args.some((argument) => /^--?(version|v|help|h)$/.test(argument))) return false;
+  const isFlag = (argument = ""): boolean => argument.startsWith("-");
+  const isValue = (at: number): boolean => isFlag(args[at - 1]) && !args[at - 1]?.includes("=");
+  return args.every((argument, at) => isFlag(argument) || isValue(at));
 }
 
 function argvOf(pid: number): string[] {

@@ -151,7 +151,10 @@ export async function installHandler(host: Host, say: (message: string) => void)
   } catch (error) {
     undo(host, edit);
     rmSync(host.path(INSTALLED), { force: true });
-    await restartDaemon(host, findDaemon() ?? daemon, layout.socket);
+    await restartDaemon(host, findDaemon() ?? daemon, layout.socket).catch((again: unknown) => {
+      const told = [error, again].map((one) => (one instanceof Error ? one.message : String(one)));
+      throw new Error(`${told[0]}; the edit is undone, but containerd could not be restarted with that: ${told[1]}`);
+    });
     throw error;
   }
 }

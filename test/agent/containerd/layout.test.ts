@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { dirname, join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hasHandler, tablesOf } from "../../../src/agent/containerd/config-text.ts";
-import { serviceOf, tooOld } from "../../../src/agent/containerd/daemon.ts";
+import { isDaemon, serviceOf, tooOld } from "../../../src/agent/containerd/daemon.ts";
 import { makeEdit, undo } from "../../../src/agent/containerd/edit.ts";
 import { filesOfDaemon, type Layout, layoutOf } from "../../../src/agent/containerd/layout.ts";
 import { USUAL_RUNTIME } from "../../../src/agent/host/host.ts";
@@ -329,3 +329,13 @@ test.each([
 ])("a containerd that doesn't name pods in bundles can't be a target: %s", (said, old) => {
   expect(tooOld(said) !== undefined).toBe(old);
 });
+
+test.each([
+  [["/usr/bin/containerd"], true],
+  [["containerd", "--log-level", "debug", "--config=/etc/containerd/config.toml"], true],
+  [["/var/lib/rancher/k3s/data/current/bin/containerd", "-c", "/config.toml", "-a", "/run/k3s/containerd.sock"], true],
+  [["/usr/bin/containerd", "--config", "/etc/containerd/config.toml", "config", "dump"], false],
+  [["containerd", "--config=/etc/containerd/config.toml", "config", "dump"], false],
+  [["/usr/bin/containerd", "--version"], false],
+  [["containerd", "-address", "/run/containerd/containerd.sock", "publish", "--topic", "/tasks/exit"], false],
+])("%j: a daemon is %s", (argv, daemon) => expect(isDaemon(argv)).toBe(daemon));
