@@ -121,7 +121,16 @@ describe("reports", () => {
     expect(await bench.run(1_000)).toBe(2_000);
     expect(bench.asked).toEqual(["n3"]);
     await bench.run(2_000);
-    expect(await bench.run(4_000)).toBe(8_000);
+    expect(await bench.run(4_000)).toBe(5_000);
+  });
+
+  test("of a silent agent that was ready come ever later, up to a minute", async () => {
+    const status = { conditions: [{ type: "Ready", status: "True" }] };
+    bench.agents = [{ ...agentOn("n1"), status }];
+    bench.answer = silent;
+    const pauses: number[] = [];
+    for (let time = 0; pauses.length < 8; time = pauses.at(-1) ?? 0) pauses.push((await bench.run(time)) ?? 0);
+    expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
   });
 });
 

@@ -8,6 +8,9 @@ const USUALLY_MS = 60_000;
 /** A node that is being prepared, which takes seconds; doubled for each time that an agent was silent. */
 const SOON_MS = 1_000;
 
+/** The longest for a silent one whose pod is not ready: it has just started, perhaps, and its node waits to be prepared. */
+const NOT_READY_MS = 5_000;
+
 /** Number of agents that are queried concurrently. */
 const AT_ONCE = 16;
 
@@ -50,8 +53,9 @@ export class Asking {
   asked(node: string, pod: Pod, report: NodeReport | undefined, nowMs: number): void {
     const silences = report?.silent === undefined ? 0 : (this.#appointments.get(node)?.silences ?? 0) + 1;
     const isBusy = report?.features?.turn.state === "preparing";
+    const most = silences > 0 && !isReady(pod) ? NOT_READY_MS : USUALLY_MS;
     const inMs = silences > 0 ? SOON_MS * 2 ** (silences - 1) : isBusy ? SOON_MS : USUALLY_MS;
-    this.#appointments.set(node, { atMs: nowMs + Math.min(inMs, USUALLY_MS), pod: stateOf(pod), silences });
+    this.#appointments.set(node, { atMs: nowMs + Math.min(inMs, most), pod: stateOf(pod), silences });
   }
 
   /** It has just been given its turn. */
@@ -72,7 +76,10 @@ export class Asking {
   }
 }
 
-function stateOf({ metadata, status }: Pod): string {
-  const ready = status?.conditions?.find(({ type }) => type === "Ready")?.status;
-  return [metadata.uid, status?.phase, ready, status?.containerStatuses?.[0]?.started].join(" ");
+const isReady = ({ status }: Pod): boolean =>
+  status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
+
+function stateOf(pod: Pod): string {
+  const { metadata, status } = pod;
+  return [metadata.uid, status?.phase, isReady(pod), status?.containerStatuses?.[0]?.started].join(" ");
 }

@@ -16,7 +16,7 @@ export type Progress = NonNullable<MoveRecord["progress"]>;
 const STALLED_MS = 60_000;
 /** What CRIU writes before the first page: a transfer has begun when more than this has arrived. */
 const PREAMBLE_BYTES = 64 * 1024;
-/** On a node that is out of breath it takes CRIU this long, at the most, to come to the first page. */
+/** On a node that is out of breath it takes CRIU this long, at the most, from the pause to the first page. */
 const BEGIN_MS = 30_000;
 /** From its begin on, until then the transfer's rate tells how long it will take: TCP has found its pace. */
 const TELLING_MS = 5_000;
@@ -98,7 +98,9 @@ export interface FreezeView {
   allowance: Allowance;
   /** As the target's agent tells; undefined: it doesn't. */
   progress: Progress | undefined;
-  /** When it was first seen to have begun; undefined: it has not. */
+  /** When the source was first seen to be paused; undefined: it is not yet, and runs. */
+  pausedAtMs?: number | undefined;
+  /** When the transfer was first seen to have begun; undefined: it has not. */
   begunAtMs?: number | undefined;
   /** When it was first seen to have sent as much as now. */
   grewAtMs: number;
@@ -128,8 +130,8 @@ export function judgeFreeze(view: FreezeView): FreezeVerdict {
 
 /** It cannot end in time, not even at the better of the rates that it has shown. */
 function inVain(view: FreezeView, frozenForMs: number): Refusal | undefined {
-  const { allowance, progress, begunAtMs, nowMs } = view;
-  const sentForMs = begunAtMs === undefined ? frozenForMs : nowMs - begunAtMs;
+  const { allowance, progress, pausedAtMs = view.nowMs, begunAtMs, nowMs } = view;
+  const sentForMs = nowMs - (begunAtMs ?? pausedAtMs);
   if (progress === undefined || sentForMs < (begunAtMs === undefined ? BEGIN_MS : TELLING_MS)) return undefined;
   const endMs = frozenForMs + sendingMs(progress, sentForMs);
   if (endMs <= WAVER * allowance.ms) return undefined;

@@ -33,6 +33,7 @@ function view({ frozenS, sent, expectedS = 300, allowance = TIMEOUT, quietS = 0,
     expected: { expectedMilliseconds: expectedS * 1000, bytesPerSecond: 100 * MB, basis: "Cluster" },
     allowance,
     progress: sent && { sentBytes: sent[0] * MB, totalBytes: sent[1] * MB, bytesPerSecond: sent[2] * MB },
+    pausedAtMs: nowMs - frozenS * 1000,
     begunAtMs: begunS === undefined ? undefined : nowMs - begunS * 1000,
     grewAtMs: nowMs - quietS * 1000,
   };
@@ -112,6 +113,11 @@ describe("a freeze", () => {
     expect("message" in verdict ? verdict.message : "").toBe(
       "190.73Mi of 1.86Gi sent in 10.0 s: the freeze would take 100.0 s, but the probe forgives 60 s",
     );
+  });
+
+  it("is not given up as long as its source runs, for nothing is lost by waiting", () => {
+    const { pausedAtMs: _, ...running } = view({ frozenS: 50, sent: [0, 2_000, 0], allowance: LIVENESS });
+    expect(judgeFreeze(running).kind).toBe("goOn");
   });
 
   const anyView = fc

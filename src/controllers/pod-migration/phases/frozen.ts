@@ -96,6 +96,7 @@ async function dump(run: MoveRun, sending: Sending): Promise<Outcome> {
 function freezeVerdicts(run: MoveRun): () => Promise<FreezeVerdict> {
   const expected = run.move.status.freeze;
   let grown = { sentBytes: 0, atMs: run.deps.clock.now() };
+  let pausedAtMs: number | undefined;
   let begunAtMs: number | undefined;
   return async () => {
     const word = await wordOf(run, targetOf(run.move).node, "target");
@@ -103,11 +104,18 @@ function freezeVerdicts(run: MoveRun): () => Promise<FreezeVerdict> {
     const nowMs = run.deps.clock.now();
     if (progress !== undefined && progress.sentBytes > grown.sentBytes) grown = { ...progress, atMs: nowMs };
     if (progress !== undefined && hasBegun(progress)) begunAtMs ??= nowMs;
+    else if (await isPaused(run)) pausedAtMs ??= nowMs;
     if (expected === undefined) return { kind: "goOn" };
     const allowance = allowanceOf(run.move, nowMs);
     const sinceMs = frozenSinceMs(run.move, nowMs);
-    return judgeFreeze({ nowMs, sinceMs, expected, allowance, progress, begunAtMs, grewAtMs: grown.atMs });
+    return judgeFreeze({ nowMs, sinceMs, expected, allowance, progress, pausedAtMs, begunAtMs, grewAtMs: grown.atMs });
   };
+}
+
+/** A source whose agent doesn't tell may be. */
+async function isPaused(run: MoveRun): Promise<boolean> {
+  const word = await wordOf(run, sourceOf(run.move).node, "source");
+  return typeof word !== "object" || word.process !== undefined;
 }
 
 async function act(run: MoveRun, verdict: FreezeVerdict): Promise<Outcome | undefined> {
