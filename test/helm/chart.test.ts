@@ -79,8 +79,10 @@ describe.skipIf(!helmIsThere)("the agent", () => {
   it("is ready when its node is prepared, and reached before that", () => {
     expect(agent()?.containers[0]).toMatchObject({
       startupProbe: { tcpSocket: { port: "agent" } },
-      readinessProbe: { exec: { command: ["test", "-e", "/tmp/headroom-agent-ready"] } },
+      readinessProbe: { exec: { command: ["test", "-e", "/tmp/headroom-agent-ready"] }, periodSeconds: 5 },
     });
+    const seldom = render("agent.readinessProbe.periodSeconds=30").find(({ kind }) => kind === "DaemonSet");
+    expect(JSON.stringify(seldom)).toContain('"periodSeconds":30');
   });
 
   it("has a token for Headroom only, and no rights in the API", () => {

@@ -57,7 +57,11 @@ function baseValues(cluster: Cluster): HelmValues {
   return {
     ...(control ? { controller: onlyOn(control.node.name) } : {}),
     image: { repository: OPERATOR_REPOSITORY, tag: OPERATOR_TAG },
-    agent: { image: { repository: AGENT_REPOSITORY }, rollOut: { share: "100%" } },
+    agent: {
+      image: { repository: AGENT_REPOSITORY },
+      rollOut: { share: "100%" },
+      ...(control ? { readinessProbe: { periodSeconds: 30, timeoutSeconds: 30 } } : {}),
+    },
     logLevel: "debug",
     influxdb: { url, org, bucket, existingSecret: SECRET },
   };

@@ -2,6 +2,7 @@
 import type { V1Affinity, V1Container, V1Deployment, V1Job, V1Pod } from "@kubernetes/client-node";
 import type { Settings } from "../cluster/settings.ts";
 import { WORKLOAD_IMAGE } from "../cluster/test-images.ts";
+import { patient } from "../cluster/wait.ts";
 import { WITNESS_PORT } from "./witness.ts";
 
 export interface WorkloadOptions {
@@ -59,6 +60,7 @@ function argumentsOf(settings: Settings, options: WorkloadOptions): string[] {
     `--start=${startMiB}`,
     `--rate=${growthMiBPerSecond}`,
     `--max=${maxMiB}`,
+    `--interval=${patient(10)}`,
     ...(options.files ?? []).map((file) => `--file=${file}`),
     ...(options.counters ?? []).map((file) => `--counter=${file}`),
     ...(options.trees ?? []).map((tree) => `--tree=${treeArgument(tree)}`),

@@ -234,6 +234,7 @@ export const stock: Scenario = {
   title: "Debian's own kernel, systemd, cgroup v2 and AppArmor, in virtual machines",
   nodeMemoryMiB: [VIRTUAL_NODE_MIB, VIRTUAL_NODE_MIB],
   virtual: true,
+  onDemand: true,
   headroom: {},
   tests: [
     { name: "the nodes prove themselves for every kind of container", run: proven },

@@ -112,10 +112,10 @@ function freezeVerdicts(run: MoveRun): () => Promise<FreezeVerdict> {
   };
 }
 
-/** A source whose agent doesn't tell may be. */
+/** One whose agent is silent is not known to be. */
 async function isPaused(run: MoveRun): Promise<boolean> {
   const word = await wordOf(run, sourceOf(run.move).node, "source");
-  return typeof word !== "object" || word.process !== undefined;
+  return typeof word === "object" && word.process !== undefined;
 }
 
 async function act(run: MoveRun, verdict: FreezeVerdict): Promise<Outcome | undefined> {
