@@ -24,6 +24,7 @@ import { greetingOf } from "./page-greeting.ts";
 import { isStoppedBySignal } from "./processes.ts";
 import { connectionsOf, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
+import { rearmTimers } from "./timer-images.ts";
 import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 
 const PAGE_BYTES = 4096;
@@ -251,7 +252,9 @@ async function finish(
       since("files"),
     ),
   ]);
-  const images = bundleImages(host.path(sourceMoveOf(command.moveUID).images));
+  const folder = host.path(sourceMoveOf(command.moveUID).images);
+  rearmTimers(folder);
+  const images = bundleImages(folder);
   await sendImages(peer, images.body, signal);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);
   const pageBytes = pageBytesOf(host, command) ?? memoryBytes;

@@ -3,6 +3,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { kubectl } from "../cluster/cluster.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { podsPath } from "../harness/api.ts";
+import { assertTimersRun } from "../harness/clocks.ts";
 import { describeMove, describeState, type Migration, moveReaches, requestMove, targetPod } from "../harness/moves.ts";
 import { getPod, startPod } from "../harness/pods.ts";
 import { assert, assertEqual, type Context, ROOMY_NODES_MIB, type Scenario, type Test } from "../harness/scenario.ts";
@@ -39,6 +40,12 @@ async function withFiles(context: Context): Promise<void> {
     const first = await kubectl(context.cluster, ["-n", context.namespace, "exec", pod, "--", "head", "-n1", file]);
     assertEqual(first.trim(), "0", `the first line of ${file}`);
   }
+}
+
+async function withTimers(context: Context): Promise<void> {
+  const name = context.workload("timers");
+  const move = await moveBare(context, { name, startMiB: 8, node: "n1", clocks: true }, "n2");
+  await assertTimersRun(context, move.status?.targetPodName ?? "");
 }
 
 /** CRIU cannot dump a process that the application has stopped; once that goes on, the pod can be moved. */
@@ -174,6 +181,7 @@ const tests: Test[] = [
   { name: "128 MiB travel to the named node; logs and exec work there", run: (context) => ofMemory(context, 128) },
   { name: "700 MiB travel to the named node", run: (context) => ofMemory(context, 700) },
   { name: "the writable layer and an emptyDir travel with the memory", run: withFiles },
+  { name: "timers go on, also one that has expired and was not read", run: withTimers },
   { name: "a stopped child: refused; moved when it goes on", run: withStoppedChild },
   { name: "without a target node one is chosen", run: anywhere },
   { name: "a moved pod is moved back", run: thereAndBack },

@@ -6,6 +6,7 @@ import type { V1Container, V1Pod } from "@kubernetes/client-node";
 import { kubectl, startMachineAgain } from "../cluster/cluster.ts";
 import { killMachine } from "../cluster/machine.ts";
 import { waitFor } from "../cluster/wait.ts";
+import { assertTimersRun, clockSteps } from "../harness/clocks.ts";
 import { damageImagesBeforeRestore, holdRestore, letRestoreGoOn, repairRestore } from "../harness/faults.ts";
 import { headroomNodes, headroomPods } from "../harness/headroom.ts";
 import { describeMove, describeState, type Migration, moveReaches, requestMove, targetPod } from "../harness/moves.ts";
@@ -116,14 +117,11 @@ async function givenUp(context: Context): Promise<void> {
   await thereAndBack(context, name);
 }
 
-/** What the program says of its clocks: by how much they went on, milliseconds, while it was frozen. */
-const CLOCKS = /^clocks at \d+: monotonic (-?\d+) boottime (-?\d+)$/gm;
-const TIMERS = /^timers at (\d+): alarms (\d+) ticks (\d+)$/gm;
 /** The two machines have been up for different times. Both clocks may go on by the freeze, and by this more. */
 const CLOCK_SLACK_MS = 1000;
 
 async function clocksGoOn(context: Context): Promise<void> {
-  const { cluster, namespace, witness } = context;
+  const { witness } = context;
   const name = context.workload("clocks");
   await startPod(context, { name, startMiB: 16, node: "n1", clocks: true });
   let pod = name;
@@ -131,15 +129,11 @@ async function clocksGoOn(context: Context): Promise<void> {
     const fromMs = Date.now();
     pod = await move(context, name, pod, node);
     const freezeMs = freezeMilliseconds(await witness.hears(name, 200, 60), fromMs, Date.now());
-    const log = await kubectl(cluster, ["-n", namespace, "logs", pod]);
-    const steps = [...log.matchAll(CLOCKS)].map(([, monotonic, boottime]) => [Number(monotonic), Number(boottime)]);
+    const steps = await clockSteps(context, pod);
     context.note(`on ${node}: frozen for ${Math.round(freezeMs)} ms; clocks went on by ${JSON.stringify(steps)} ms`);
-    const wrong = steps.flat().filter((step) => step < 0 || step > freezeMs + CLOCK_SLACK_MS);
+    const wrong = steps.filter((step) => step < 0 || step > freezeMs + CLOCK_SLACK_MS);
     assertEqual(wrong, [], `steps of its clocks on ${node} that were backwards or longer than the freeze`);
-    const timers = [...log.matchAll(TIMERS)].map(([, n, alarms, ticks]) => [n, alarms, ticks].map(Number));
-    const [first = [], last = []] = [timers.at(0), timers.at(-1)];
-    const ran = [1, 2].every((timer) => (last[timer] ?? 0) > (first[timer] ?? 0));
-    assert(ran, `its timers stand still on ${node}: ${JSON.stringify(timers)}`);
+    await assertTimersRun(context, pod);
   }
 }
 
