@@ -78,7 +78,7 @@ async function start(settings: Settings, options: ClusterOptions, built: Program
   await kubectl(cluster, ["apply", "-f", RBAC_FILE]);
   await createCgroup(settings.cgroup);
   const { virtual = false } = options;
-  if (virtual) bePatient();
+  bePatient(virtual);
   const kind = virtual ? "virtual" : "namespaces";
   const nodes = options.nodeMemoryMiB.map((memoryMiB, at) => nodeSettings(settings, at + 1, memoryMiB, kind));
   if (virtual) nodes.push(nodeSettings(settings, nodes.length + 1, CONTROL_NODE_MIB, "control"));
@@ -211,6 +211,6 @@ export async function saved(instance: Settings): Promise<Cluster | undefined> {
     const node = nodeSettings(settings, index, memoryMiB, kind);
     return new (node.isVirtual ? VirtualMachine : Machine)(settings, node, content.programs, pid);
   });
-  if (machines.some(({ node }) => node.isVirtual)) bePatient();
+  bePatient(machines.some(({ node }) => node.isVirtual));
   return { settings, programs: content.programs, kubeconfig: content.kubeconfig, machines };
 }

@@ -8,9 +8,9 @@ export class WaitError extends Error {
 const PATIENT = 5;
 let patience = 1;
 
-/** Every limit of this process is longer from now on: what is waited for happens in an emulated machine. */
-export function bePatient(): void {
-  patience = PATIENT;
+/** From now on every limit of this process is longer, or as usual: is what is waited for in emulated machines? */
+export function bePatient(emulated: boolean): void {
+  patience = emulated ? PATIENT : 1;
 }
 
 /** A limit in seconds, as it is on these machines. */
