@@ -58,6 +58,14 @@ export interface Measurement {
   rejections: Rejection[];
   /** Why this node could not be asked, when others could. */
   error?: MetricsUnavailable;
+  /** Of a node whose source tells it. */
+  pressure?: MemoryPressure;
+}
+
+/** Pressure stall information: the share of the last ten seconds, percent, in which some task, or all of them, waited for memory. */
+export interface MemoryPressure {
+  some: number;
+  full: number;
 }
 
 /** Every node and pod that was asked about has an entry, measured or not. */

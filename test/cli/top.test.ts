@@ -102,6 +102,24 @@ describe("headroom top", () => {
     );
   });
 
+  test.each([
+    [
+      "is shown where a kubelet tells it",
+      { some: { total: 1, avg10: 12.34, avg60: 5 }, full: { avg10: 0.5 } },
+      "12.3%/0.5%",
+    ],
+    ["that is of another form is not there", { some: "much" }, undefined],
+    ["that is null is not there", null, undefined],
+  ])("pressure %s", async (_what, psi, shown) => {
+    const getRaw = async (path: string): Promise<unknown> => {
+      const answer = (await cluster.getRaw(path)) as { node: { memory: object } };
+      return path.includes("/big/") ? { ...answer, node: { memory: { ...answer.node.memory, psi } } } : answer;
+    };
+    const lines = renderReport(await look(cluster, new KubeletSource({ getRaw }, systemClock), clock), 1).split("\n");
+    if (shown === undefined) expect(lines[0]).not.toContain("PSI");
+    else expect(lines.slice(0, 4).map((line) => line.split(/ {2,}/)[6])).toEqual(["PSI", "-", shown, "-"]);
+  });
+
   test("marks old figures", async () => {
     const late = await look(cluster, kubelets(), { now: () => NOW + 120_000 });
     expect(late.nodes[0]).toMatchObject({ name: "small", state: "Stale" });

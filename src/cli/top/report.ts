@@ -1,7 +1,14 @@
 /** What `headroom top` shows: memory of nodes and pods at one moment. Bytes; the JSON output has these very fields. */
 import type { Node, Pod } from "../../kube/resources.ts";
 import { collectRequest } from "../../metrics/live.ts";
-import { type Freshness, freshness, type Measurement, type Reading, type SourceName } from "../../metrics/source.ts";
+import {
+  type Freshness,
+  freshness,
+  type Measurement,
+  type MemoryPressure,
+  type Reading,
+  type SourceName,
+} from "../../metrics/source.ts";
 import { compareText } from "../../planning/order.ts";
 
 /** An older figure is called stale: the default of a policy's `metrics.staleAfter`. */
@@ -20,6 +27,8 @@ export interface TopNode extends Use {
   capacityBytes: number;
   freeBytes?: number;
   pods: number;
+  /** Absent: the source, the kubelet or the kernel doesn't tell. */
+  pressure?: MemoryPressure;
   /** Why the node could not be asked. */
   error?: string;
 }
@@ -79,6 +88,7 @@ function topNode(node: Pick<TopNode, "name" | "capacityBytes" | "pods">, reading
     ...node,
     ...used,
     ...(used.usedBytes !== undefined && { freeBytes: node.capacityBytes - used.usedBytes }),
+    ...(measured?.pressure && { pressure: measured.pressure }),
     ...(measured?.error && { error: measured.error.message }),
   };
 }

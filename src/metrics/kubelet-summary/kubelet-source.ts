@@ -1,7 +1,7 @@
 /** Memory straight from the kubelets, through the API server's proxy: the source that needs nothing installed. */
 import { type KubeClient, KubeError } from "../../kube/client.ts";
 import type { Clock } from "../../kube/clock.ts";
-import type { CollectRequest, CollectResult, MetricsSource, MetricsUnavailable } from "../source.ts";
+import type { CollectRequest, CollectResult, MemoryPressure, MetricsSource, MetricsUnavailable } from "../source.ts";
 import { DEFAULT_LIMITS, type StoreLimits, UsageStore } from "../usage-store.ts";
 import { eachWithLimit } from "./each-with-limit.ts";
 import { readSummary, type Summary } from "./summary.ts";
@@ -45,7 +45,8 @@ export class KubeletSource implements MetricsSource {
   /** A kubelet that fails is noted on its node; only when every one fails there is no reading. */
   async collect(request: CollectRequest): Promise<CollectResult> {
     this.#store.begin(request, request.nowMs);
-    const errors = await this.#askAll(request);
+    const pressures = new Map<string, MemoryPressure>();
+    const errors = await this.#askAll(request, pressures);
     const [firstError] = errors.values();
     if (firstError !== undefined && errors.size === request.nodes.length) {
       return { ok: false, error: { ...firstError, message: `No kubelet can be asked. ${firstError.message}` } };
@@ -55,16 +56,25 @@ export class KubeletSource implements MetricsSource {
       const node = nodes.get(name);
       if (node !== undefined) node.error = error;
     }
+    for (const [name, pressure] of pressures) {
+      const node = nodes.get(name);
+      if (node !== undefined) node.pressure = pressure;
+    }
     return { ok: true, reading: { source: this.name, takenAtMs: request.nowMs, nodes, pods } };
   }
 
-  async #askAll(request: CollectRequest): Promise<Map<string, MetricsUnavailable>> {
+  async #askAll(
+    request: CollectRequest,
+    pressures: Map<string, MemoryPressure>,
+  ): Promise<Map<string, MetricsUnavailable>> {
     const errors = new Map<string, MetricsUnavailable>();
     const nodeOfPod = new Map(request.pods.map(({ uid, node }) => [uid, node]));
     await eachWithLimit(request.nodes, this.#options.concurrency, async ({ name }) => {
       const answer = await this.#ask(name);
-      if (answer.ok) this.#keep(name, answer.summary, nodeOfPod);
-      else errors.set(name, answer.error);
+      if (!answer.ok) return void errors.set(name, answer.error);
+      this.#keep(name, answer.summary, nodeOfPod);
+      const { pressure } = answer.summary.node ?? {};
+      if (pressure !== undefined) pressures.set(name, pressure);
     });
     return errors;
   }

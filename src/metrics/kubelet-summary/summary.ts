@@ -1,9 +1,13 @@
 /** The kubelet's Summary API (/stats/summary), as much of it as is about memory. */
 import { z } from "zod";
 import type { NodeFigures } from "../plausibility.ts";
+import type { MemoryPressure } from "../source.ts";
 
+const stallSchema = z.object({ avg10: z.number() });
 const memorySchema = z.object({
   time: z.string(),
+  /** From Kubernetes 1.34 on, with cgroup v2. */
+  psi: z.object({ some: stallSchema, full: stallSchema }).nullish().catch(undefined),
   availableBytes: z.number().optional(),
   workingSetBytes: z.number().optional(),
 });
@@ -24,6 +28,7 @@ const summarySchema = z.object({
 export interface SummarySample {
   timeMs: number;
   figures: NodeFigures;
+  pressure?: MemoryPressure;
 }
 
 export interface Summary {
@@ -54,7 +59,9 @@ function nodeSample(memory: Memory | undefined): SummarySample | undefined {
   const figures: NodeFigures = {};
   if (memory.availableBytes !== undefined) figures.availableBytes = memory.availableBytes;
   if (memory.workingSetBytes !== undefined) figures.workingSetBytes = memory.workingSetBytes;
-  return { timeMs: Date.parse(memory.time), figures };
+  const { time, psi } = memory;
+  const pressure = psi && { some: psi.some.avg10, full: psi.full.avg10 };
+  return { timeMs: Date.parse(time), figures, ...(pressure && { pressure }) };
 }
 
 function containerSample(podUID: string, container: string, memory: Memory | undefined): Summary["containers"] {
