@@ -37,6 +37,11 @@ async function startedPod(context: Context, options: WorkloadOptions): Promise<V
     throw new Error(`pod ${pod.metadata?.name} was put on ${pod.spec?.nodeName}, not on ${options.node}`);
   }
   await context.witness.hears(options.name, 20, options.trees ? FILLING_SECONDS : 30);
+  // A container whose first start failed speaks before its kubelet has told that it runs.
+  await waitFor(`the kubelet to tell that ${options.name} runs`, 30, async () => {
+    const [found] = await podsOf(context, options.name);
+    return found?.status?.containerStatuses?.every(({ state }) => state?.running);
+  });
   return pod;
 }
 
