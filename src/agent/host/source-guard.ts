@@ -58,8 +58,8 @@ export class SourceGuard {
   }
 
   /**
-   * Guards again, after a time without an agent. What the kubelet has started meanwhile has run already: it is frozen, and what becomes of it is the
-   * controller's word. It goes on if the move is rolled back.
+   * Guards again after a restart of the agent. A container that the kubelet has started in the meantime is frozen, not killed, because it has already
+   * run. The controller decides about it: it continues if the move is rolled back.
    */
   resume(source: GuardedSource): void {
     this.watch(source);
@@ -67,7 +67,7 @@ export class SourceGuard {
     if (guarded === undefined) return;
     unlessGone(() => {
       guarded.podGroup = this.#search(guarded);
-      if (guarded.podGroup === undefined || this.#frozenLives(guarded)) return;
+      if (guarded.podGroup === undefined || lives(this.#host, frozenOf(this.#host, source.moveUID))) return;
       for (const { id } of newborns(this.#host, guarded.podGroup, guarded)) guarded.spared.add(id);
     });
     this.look();
@@ -106,19 +106,14 @@ export class SourceGuard {
     return podGroupOf(this.#host, source.moveUID, source.podUID);
   }
 
-  #frozenLives({ moveUID }: Guarded): boolean {
-    const frozen = frozenOf(this.#host, moveUID);
-    return frozen?.group !== undefined && processesOf(this.#host, frozen.group).includes(frozen.pid ?? 0);
-  }
-
   #lookAt(source: Guarded): void {
     const frozen = frozenOf(this.#host, source.moveUID);
     if (frozen === undefined && !source.dumped) return;
     source.podGroup ??= this.#search(source);
     if (source.podGroup === undefined) return;
     const freezer = freezerOf(this.#host, source.podGroup);
-    const lives = this.#frozenLives(source);
-    if (!lives && !isFrozen(this.#host, freezer)) setFrozen(this.#host, freezer, true);
+    const isThere = lives(this.#host, frozen);
+    if (!isThere && !isFrozen(this.#host, freezer)) setFrozen(this.#host, freezer, true);
     for (const { id, pids } of newborns(this.#host, source.podGroup, source)) {
       if (!source.ended.has(id)) this.#warn(`move ${source.moveUID}: container ${id} of its source's pod was ended`);
       source.ended.add(id);
@@ -126,7 +121,7 @@ export class SourceGuard {
     }
     // With version 1 a task dies only when it is thawed; those of the sandbox are the kubelet's to end.
     const dying = freezer.version === 1 && processesOf(this.#host, source.podGroup).some(isBeingKilled);
-    if (!dying || lives) return;
+    if (!dying || isThere) return;
     setFrozen(this.#host, freezer, false);
     setTimeout(() => this.look(), DYING_MS).unref();
   }
@@ -134,6 +129,11 @@ export class SourceGuard {
 
 function freezerOf(host: Host, group: string): Freezer {
   return { version: cgroupVersion(host), group };
+}
+
+/** Is the frozen container's init still there? */
+function lives(host: Host, frozen: Frozen | undefined): boolean {
+  return frozen?.group !== undefined && processesOf(host, frozen.group).includes(frozen.pid ?? 0);
 }
 
 function frozenOf(host: Host, moveUID: string): Frozen | undefined {
