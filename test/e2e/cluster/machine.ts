@@ -15,7 +15,11 @@ import { waitFor } from "./wait.ts";
 
 const MACHINE_SCRIPT = new URL("./node/machine.sh", import.meta.url).pathname;
 const DISK_SIZE = "12G"; // sparse
-const NODE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/kubernetes:/opt/telegraf";
+/** Where a node's distribution has its programs. */
+const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** With Kubernetes' and Telegraf's, which are in this folder. */
+export const pathWith = (programs: string): string => `${SYSTEM_PATH}:${programs}/kubernetes:${programs}/telegraf`;
+const NODE_PATH = pathWith("/opt");
 
 export class Machine {
   readonly node: NodeSettings;
@@ -24,13 +28,14 @@ export class Machine {
   readonly cgroup: string;
   /** The file system that all nodes share, but for the newer ones' programs. */
   readonly #base: string;
-  readonly #folder: string;
+  /** Where this machine keeps what is the node's. */
+  protected readonly folder: string;
 
   constructor(settings: Settings, node: NodeSettings, programs: Programs, pid: number) {
     this.node = node;
     this.pid = pid;
     this.#base = baseOf(programs);
-    this.#folder = folderOf(settings, node);
+    this.folder = folderOf(settings, node);
     this.cgroup = nodeCgroup(settings, node);
   }
 
@@ -75,7 +80,7 @@ export class Machine {
 
   /** Brings its logs into a folder. */
   async collectLogs(folder: string): Promise<void> {
-    await cp(join(this.#folder, "log"), folder, { recursive: true }).catch(() => undefined);
+    await cp(join(this.folder, "log"), folder, { recursive: true }).catch(() => undefined);
     await cp(this.path("/var/log/pods"), join(folder, "pods"), { recursive: true }).catch(
       () => undefined, // no pod has run
     );
@@ -86,11 +91,6 @@ export class Machine {
     const [program, args] = this.entering(["/opt/node/service.sh", name, ...command]);
     await startDaemon([program, ...args], { cgroup: this.cgroup, logFile: "/dev/null" });
   }
-}
-
-/** What is done to files of a node made of namespaces from here can't be done to a virtual machine's. */
-export function unreachable(node: NodeSettings, path: string): Error {
-  return new Error(`${path} of ${node.name} cannot be reached from here: it is a virtual machine`);
 }
 
 export function nodeCgroup(settings: Settings, node: NodeSettings): string {

@@ -203,7 +203,7 @@ async function sourceReboots(context: Context): Promise<void> {
   assertOneLife(name, await witness.hears(name, 500, 60));
 }
 
-/** It starts anew, as every pod does when its node was restarted. */
+/** The kubelet starts the pod's container again, as after every restart of a node. Its memory is lost. */
 async function targetReboots(context: Context): Promise<void> {
   const { cluster, witness } = context;
   const name = context.workload("rebooted");
@@ -236,10 +236,10 @@ export const stock: Scenario = {
     { name: 'a pod of the Pod Security profile "restricted", there and back', run: restricted },
     { name: "a program that gives up root itself, there and back", run: givenUp },
     { name: "clocks and timers go on, there and back", run: clocksGoOn },
-    { name: "a Deployment's and a Job's pod, there and back", run: owned },
+    { name: "a Deployment's pod to the newer programs, a Job's pod to the older ones", run: owned },
     { name: "a failing restore: rolled back, the source goes on", run: restoreFails },
     { name: "the source's agent dies while the source is frozen: the move goes on", run: agentDies },
     { name: "the source's power fails while it is frozen: the copy goes on, alone", run: sourceReboots },
-    { name: "the target's power fails after the move: the pod starts anew, once", run: targetReboots },
+    { name: "the target's power fails after the move: its container is started again, once", run: targetReboots },
   ],
 };

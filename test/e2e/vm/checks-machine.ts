@@ -26,7 +26,7 @@ export interface GuestReport {
   console: string;
 }
 
-export interface VirtualMachine {
+export interface ChecksMachine {
   /** Holds kernel, initial file system, disk and QEMU, as ./build/vm.sh made them. */
   folder: string;
   /** Image with the checkout's sources, Node.js and the workload. */
@@ -40,7 +40,7 @@ export async function prepareMachine(
   programs: Programs,
   workload: string,
   say: (line: string) => void,
-): Promise<VirtualMachine> {
+): Promise<ChecksMachine> {
   const folder = await stockMachine(settings, programs, say);
   const work = join(settings.folder, "vm");
   await rm(work, { recursive: true, force: true });
@@ -64,7 +64,7 @@ async function copyCheckout(tree: string): Promise<void> {
 }
 
 /** Boots it, with the newer containerd and runc or the nodes' ordinary ones, and resolves with what the guest reported, once it is off. Its console ends up in `work`/console.log. */
-export async function runMachine(machine: VirtualMachine, newerRuntime: boolean): Promise<GuestReport> {
+export async function runMachine(machine: ChecksMachine, newerRuntime: boolean): Promise<GuestReport> {
   const consoleLog = join(machine.work, "console.log");
   const { program, args, environment } = qemu({
     folder: machine.folder,

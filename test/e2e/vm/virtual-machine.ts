@@ -7,14 +7,14 @@ import { join } from "node:path";
 import { createCgroup } from "../cluster/cgroups.ts";
 import { type Outcome, type RunOptions, run } from "../cluster/command.ts";
 import { inCgroup, startDaemon } from "../cluster/daemons.ts";
-import { folderOf, Machine, nodeCgroup, unreachable } from "../cluster/machine.ts";
+import { folderOf, Machine, nodeCgroup, pathWith } from "../cluster/machine.ts";
 import { connectVirtualNode } from "../cluster/network.ts";
 import { build, type Programs } from "../cluster/programs.ts";
 import type { NodeSettings, Settings } from "../cluster/settings.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { qemu, stockMachine } from "./qemu.ts";
 
-const NODE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/srv/kubernetes:/srv/telegraf";
+const NODE_PATH = pathWith("/srv");
 const FILL_DISK = new URL("./fill-disk.sh", import.meta.url).pathname;
 const FILL_SECONDS = 300;
 const BOOT_SECONDS = 60;
@@ -22,15 +22,8 @@ const BOOT_SECONDS = 60;
 const OWN_UNITS = ["containerd"];
 
 export class VirtualMachine extends Machine {
-  readonly #folder: string;
-
-  constructor(settings: Settings, node: NodeSettings, programs: Programs, pid: number) {
-    super(settings, node, programs, pid);
-    this.#folder = folderOf(settings, node);
-  }
-
   override path(inside: string): string {
-    throw unreachable(this.node, inside);
+    throw new Error(`${inside} of ${this.node.name} cannot be reached from here: it is a virtual machine`);
   }
 
   override async write(inside: string, content: string, mode = 0o644): Promise<void> {
@@ -48,9 +41,9 @@ export class VirtualMachine extends Machine {
       BatchMode: "yes",
       ConnectTimeout: "10",
       ControlMaster: "auto",
-      ControlPath: join(this.#folder, "ssh"),
+      ControlPath: join(this.folder, "ssh"),
       ControlPersist: "yes",
-      IdentityFile: join(this.#folder, "key"),
+      IdentityFile: join(this.folder, "key"),
       LogLevel: "ERROR",
       ServerAliveInterval: "10",
       StrictHostKeyChecking: "no",
