@@ -107,16 +107,16 @@ export const sourceFactsSchema = z.object({
   running: z.boolean(),
   /** Anonymous and shmem memory that a dump would hold. Not that of memory-backed emptyDirs: they are files. */
   memoryBytes: z.number(),
-  /** Writable layer, emptyDirs, and deleted files that are still open. */
+  /** Writable layer, emptyDirs, deleted files that are still open, and what waits in TCP connections. */
   filesBytes: z.number(),
-  /** The part of `filesBytes` that is staged in memory: memory-backed emptyDirs, and deleted files that are still open. */
+  /** The part of `filesBytes` that is staged in memory: all but the writable layer and emptyDirs on a disk. */
   memoryFilesBytes: z.number(),
   processes: z.int(),
   /** What its first process is. */
   kinds: z.array(kindSchema).default([]),
   /** What its first process is confined by; absent: by nothing. */
   confinedBy: z.enum(["apparmor", "selinux"]).optional(),
-  /** Established TCP connections of the container's network namespace, loopback included, as "local -> remote". At most 20. */
+  /** TCP connections that a move would close, as "local -> remote", at most 20: all but those between two processes of the container. */
   establishedTcp: z.array(z.string()),
   /** What CRIU cannot carry: open devices, huge pages, a terminal … one sentence each. */
   obstacles: z.array(z.object({ reason: z.string(), message: z.string() })),

@@ -207,7 +207,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))(
       const ended = start(shell, create());
       await tell("restore");
       expect((await ended).code).toBe(0);
-      const options = `restore --detach --file-locks --lazy-pages --image-path ${move("staging/images")} --work-path ${move("staging/work")}`;
+      const options = `restore --detach --file-locks --tcp-established --lazy-pages --image-path ${move("staging/images")} --work-path ${move("staging/work")}`;
       expect(calls()).toEqual([
         `--root /r --log ${join(root, "log.json")} ${options} --bundle ${join(root, "bundle")} --pid-file /p w1`,
         `config ${move("criu.conf")}`,

@@ -6,6 +6,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { AgentError } from "../agent-error.ts";
+import { FILES } from "../criu-images/definitions.ts";
+import { readImage } from "../criu-images/image-file.ts";
+import { connectionsThatLeave } from "../criu-images/sockets.ts";
 import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
@@ -22,9 +25,8 @@ import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
 import { greetingOf } from "./page-greeting.ts";
 import { isStoppedBySignal } from "./processes.ts";
-import { connectionsOf, memoryOf } from "./source-facts.ts";
+import { leavingConnections, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
-import { rearmTimers } from "./timer-images.ts";
 import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 
 const PAGE_BYTES = 4096;
@@ -129,7 +131,7 @@ async function freezeAndStart(
 
 /** What cannot be dumped is refused before it is frozen. */
 function refuse(host: Host, command: DumpCommand, container: Container): void {
-  refuseConnections(command, container);
+  refuseConnections(command, command.tcp === "Refuse" ? leavingConnections(host, container) : []);
   refuseStopped(pidsOf(host, container));
   refuseUnlinked(host, container);
 }
@@ -152,9 +154,8 @@ async function measured(
   return Math.round(link.bytesPerSecond);
 }
 
-function refuseConnections(command: DumpCommand, container: Container): void {
-  const connections = command.tcp === "Refuse" ? connectionsOf(container.pid) : [];
-  if (connections.length === 0) return;
+function refuseConnections({ tcp }: DumpCommand, connections: readonly string[]): void {
+  if (tcp === "Close" || connections.length === 0) return;
   throw new AgentError(
     "DumpFailed",
     `the container has established TCP connections: ${connections.slice(0, 3).join(", ")}`,
@@ -177,7 +178,7 @@ function prepareFolder(host: Host, command: DumpCommand): string[] {
   const move = sourceMoveOf(command.moveUID);
   mkdirSync(host.path(move.directory), { recursive: true, mode: 0o700 });
   for (const folder of [move.images, move.work]) mkdirSync(host.path(folder), { recursive: true, mode: 0o700 });
-  writeFileSync(host.path(move.criuConfig), criuConfig(command));
+  writeFileSync(host.path(move.criuConfig), criuConfig());
   return makeMoveGroup(host, command.moveUID, undefined);
 }
 
@@ -185,10 +186,9 @@ function prepareFolder(host: Host, command: DumpCommand): string[] {
  * The container's tasks are frozen, so nothing has to be kept from its network while it is dumped. Connections that it has not accepted
  * yet, such as a probe's during the freeze, don't stop the dump: the copy never sees them.
  */
-function criuConfig(command: DumpCommand): string {
-  const close = command.tcp === "Close" ? ["tcp-close"] : [];
+function criuConfig(): string {
   const fixed = ["ps-socket 9", "network-lock skip", "skip-in-flight", "verbosity 2"];
-  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`, ...close].join("\n")}\n`;
+  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`].join("\n")}\n`;
 }
 
 async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {
@@ -214,7 +214,7 @@ async function startCheckpoint(
 ): Promise<void> {
   const move = sourceMoveOf(command.moveUID);
   const pageServer = `${command.peer.address}:${command.peer.pagePort}`;
-  const options = ["--leave-running", "--file-locks", "--page-server", pageServer];
+  const options = ["--leave-running", "--file-locks", "--tcp-established", "--page-server", pageServer];
   const folders = ["--image-path", move.images, "--work-path", move.work];
   const { runc, runcRoot } = runtimeOf(host);
   await startDetached(host, {
@@ -253,7 +253,8 @@ async function finish(
     ),
   ]);
   const folder = host.path(sourceMoveOf(command.moveUID).images);
-  rearmTimers(folder);
+  const opened = readImage(folder, FILES);
+  refuseConnections(command, connectionsThatLeave(opened)); // one that was accepted since
   const images = bundleImages(folder);
   await sendImages(peer, images.body, signal);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);

@@ -38,6 +38,7 @@ import { noteTree, removeUnusedTrees } from "./criu-tree.ts";
 import { dump } from "./dump.ts";
 import { type FixedFeatures, probe } from "./features.ts";
 import { type Host, withPrograms } from "./host.ts";
+import { adaptImages } from "./image-adapting.ts";
 import { Joined } from "./joined.ts";
 import { filesFreeBytes, removeForgotten, removeLanded } from "./landing.ts";
 import { sourceMoveOf } from "./layout.ts";
@@ -150,8 +151,11 @@ export class HostRuntime implements NodeRuntime {
     const lazyPages = await this.#isLazy();
     if (command.again) await forgetDeadCopy(this.#host, command, signal);
     noteTree(this.#host, command.moveUID, this.#options.criu);
-    const giveFiles = async (container: string) => await this.#reception.filesOf(command.moveUID).give(container);
-    return await restore(this.#host, command, giveFiles, lazyPages, signal, this.#options.restore);
+    const prepare = async (container: string) => {
+      await this.#reception.filesOf(command.moveUID).give(container);
+      adaptImages(this.#host, command.moveUID, container);
+    };
+    return await restore(this.#host, command, prepare, lazyPages, signal, this.#options.restore);
   }
 
   markReleased(command: Command & { podUID: string }): void {

@@ -95,13 +95,13 @@ export async function pagesArrived(host: Host, moveUID: string, signal: AbortSig
   throw new AgentError("RestoreFailed", `the page server failed: ${errorsIn(log) || `exit code ${code}`}`);
 }
 
-/** Copies a move's files into a container whose `create` waits, unless it has them. */
-export type GiveFiles = (container: string) => Promise<void>;
+/** Copies a move's files into a container whose `create` waits, unless it has them, and makes the images fit it. */
+export type PrepareContainer = (container: string) => Promise<void>;
 
 export async function restore(
   host: Host,
   command: PodCommand,
-  giveFiles: GiveFiles,
+  prepare: PrepareContainer,
   lazy: boolean,
   signal: AbortSignal,
   limits: RestoreLimits,
@@ -117,8 +117,8 @@ export async function restore(
       await startLazyPages(host, command.moveUID);
       await lazyPagesReady(host, command.moveUID, signal);
     }
-    const told = await giveWord(host, command, giveFiles, signal, limits);
-    await heard(host, command, told, () => giveWord(host, command, giveFiles, signal, limits));
+    const told = await giveWord(host, command, prepare, signal, limits);
+    await heard(host, command, told, () => giveWord(host, command, prepare, signal, limits));
     timings.ready = Date.now() - startedAt;
   }
   await restoreEnded(host, command, signal, limits);
@@ -139,7 +139,7 @@ function copyDead(): AgentError {
 async function giveWord(
   host: Host,
   command: PodCommand,
-  giveFiles: GiveFiles,
+  prepare: PrepareContainer,
   signal: AbortSignal,
   limits: RestoreLimits,
 ): Promise<string> {
@@ -150,7 +150,7 @@ async function giveWord(
     if (container === undefined) break;
     const waits = () => waitingCreates(host, command.moveUID)[0] === container;
     const beganMs = Date.now();
-    await giveFiles(container).catch((error: unknown) => {
+    await prepare(container).catch((error: unknown) => {
       if (waits()) throw error; // else its create has ended meanwhile
     });
     deadline += Date.now() - beganMs; // a create was there all the while

@@ -13,7 +13,7 @@ import { type Group, runGrouped } from "./grouped.ts";
 import type { Host } from "./host.ts";
 import { mountObstacles } from "./mount-obstacles.ts";
 import { isStoppedBySignal } from "./processes.ts";
-import { connectedSockets } from "./tcp-table.ts";
+import { type Connection, connectionsIn, connectionsThatLeave } from "./tcp-table.ts";
 import { unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
@@ -38,15 +38,16 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
   const folders = sentFolders(container);
   const unreadable = folders.flatMap((folder) => folderObstacle(host, folder));
   const files = await filesBytesOf(host, container, unreadable.length > 0 ? [] : folders);
+  const queued = connectionsOf(container.pid).reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
   return {
     running: true,
     memoryBytes: dumpedBytes(host, container, files.memoryFilesBytes),
-    filesBytes: files.filesBytes + unlinked,
-    memoryFilesBytes: files.memoryFilesBytes + unlinked, // they are staged among CRIU's images
+    filesBytes: files.filesBytes + unlinked + queued,
+    memoryFilesBytes: files.memoryFilesBytes + unlinked + queued, // they are staged among CRIU's images
     processes: pids.length,
     kinds: kindsOfProcess(container.pid),
     confinedBy: confinementOf(container.pid),
-    establishedTcp: connectionsOf(container.pid).slice(0, 20),
+    establishedTcp: leavingConnections(host, container).slice(0, 20),
     obstacles: [
       ...terminalObstacle(host, container),
       ...layerObstacle(container),
@@ -64,8 +65,19 @@ function nothingThere(): SourceFacts {
 }
 
 /** Connected TCP sockets of the process's network namespace. */
-export function connectionsOf(pid: number): string[] {
-  return ["tcp", "tcp6"].flatMap((name) => connectedSockets(readIfThere(`/proc/${pid}/net/${name}`) ?? ""));
+function connectionsOf(pid: number): Connection[] {
+  return ["tcp", "tcp6"].flatMap((name) => connectionsIn(readIfThere(`/proc/${pid}/net/${name}`) ?? ""));
+}
+
+/** Of TCP connections that a move would close, "local -> remote". */
+export function leavingConnections(host: Host, container: Container): string[] {
+  return connectionsThatLeave(connectionsOf(container.pid), socketsOf(pidsOf(host, container)));
+}
+
+/** Inodes of the sockets that these processes hold. Others may share their network: a port that is forwarded, say. */
+function socketsOf(pids: readonly number[]): Set<string> {
+  const links = pids.flatMap(descriptorsOf);
+  return new Set(links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []));
 }
 
 /** Anonymous and shared memory of the container's group, bytes. */

@@ -6,17 +6,20 @@ import { bundleOf, emptyDirsOf, findContainer } from "./containers.ts";
 import type { Host } from "./host.ts";
 
 const bundleSchema = z.object({
-  mounts: z.array(z.object({ source: z.string().default("") })).default([]),
+  mounts: z.array(z.object({ source: z.string().default(""), destination: z.string().default("") })).default([]),
   annotations: z.record(z.string(), z.string()).default({}),
 });
 
 /** Host paths. */
 export interface TargetBundle {
   rootfs: string;
+  mounts: { source: string; destination: string }[];
   /** By volume name. */
   emptyDirs: Map<string, string>;
   /** The group of the whole pod, on cgroup version 1 the memory controller's; undefined when the pod has no sandbox that runc knows. */
   podGroup: string | undefined;
+  /** A process in the pod's network namespace, as the host numbers it. */
+  sandboxPid: number | undefined;
 }
 
 export function targetBundle(host: Host, container: string): TargetBundle {
@@ -27,7 +30,9 @@ export function targetBundle(host: Host, container: string): TargetBundle {
   const group = sandbox?.freezer.version === 1 ? sandbox.memoryGroup : sandbox?.group;
   return {
     rootfs: join(bundle, "rootfs"),
+    mounts,
     emptyDirs: emptyDirsOf(mounts),
     podGroup: group === undefined ? undefined : dirname(group),
+    sandboxPid: sandbox?.pid,
   };
 }

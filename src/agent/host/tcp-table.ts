@@ -1,33 +1,53 @@
 /** Connected TCP sockets out of /proc/<pid>/net/tcp and tcp6. Pure. */
+import { type Address, addressOf, endText } from "../criu-images/addresses.ts";
 
-/** States that CRIU treats as connected: ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING. */
-const CONNECTED = new Set(["01", "04", "05", "08", "09", "0B"]);
+/** States that CRIU treats as connected: ESTABLISHED, SYN_SENT, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING. */
+const CONNECTED = new Set(["01", "02", "04", "05", "08", "09", "0B"]);
+const ESTABLISHED = "01";
 
-/** What an IPv4 address in IPv6's form begins with. */
-const MAPPED = Buffer.from("00000000000000000000ffff", "hex");
+export interface End {
+  address: Address;
+  port: number;
+}
 
-/** "local -> remote" of each connected socket that a process still holds (the kernel's own leftovers have inode 0). */
-export function connectedSockets(table: string): string[] {
+export interface Connection {
+  local: End;
+  remote: End;
+  isEstablished: boolean;
+  /** Bytes that were not acknowledged, or not read: they travel among CRIU's images. */
+  queuedBytes: number;
+  inode: string;
+}
+
+/** Those that a process still holds: the kernel's own leftovers have inode 0. */
+export function connectionsIn(table: string): Connection[] {
   return table
     .split("\n")
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
     .filter((columns) => CONNECTED.has(columns[3] ?? "") && columns[9] !== "0")
-    .map((columns) => `${addressOf(columns[1] ?? "")} -> ${addressOf(columns[2] ?? "")}`);
+    .map((columns) => ({
+      local: endOf(columns[1]),
+      remote: endOf(columns[2]),
+      isEstablished: columns[3] === ESTABLISHED,
+      queuedBytes: (columns[4] ?? "").split(":").reduce((sum, hex) => sum + Number.parseInt(hex || "0", 16), 0),
+      inode: columns[9] ?? "",
+    }));
+}
+
+/** "local -> remote" of each connection but those that are established between two sockets of these. */
+export function connectionsThatLeave(connections: readonly Connection[], inodes: ReadonlySet<string>): string[] {
+  const nameOf = (one: End, other: End): string => `${endText(one)} -> ${endText(other)}`;
+  const within = connections.filter(({ isEstablished, inode }) => isEstablished && inodes.has(inode));
+  const ends = new Set(within.map(({ local, remote }) => nameOf(local, remote)));
+  return connections
+    .filter((one) => !(within.includes(one) && ends.has(nameOf(one.remote, one.local))))
+    .map(({ local, remote }) => nameOf(local, remote));
 }
 
 /** "0100007F:1F90" is 127.0.0.1:8080: words of four bytes in the machine's order, then the port. */
-function addressOf(field: string): string {
+function endOf(field = ""): End {
   const [hex = "", port = "0"] = field.split(":");
-  const bytes = Buffer.from(hex, "hex");
-  const words = Array.from({ length: bytes.length / 4 }, (_, index) =>
-    bytes.subarray(index * 4, index * 4 + 4).reverse(),
-  );
-  const ordered = Buffer.concat(words);
-  const number = Number.parseInt(port, 16);
-  if (ordered.length === 4) return `${[...ordered].join(".")}:${number}`;
-  // An IPv4 connection of a socket that takes both.
-  if (ordered.subarray(0, 12).equals(MAPPED)) return `${[...ordered.subarray(12)].join(".")}:${number}`;
-  const groups = Array.from({ length: 8 }, (_, index) => ordered.readUInt16BE(index * 2).toString(16));
-  return `[${groups.join(":")}]:${number}`;
+  const words = (hex.match(/.{8}/g) ?? []).map((word) => Number.parseInt(word, 16));
+  return { address: addressOf(words), port: Number.parseInt(port, 16) };
 }

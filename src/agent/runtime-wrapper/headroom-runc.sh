@@ -128,7 +128,7 @@ while [ "$count" -gt 0 ]; do
   shift
   if [ -z "$replaced" ] && [ "$argument" = create ]; then
     replaced=1
-    set -- "$@" restore --detach --file-locks $lazy --image-path "$work/staging/images" --work-path "$work/staging/work"
+    set -- "$@" restore --detach --file-locks --tcp-established $lazy --image-path "$work/staging/images" --work-path "$work/staging/work"
   else
     set -- "$@" "$argument"
   fi

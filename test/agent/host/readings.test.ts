@@ -5,7 +5,7 @@ import { errorsIn } from "../../../src/agent/host/criu-log.ts";
 import { pagesWritten } from "../../../src/agent/host/criu-stats.ts";
 import { cpuFlagsOf } from "../../../src/agent/host/features.ts";
 import { processObstacles } from "../../../src/agent/host/source-facts.ts";
-import { connectedSockets } from "../../../src/agent/host/tcp-table.ts";
+import { connectionsIn, connectionsThatLeave } from "../../../src/agent/host/tcp-table.ts";
 import { until } from "../../support/until.ts";
 
 const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
@@ -13,24 +13,48 @@ const row = (local: string, remote: string, state: string, inode: number) =>
   `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0`;
 
 describe("connected TCP sockets", () => {
-  test("are told with both ends", () => {
-    const table = [HEAD, row("0100007F:1F90", "0201A8C0:0050", "01", 77)].join("\n");
-    expect(connectedSockets(table)).toEqual(["127.0.0.1:8080 -> 192.168.1.2:80"]);
+  const all = (...rows: string[]) => connectionsIn([HEAD, ...rows].join("\n"));
+  const leaving = (...rows: string[]) => connectionsThatLeave(all(...rows), new Set(["77", "78"]));
+
+  test.each([
+    ["with both ends", "0100007F:1F90", "0201A8C0:0050", "127.0.0.1:8080 -> 192.168.1.2:80"],
+    [
+      "of version 6, too",
+      "00000000000000000000000001000000:1F90",
+      "B80D0120000000000000000001000000:0050",
+      "[0:0:0:0:0:0:0:1]:8080 -> [2001:db8:0:0:0:0:0:1]:80",
+    ],
+    [
+      "of version 4 on a socket of version 6 as version 4",
+      "0000000000000000FFFF00000100007F:2328",
+      "0000000000000000FFFF00000201A8C0:E59E",
+      "127.0.0.1:9000 -> 192.168.1.2:58782",
+    ],
+  ])("are told %s", (_what, local, remote, told) => {
+    expect(leaving(row(local, remote, "01", 77))).toEqual([told]);
   });
 
-  test("of version 6, too", () => {
-    const table = [
-      HEAD,
-      row("00000000000000000000000001000000:1F90", "B80D0120000000000000000001000000:0050", "01", 77),
-    ].join("\n");
-    expect(connectedSockets(table)).toEqual(["[0:0:0:0:0:0:0:1]:8080 -> [2001:db8:0:0:0:0:0:1]:80"]);
+  test("between two processes of the container are not told", () => {
+    const [one, other] = ["0100007F:1F90", "0100007F:E59E"];
+    expect(leaving(row(one, other, "01", 77), row(other, one, "01", 78))).toEqual([]);
+    const mapped = (end: string) => `0000000000000000FFFF0000${end}`;
+    expect(leaving(row(one, other, "01", 77), row(mapped(other), mapped(one), "01", 78))).toEqual([]);
   });
 
-  test("of version 4 on a socket of version 6 are told as version 4", () => {
-    const mapped = "0000000000000000FFFF00000100007F";
-    expect(connectedSockets([HEAD, row(`${mapped}:2328`, `${mapped}:E59E`, "01", 7)].join("\n"))).toEqual([
-      "127.0.0.1:9000 -> 127.0.0.1:58782",
-    ]);
+  test.each<[string, string, number]>([
+    ["is held by a process that is not the container's", "01", 79],
+    ["is half closed", "08", 78],
+    ["is gone", "01", 0],
+  ])("whose other end %s are told", (_what, state, inode) => {
+    const [one, other] = ["0100007F:1F90", "0100007F:E59E"];
+    expect(leaving(row(one, other, "01", 77), row(other, one, state, inode))).toContain(
+      "127.0.0.1:8080 -> 127.0.0.1:58782",
+    );
+  });
+
+  test("have bytes that were not acknowledged, and some that were not read", () => {
+    const full = row("0100007F:1F90", "0201A8C0:0050", "01", 77).replace("00000000:00000000", "000000FF:00000100");
+    expect(all(full).map(({ queuedBytes }) => queuedBytes)).toEqual([511]);
   });
 
   test.each([
@@ -39,10 +63,9 @@ describe("connected TCP sockets", () => {
     ["one that the kernel closes by itself", "05", 0, 0],
     ["one half closed by the other side", "08", 5, 1],
     ["one that is being closed", "04", 5, 1],
+    ["one that is being made", "02", 5, 1],
   ])("%s: state %s", (_what, state, inode, count) => {
-    expect(connectedSockets([HEAD, row("0100007F:1F90", "0100007F:0050", state, inode)].join("\n"))).toHaveLength(
-      count,
-    );
+    expect(all(row("0100007F:1F90", "0100007F:0050", state, inode))).toHaveLength(count);
   });
 });
 

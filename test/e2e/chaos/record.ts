@@ -1,6 +1,7 @@
 /** What a run of random faults leaves for the judge: what was heard, moved and struck. All times are epoch milliseconds of the host. */
 import { FINAL_PHASES, type Migration } from "../harness/moves.ts";
 import type { Testimony } from "../harness/testimony.ts";
+import { PHASES } from "./schedule.ts";
 
 export interface ChaosRecord {
   workloads: readonly JudgedWorkload[];
@@ -104,11 +105,16 @@ export function moveMetBy(
   fault: StruckFault,
 ): { move: JudgedMove; phase: string } | undefined {
   for (const move of record.moves.filter((one) => one.workload === workload)) {
-    const phase = move.name === fault.move && fault.phase ? fault.phase : phaseAt(move, fault.atMs);
+    const seen = phaseAt(move, fault.atMs);
+    // Whoever struck may have read the phase before the watch told of the next.
+    const struck = move.name === fault.move ? fault.phase : undefined;
+    const phase = placeOf(seen) > placeOf(struck) ? seen : struck || seen;
     if (phase !== undefined && !FINAL_PHASES.includes(phase)) return { move, phase };
   }
   return undefined;
 }
+
+const placeOf = (phase = ""): number => (PHASES as readonly string[]).indexOf(phase);
 
 /** The time for which a fault lasted. */
 export function spanOf({ atMs, undoneAtMs }: StruckFault): Span {
