@@ -20,6 +20,11 @@ export function isStoppedBySignal(pid: number): boolean {
   return statOf(pid)?.state === "T";
 }
 
+/** Its first thread has ended, and another goes on. */
+export function isLeaderGone(pid: number): boolean {
+  return statOf(pid)?.state === "Z" && threadsOf(pid).length > 1;
+}
+
 const SIGKILL_BIT = 1n << 8n;
 
 /** A SIGKILL waits for it: it dies as soon as it is thawed. */

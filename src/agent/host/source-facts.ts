@@ -1,5 +1,5 @@
 /** What only the node knows of a container that may be moved: how much there is to move, and what cannot be. */
-import { opendirSync, readdirSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
+import { opendirSync, readFileSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { AgentError } from "../agent-error.ts";
@@ -8,22 +8,17 @@ import { kindsOfProcess } from "../self-test/kinds.ts";
 import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
 import { confinementOf } from "./confinement.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
-import { isMissing, readIfThere } from "./files.ts";
+import { readIfThere } from "./files.ts";
 import { type Group, runGrouped } from "./grouped.ts";
 import type { Host } from "./host.ts";
 import { mountObstacles } from "./mount-obstacles.ts";
-import { isStoppedBySignal } from "./processes.ts";
+import { descriptorsOf, processObstacles, socketObstacles } from "./process-obstacles.ts";
 import { type Connection, connectionsIn, connectionsThatLeave } from "./tcp-table.ts";
-import { unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
+import { lostNameObstacles, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
 
 const bundleSchema = z.object({ process: z.object({ terminal: z.boolean().optional() }).optional() });
-
-/** Devices that every container has and CRIU opens anew. */
-const PLAIN_DEVICES = new Set(["null", "zero", "full", "random", "urandom"]);
-/** Kernel objects behind file descriptors that CRIU cannot carry. */
-const HARD_OBJECTS = /^anon_inode:\[?(io_uring|perf_event|bpf|userfaultfd|kvm)/;
 
 export async function gatherFacts(host: Host, containerID: string): Promise<SourceFacts> {
   let container: Container;
@@ -37,7 +32,9 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
   const unlinked = unlinkedBytes(pids);
   const folders = sentFolders(container);
   const unreadable = folders.flatMap((folder) => folderObstacle(host, folder));
-  const files = await filesBytesOf(host, container, unreadable.length > 0 ? [] : folders);
+  const [files, sockets] = await inMeasuringGroup(host, container, (group) =>
+    Promise.all([filesBytesOf(group, unreadable.length > 0 ? [] : folders), socketObstacles(group, pids)]),
+  );
   const queued = connectionsOf(container.pid).reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
   return {
     running: true,
@@ -54,7 +51,9 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
       ...unreadable,
       ...mountObstacles(host, container),
       ...unlinkedObstacles(host, unlinked),
-      ...pids.flatMap(processObstacles),
+      ...pids.flatMap(lostNameObstacles),
+      ...pids.flatMap((pid) => processObstacles(pid, container.pid)),
+      ...sockets,
     ].slice(0, 20),
   };
 }
@@ -128,28 +127,31 @@ export function folderObstacle(host: Host, folder: string): Obstacle[] {
   }
 }
 
-async function filesBytesOf(
-  host: Host,
-  container: Container,
-  paths: readonly string[],
-): Promise<Pick<SourceFacts, "filesBytes" | "memoryFilesBytes">> {
-  const folders = paths.map((path) => host.path(path));
-  const inMemory = folders.filter((folder) => statfsSync(folder).type === TMPFS);
-  const onDisk = folders.filter((folder) => !inMemory.includes(folder));
-  const name = `measuring-${container.id}`;
-  const group = { host, procs: makeMoveGroup(host, name, MEASURING_BYTES) };
+/** What the kernel remembers of the files is not the agent's memory, and not much. */
+const MEASURING_BYTES = 64 << 20;
+
+async function inMeasuringGroup<T>(host: Host, { id }: Container, look: (group: Group) => Promise<T>): Promise<T> {
+  const name = `measuring-${id}`;
   try {
-    const [diskBytes, memoryFilesBytes] = await Promise.all([diskUsage(group, onDisk), diskUsage(group, inMemory)]);
-    return { filesBytes: diskBytes + memoryFilesBytes, memoryFilesBytes };
+    return await look({ host, procs: makeMoveGroup(host, name, MEASURING_BYTES) });
   } finally {
     await endMoveGroup(host, name);
   }
 }
 
+async function filesBytesOf(
+  group: Group,
+  paths: readonly string[],
+): Promise<Pick<SourceFacts, "filesBytes" | "memoryFilesBytes">> {
+  const folders = paths.map((path) => group.host.path(path));
+  const inMemory = folders.filter((folder) => statfsSync(folder).type === TMPFS);
+  const onDisk = folders.filter((folder) => !inMemory.includes(folder));
+  const [diskBytes, memoryFilesBytes] = await Promise.all([diskUsage(group, onDisk), diskUsage(group, inMemory)]);
+  return { filesBytes: diskBytes + memoryFilesBytes, memoryFilesBytes };
+}
+
 /** What `statfs` calls a tmpfs. */
 const TMPFS = 0x01021994;
-/** What the kernel remembers of the files is not the agent's memory, and not much. */
-const MEASURING_BYTES = 64 << 20;
 
 /** The pod runs: a file that vanishes meanwhile is no failure. More files than can be listed in a minute cannot be moved either. */
 const MEASURE = 'timeout -k 5 60 du -skc -- "$@" 2>/dev/null; true';
@@ -178,40 +180,4 @@ function layerObstacle(container: Container): Obstacle[] {
       message: "the container's root file system is not an overlay: its writable layer cannot be read",
     },
   ];
-}
-
-export function processObstacles(pid: number): Obstacle[] {
-  return [...hugePages(pid), ...stopped(pid), ...descriptorObstacles(pid)];
-}
-
-function stopped(pid: number): Obstacle[] {
-  if (!isStoppedBySignal(pid)) return [];
-  return [{ reason: "StoppedProcess", message: `process ${pid} was stopped by a signal: CRIU cannot dump it` }];
-}
-
-function hugePages(pid: number): Obstacle[] {
-  const rollup = readIfThere(`/proc/${pid}/smaps_rollup`) ?? "";
-  const used = /^(?:Shared|Private)_Hugetlb:\s+[1-9]/m.test(rollup);
-  return used ? [{ reason: "HugePages", message: `process ${pid} uses huge pages` }] : [];
-}
-
-function descriptorObstacles(pid: number): Obstacle[] {
-  return descriptorsOf(pid).flatMap((link): Obstacle[] => {
-    const device = /^\/dev\/([^/]+)$/.exec(link)?.[1];
-    if (device && !PLAIN_DEVICES.has(device)) {
-      return [{ reason: "OpenDevice", message: `process ${pid} has the device ${link} open` }];
-    }
-    if (/^\/dev\/pts\//.test(link))
-      return [{ reason: "Terminal", message: `process ${pid} has the terminal ${link} open` }];
-    return HARD_OBJECTS.test(link) ? [{ reason: "KernelObject", message: `process ${pid} has ${link} open` }] : [];
-  });
-}
-
-function descriptorsOf(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).map((name) => readlinkSync(`/proc/${pid}/fd/${name}`));
-  } catch (error) {
-    if (isMissing(error)) return []; // it ended, or closed the descriptor, while we looked
-    throw error;
-  }
 }

@@ -18,8 +18,8 @@ const RUN_SLACK_BYTES = 64 << 20;
 /** Bytes of all unlinked files of these processes, each file once. */
 export function unlinkedBytes(pids: readonly number[]): number {
   const files = new Map<string, number>();
-  for (const stats of pids.flatMap((pid) => [...openUnlinked(pid), ...mappedUnlinked(pid)])) {
-    files.set(`${stats.dev}:${stats.ino}`, stats.size);
+  for (const { stats } of pids.flatMap(unlinkedOf)) {
+    if (stats.nlink === 0) files.set(`${stats.dev}:${stats.ino}`, stats.size);
   }
   return [...files.values()].reduce((sum, size) => sum + size, 0);
 }
@@ -39,6 +39,17 @@ function freeBytes(host: Host): number {
   return bavail * bsize;
 }
 
+const unlinkedOf = (pid: number): Unlinked[] => [...openUnlinked(pid), ...mappedUnlinked(pid)];
+
+/** A file that lives on by another name, or in the image: CRIU would have to give it a new name in the container's own files. */
+export function lostNameObstacles(pid: number): Obstacle[] {
+  const [file] = unlinkedOf(pid).filter(({ stats }) => stats.nlink > 0);
+  if (file === undefined) return [];
+  const name = file.path.replace(/ \(deleted\)$/, "");
+  const message = `process ${pid} uses ${name}, which was deleted or replaced under this name and lives on under another: it moves again when it is started anew`;
+  return [{ reason: "NameLost", message }];
+}
+
 /** Shared memory by another name: CRIU dumps it with the memory. A deleted file on a tmpfs, as in /dev/shm, is a file like any other. */
 const MEMORY = /^(\/memfd:|\/dev\/zero|\/SYSV|anon_inode:|\/\[aio\])/;
 
@@ -46,30 +57,36 @@ function isUnlinked(path: string): boolean {
   return path.endsWith(" (deleted)") && !MEMORY.test(path);
 }
 
-function openUnlinked(pid: number): Stats[] {
+/** A file whose name is gone, as a process has it. */
+interface Unlinked {
+  path: string;
+  stats: Stats;
+}
+
+function openUnlinked(pid: number): Unlinked[] {
   const folder = `/proc/${pid}/fd`;
   return quietly(() => readdirSync(folder), []).flatMap((name) => {
     const path = quietly(() => readlinkSync(`${folder}/${name}`), "");
-    return isUnlinked(path) ? regularFile(`${folder}/${name}`) : [];
+    return isUnlinked(path) ? regularFile(path, `${folder}/${name}`) : [];
   });
 }
 
 /** A line of maps: range, permissions, offset, device, inode, path. */
 const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \d+ +(.*)$/;
 
-function mappedUnlinked(pid: number): Stats[] {
+function mappedUnlinked(pid: number): Unlinked[] {
   const lines = quietly(() => readIfThere(`/proc/${pid}/maps`) ?? "", "").split("\n");
   return lines.flatMap((line) => {
     const [, from = "0", to = "0", path = ""] = MAPPING.exec(line) ?? [];
     if (!isUnlinked(path)) return [];
     const range = [from, to].map((address) => BigInt(`0x${address}`).toString(16)).join("-");
-    return regularFile(`/proc/${pid}/map_files/${range}`);
+    return regularFile(path, `/proc/${pid}/map_files/${range}`);
   });
 }
 
-function regularFile(path: string): Stats[] {
-  const stats = quietly(() => statSync(path, { throwIfNoEntry: false }), undefined);
-  return stats?.isFile() && stats.nlink === 0 ? [stats] : [];
+function regularFile(path: string, at: string): Unlinked[] {
+  const stats = quietly(() => statSync(at, { throwIfNoEntry: false }), undefined);
+  return stats?.isFile() ? [{ path, stats }] : [];
 }
 
 /** A process that ends, or a file that it closes, while we look. */

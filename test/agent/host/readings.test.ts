@@ -1,12 +1,9 @@
-import { spawn } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { emptyDirsOf, upperDirectoryOf } from "../../../src/agent/host/containers.ts";
 import { errorsIn } from "../../../src/agent/host/criu-log.ts";
 import { pagesWritten } from "../../../src/agent/host/criu-stats.ts";
 import { cpuFlagsOf } from "../../../src/agent/host/features.ts";
-import { processObstacles } from "../../../src/agent/host/source-facts.ts";
 import { connectionsIn, connectionsThatLeave } from "../../../src/agent/host/tcp-table.ts";
-import { until } from "../../support/until.ts";
 
 const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
 const row = (local: string, remote: string, state: string, inode: number) =>
@@ -121,18 +118,4 @@ test("pages written are read out of the dump's statistics", () => {
   const image = Buffer.concat([Buffer.alloc(12), Buffer.from([0x0a, dump.length]), dump]);
   expect(pagesWritten(image)).toBe(300);
   expect(pagesWritten(Buffer.alloc(3))).toBeUndefined();
-});
-
-describe("a process that was stopped by a signal", () => {
-  test("is an obstacle until it goes on", async () => {
-    const child = spawn("sleep", ["60"]);
-    const pid = child.pid ?? 0;
-    const reasons = () => processObstacles(pid).map(({ reason }) => reason);
-    expect(reasons()).toEqual([]);
-    child.kill("SIGSTOP");
-    await until(() => reasons().includes("StoppedProcess"), "it is stopped");
-    child.kill("SIGCONT");
-    await until(() => reasons().length === 0, "it goes on");
-    child.kill("SIGKILL");
-  });
 });

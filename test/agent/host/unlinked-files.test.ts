@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { thisHost } from "../../../src/agent/host/host.ts";
-import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "../../../src/agent/host/unlinked-files.ts";
+import {
+  lostNameObstacles,
+  UNLINKED_LIMIT_BYTES,
+  unlinkedBytes,
+  unlinkedObstacles,
+} from "../../../src/agent/host/unlinked-files.ts";
 
 let directory: string;
 const children: ChildProcess[] = [];
@@ -35,6 +40,15 @@ test("deleted files that are open are counted, each once, whoever has them open"
   const pid = await process(script);
   expect(unlinkedBytes([pid, pid])).toBe(2_000);
   expect(unlinkedBytes([2 ** 22 + 1])).toBe(0);
+});
+
+test("a file that has lost the name under which it is open, and lives on under another, is told by that name", async () => {
+  for (const name of ["a", "b"]) writeFileSync(join(directory, name), "x".repeat(1_000));
+  const pid = await process("exec 3<a 4<b; ln a other; rm a b");
+  expect(lostNameObstacles(pid)).toEqual([
+    { reason: "NameLost", message: expect.stringContaining(`uses ${join(directory, "a")}, which was deleted`) },
+  ]);
+  expect(unlinkedBytes([pid])).toBe(1_000);
 });
 
 /** Mapped files can be looked at by root alone, and nothing but Node maps none. */
