@@ -12,12 +12,28 @@ import { patient } from "./wait.ts";
 /** The program of ./images/workload.c as entry point, beside a busybox shell. */
 export const WORKLOAD_IMAGE = "headroom.test/workload:1";
 
-const COMMANDS = ["sh", "cat", "ls", "sleep", "echo", "nc", "wget", "ps", "dd", "kill", "wc", "tail", "head"];
+const COMMANDS = [
+  "sh",
+  "cat",
+  "ls",
+  "sleep",
+  "echo",
+  "nc",
+  "wget",
+  "ps",
+  "dd",
+  "kill",
+  "wc",
+  "tail",
+  "head",
+  "ln",
+  "rm",
+];
 
 const RECIPE = {
   name: "test-images",
   script: "test-images.sh",
-  inputs: ["../images/pause.c", "../images/workload.c"],
+  inputs: ["pause.c", "workload.c", "opened.c", "opened.h"].map((name) => `../images/${name}`),
 };
 
 export interface TestImages {

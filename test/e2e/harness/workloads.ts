@@ -19,6 +19,10 @@ export interface WorkloadOptions {
   trees?: Tree[];
   /** Files that it keeps open without a name. */
   unlinked?: Tree;
+  /** Files that are there when it starts, and that it keeps open. */
+  open?: string[];
+  /** Sockets that it keeps and uses: kinds are in cluster/images/opened.c. */
+  sockets?: string[];
   /** HOST:PORT of a server that it stays connected to. */
   connectTo?: string;
   /** Gives up root for this user once it has started. */
@@ -36,6 +40,8 @@ export interface WorkloadOptions {
   memoryDirs?: string[];
   container?: Partial<V1Container>;
   pod?: Partial<PodSpec>;
+  /** Beside those of the above. */
+  addedVolumes?: PodSpec["volumes"];
   image?: string;
 }
 
@@ -65,6 +71,8 @@ function argumentsOf(settings: Settings, options: WorkloadOptions): string[] {
     ...(options.counters ?? []).map((file) => `--counter=${file}`),
     ...(options.trees ?? []).map((tree) => `--tree=${treeArgument(tree)}`),
     ...(options.unlinked ? [`--unlinked=${treeArgument(options.unlinked)}`] : []),
+    ...(options.open ?? []).map((file) => `--open=${file}`),
+    ...(options.sockets ?? []).map((kind) => `--socket=${kind}`),
     ...(options.httpPort ? [`--http=${options.httpPort}`] : []),
     ...(options.user ? [`--user=${options.user}`] : []),
     ...(options.clocks ? ["--clocks"] : []),
@@ -88,6 +96,7 @@ export function podSpec(settings: Settings, options: WorkloadOptions): PodSpec {
     volumes: [
       ...emptyDirs.map((name) => ({ name, emptyDir: {} })),
       ...memoryDirs.map((name) => ({ name, emptyDir: { medium: "Memory" } })),
+      ...(options.addedVolumes ?? []),
     ],
     ...(options.node ? { affinity: affinityTo(options.node) } : {}),
   };

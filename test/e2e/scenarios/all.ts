@@ -20,6 +20,7 @@ import { uninstall } from "./h-uninstall.ts";
 import { stockKernel } from "./i-stock-kernel.ts";
 import { isolation } from "./isolation.ts";
 import { moves } from "./moves.ts";
+import { open } from "./open.ts";
 import { slowLink } from "./slow-link.ts";
 import { smoke } from "./smoke.ts";
 import { speed } from "./speed.ts";
@@ -31,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   contract,
   pressure,
   moves,
+  open,
   speed,
   owners,
   isolation,

@@ -4,6 +4,5 @@
 set -euo pipefail
 out=$1
 sources=$(cd "$(dirname "$0")/../images" && pwd)
-for program in pause workload; do
-  gcc -static -O2 -Wall -Wextra -Werror -o "$out/$program" "$sources/$program.c"
-done
+gcc -static -O2 -Wall -Wextra -Werror -o "$out/pause" "$sources/pause.c"
+gcc -static -O2 -Wall -Wextra -Werror -o "$out/workload" "$sources/workload.c" "$sources/opened.c"

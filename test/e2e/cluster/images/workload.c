@@ -3,7 +3,7 @@
  *
  *   workload --name=NAME --witness=ADDRESS:PORT [--start=MIB] [--rate=MIB_PER_SECOND] [--max=MIB] [--interval=MILLISECONDS]
  *            [--connect=ADDRESS:PORT] [--http=PORT] [--user=UID] [--clocks]
- *            [--file=PATH]... [--counter=PATH]... [--tree=PATH:COUNT:BYTES]... [--unlinked=PATH:COUNT:BYTES]...
+ *            [--file=PATH]... [--counter=PATH]... [--tree=PATH:COUNT:BYTES]... [--unlinked=PATH:COUNT:BYTES]... [--open=PATH]... [--socket=KIND]...
  *   workload --check=PATH:COUNT:BYTES
  *
  * Every interval it sends one datagram: name, instance (drawn when the process starts), n (0, 1, 2, …), MiB held, damaged pages,
@@ -15,9 +15,11 @@
  *   --counter   holds instance and n; opened by its name, read and written again each time, never open in between
  *   --tree      a folder that is filled with COUNT files of BYTES each at the start; one page of one file is read each time
  *   --unlinked  the same files, but open and without a name
+ *   --open      a file that is there already stays open, and must read as it did; one socket counts as a file, too: kinds are in opened.c
  * --check reads a whole tree, counts its files, says what is wrong and ends.
  */
 #define _GNU_SOURCE
+#include "opened.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +94,8 @@ static void parse(int count, char **arguments) {
         else if ((value = option(arguments[i], "--max="))) max_mib = atol(value);
         else if ((value = option(arguments[i], "--interval="))) interval_ms = atol(value);
         else if ((value = option(arguments[i], "--file=")) && file_count < MAX_FILES) files[file_count++] = value;
+        else if ((value = option(arguments[i], "--open="))) open_to_read(value);
+        else if ((value = option(arguments[i], "--socket="))) open_socket(value);
         else if (strcmp(arguments[i], "--clocks") == 0) clocks = 1;
         else if ((value = option(arguments[i], "--user="))) user = atoi(value);
         else if ((value = option(arguments[i], "--http="))) http_port = atoi(value);
@@ -400,7 +404,7 @@ int main(int count, char **arguments) {
         long want = start_mib + rate_mib * n * interval_ms / 1000;
         grow(want < max_mib ? want : max_mib);
         if (held > 0) damaged += damaged_in(n % held);
-        damaged_files += append(n) + count_up(n) + damaged_trees(n);
+        damaged_files += append(n) + count_up(n) + damaged_trees(n) + broken();
         if (witness) tell(udp, &to, n, damaged, damaged_files);
         if (listener >= 0) answer();
         if (clocks) watch_clocks(n);
