@@ -24,6 +24,9 @@ export type Phase = z.infer<typeof phaseSchema>;
 /** Reason of a move that succeeded and whose program failed within a minute of its release. */
 export const PROGRAM_FAILED = "ProgramFailed";
 
+/** Reason of a move that was only asked about, and could be made. */
+export const DRY_RUN = "DryRun";
+
 /** Phases that a move never leaves. */
 export const FINAL_PHASES: ReadonlySet<Phase> = new Set(["Succeeded", "RolledBack", "Failed", "Cancelled"]);
 
@@ -52,6 +55,12 @@ export const podMigrationSpecSchema = withTransitionRules(
       .default("10m")
       .describe("The move is rolled back when it has not been committed after this time."),
     tcp: tcpSchema.default("Refuse"),
+    dryRun: z
+      .boolean()
+      .optional()
+      .describe(
+        "Set to true to ask whether the pod could be moved: the checks are made, nothing is touched, and phase Cancelled with reason DryRun says where it could go.",
+      ),
     cancel: z
       .boolean()
       .default(false)
@@ -63,6 +72,7 @@ export const podMigrationSpecSchema = withTransitionRules(
     keepsOptional("policyName"),
     keeps("timeout"),
     keeps("tcp"),
+    keepsOptional("dryRun"),
     { rule: "!oldSelf.cancel || self.cancel", message: "cancel cannot be taken back", fieldPath: ".cancel" },
   ],
 );

@@ -19,7 +19,7 @@ export interface WaitingLine {
   caps: MoveCaps;
 }
 
-/** Why this move waits; undefined when it may begin. It always may when it was withdrawn, has begun, or comes from a policy. */
+/** Why this move waits; undefined when it may begin. It always may when it was withdrawn, has begun, comes from a policy, or is a dry run. */
 export function queuedBehind(move: PodMigration, line: WaitingLine): Refusal | undefined {
   if (!waits(move) || isWithdrawn(move)) return undefined;
   return namespaceFull(move, line) ?? nodeFull(move, line);
@@ -71,9 +71,10 @@ function comesBefore(other: PodMigration, move: PodMigration, moves: readonly Po
   return theirs === ours ? created(other) < created(move) : theirs < ours;
 }
 
-const byHand = ({ spec }: PodMigration): boolean => spec.policyName === undefined;
+const byHand = ({ spec }: PodMigration): boolean => spec.policyName === undefined && !spec.dryRun;
 const isOver = ({ status }: PodMigration): boolean => FINAL_PHASES.has(status?.phase ?? "Pending");
-const hasBegun = (move: PodMigration): boolean => move.status?.startTime !== undefined && !isOver(move);
+const hasBegun = (move: PodMigration): boolean =>
+  move.status?.startTime !== undefined && !isOver(move) && !move.spec.dryRun;
 const waits = (move: PodMigration): boolean => byHand(move) && move.status?.startTime === undefined && !isOver(move);
 const isWithdrawn = ({ spec, metadata }: PodMigration): boolean =>
   spec.cancel || metadata.deletionTimestamp !== undefined;

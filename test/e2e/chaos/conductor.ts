@@ -74,6 +74,10 @@ class Player {
       if (position > 0) await sleep(BETWEEN_MOVES_MS);
       const pod = placed && (await livePod(this.scene, placed));
       if (!placed || !pod) placed = await this.#start(chain, `s${this.#seed}-${index}-${position}`);
+      if (!placed) {
+        this.#again.push(...move.strikes);
+        continue;
+      }
       await this.#move(chain, placed, move, position).catch((error: Error) => {
         this.#missed.push(`${placed?.namespace}/move-${position}: ${error.message}`);
         this.scene.timeline.add(`${placed?.namespace}/move-${position}`, `not played to its end: ${error.message}`);
@@ -91,11 +95,18 @@ class Player {
     return { by: planned?.by ?? "hand", strikes: [...strikes, ...(again ? [again] : [])] };
   }
 
-  async #start(chain: Chain, name: string): Promise<Placed> {
+  /** Undefined: another move's fault has ended it before it could begin, with its node, say. */
+  async #start(chain: Chain, name: string): Promise<Placed | undefined> {
     const placed = { name, namespace: `chaos-${name}` };
     this.#workloads.push({ placed, chain });
-    await startWorkload(this.scene, placed, chain);
-    return placed;
+    try {
+      await startWorkload(this.scene, placed, chain);
+      return placed;
+    } catch (error) {
+      if (await livePod(this.scene, placed)) throw error;
+      this.scene.timeline.add(name, `did not begin: ${String(error)}`);
+      return undefined;
+    }
   }
 
   async #move(chain: Chain, placed: Placed, planned: PlannedMove, position: number): Promise<void> {

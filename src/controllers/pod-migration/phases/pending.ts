@@ -49,11 +49,12 @@ function pinned(pod: Pod): StatusChanges {
 
 /**
  * Two moves of one pod: the one that was created first goes on, by a rule under which both see the same order, whichever is
- * looked at first. One that has already pinned the pod goes first in any case.
+ * looked at first. One that has already pinned the pod goes first in any case, a dry run never.
  */
 function comesFirst(other: PodMigration, move: Move, podUID: string | undefined): boolean {
   const { status } = other;
-  if (other.metadata.uid === move.metadata.uid || FINAL_PHASES.has(status?.phase ?? "Pending")) return false;
+  if (other.spec.dryRun || other.metadata.uid === move.metadata.uid || FINAL_PHASES.has(status?.phase ?? "Pending"))
+    return false;
   if (status?.sourcePodUID !== undefined || status?.targetPodUID !== undefined) {
     return status.sourcePodUID === podUID || status.targetPodUID === podUID;
   }

@@ -1,6 +1,6 @@
 /** Preflight: everything that could fail is asked before anything is touched. A refusal ends the move with its reason. */
 import { formatBytes, formatSeconds } from "../../../api/quantity.ts";
-import type { FreezeStatus } from "../../../api/v1alpha1/pod-migration.ts";
+import { DRY_RUN, type FreezeStatus } from "../../../api/v1alpha1/pod-migration.ts";
 import type { SourceContainer } from "../../../checkpointing/driver.ts";
 import { KubeError } from "../../../kube/client.ts";
 import { PODS, type Pod } from "../../../kube/resources.ts";
@@ -79,7 +79,14 @@ async function chooseTarget(
   const sizes = { stagingBytes: stagingBytes(facts), diskFilesBytes: facts.filesBytes - facts.memoryFilesBytes };
   const refusal = targetRefusal({ ...sides, ...sizes }) ?? (await dryRun(run, pod, placed.node));
   if (refusal) return refused(refusal);
-  return accepted(run, pod, container, facts, { targetNode: placed.node, freeze: freezeStatus(pod, expected) });
+  const freeze = freezeStatus(pod, expected);
+  if (run.move.spec.dryRun)
+    return advance("Cancelled", DRY_RUN, couldGo(placed.node, facts, freeze), { targetNode: placed.node, freeze });
+  return accepted(run, pod, container, facts, { targetNode: placed.node, freeze });
+}
+
+function couldGo(node: string, { memoryBytes }: MoveSize, { expectedMilliseconds }: FreezeStatus): string {
+  return `to node ${node}, ${formatBytes(memoryBytes)} of memory: a freeze of about ${formatSeconds(expectedMilliseconds)}`;
 }
 
 /** Quota and admission, as the API server would judge the target pod, and what it would make of it. */
@@ -110,12 +117,7 @@ function accepted(
     freeze,
     handOver: handOverOf(pod),
   };
-  return advance(
-    "Preparing",
-    "PreflightPassed",
-    `to node ${targetNode}, ${formatBytes(memoryBytes)} of memory: a freeze of about ${formatSeconds(freeze.expectedMilliseconds)}`,
-    changes,
-  );
+  return advance("Preparing", "PreflightPassed", couldGo(targetNode, size, freeze), changes);
 }
 
 function refused({ reason, message }: Refusal): Outcome {
