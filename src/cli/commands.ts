@@ -24,6 +24,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./move.ts")).addMoveCommand,
   },
   {
+    name: "check",
+    summary: "show whether pods could be moved, and what would have to change",
+    load: async () => (await import("./check.ts")).addCheckCommand,
+  },
+  {
     name: "cancel",
     summary: "cancel a move that is not committed yet",
     load: async () => (await import("./cancel.ts")).addCancelCommand,

@@ -1,6 +1,7 @@
 /** Events and metrics must tell of the moves what their objects do. */
 import { describe, expect, it } from "vitest";
 import { disagreements, type EndedMove, endedMoves, parseCounts, type Told } from "../e2e/chaos/agreement.ts";
+import { NAMESPACE_DELETED } from "../e2e/chaos/faults/at-pods.ts";
 import { fault, rolledBack, SUCCEEDED } from "./chaos-records.ts";
 
 const ENDED: EndedMove = { namespace: "t", name: "m", phase: "Succeeded", podName: "w", troubled: false };
@@ -40,6 +41,11 @@ describe("events and metrics", () => {
     ["a controller restarts", true, fault(100_000, { controllers: true })],
     ["the API server is away", true, fault(90_000, { silences: ["api"], undoneAtMs: 99_000 })],
     ["a machine is killed", true, fault(90_000, { nodeKilled: "n3", undoneAtMs: 99_000 })],
+    [
+      "its namespace is being deleted",
+      true,
+      fault(60_000, { ends: [{ workload: "w", cell: NAMESPACE_DELETED, by: "deletion", of: "all" }] }),
+    ],
     ["a controller restarts long before", false, fault(72_000, { controllers: true })],
     ["something else is wrong", false, fault(100_000, { silences: ["target"] })],
   ])("may have been lost when %s: %s", (_what, troubled, struck) => {

@@ -57,7 +57,7 @@ const ATOMICALLY_WRITTEN = /\/volumes\/kubernetes\.io~(configmap|secret|projecte
 function datedVolumes(host: Host, { mounts }: TargetBundle): DatedVolume[] {
   return mounts.flatMap(({ source, destination }) => {
     if (!ATOMICALLY_WRITTEN.test(source)) return [];
-    const folder = linkOf(host.path(join(source, "..data")));
+    const folder = linkOf(join(host.path(source), "..data"));
     return folder === undefined ? [] : [{ destination, folder }];
   });
 }

@@ -5,7 +5,7 @@ import { KubeError } from "../../../src/kube/client.ts";
 import { PODS, type Pod } from "../../../src/kube/resources.ts";
 import { FACTS, FEATURES, GIB, type SimulatedNodes } from "../../support/moving-world/simulated-nodes.ts";
 import { sourcePod } from "../../support/moving-world/source-pod.ts";
-import { World } from "../../support/moving-world/world.ts";
+import { MOVE, World } from "../../support/moving-world/world.ts";
 
 const probe = (part: object) => ({ httpGet: { port: 80 }, ...part });
 
@@ -219,6 +219,32 @@ describe("preflight", () => {
     const world = await World.with("none", () => {}, { targetNode: "z3" });
     await world.toTheEnd();
     expect(world.target?.spec.nodeName).toBe("z3");
+  });
+
+  it("of a dry run says where the pod could go, and touches nothing", async () => {
+    const world = await World.with("none", () => {}, { dryRun: true });
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Cancelled", reason: "DryRun", targetNode: "z2" });
+    expect(world.move?.status?.message).toMatch(/^to node z2, .* of memory: a freeze of about /);
+    expectUntouched(world);
+  });
+
+  it("of a dry run says why the pod could not be moved", async () => {
+    const world = await World.with("none", () => {}, { dryRun: true });
+    world.nodes.facts = { ...FACTS, obstacles: [{ reason: "Socket", message: "it has one" }] };
+    await world.toTheEnd();
+    expect(world.move?.status).toMatchObject({ phase: "Failed", reason: "Socket", message: "it has one" });
+  });
+
+  it("lets a move go on beside a dry run of the same pod", async () => {
+    const world = await World.with("none", () => {}, { dryRun: true });
+    world.nodes.overrides.set("z1", { turn: { state: "preparing" } });
+    await world.reconcile(MOVE);
+    expect(world.phase).toBe("Preflight");
+    const second = await world.anotherMove("second", { dryRun: false });
+    await world.reconcile(second);
+    await world.reconcile(second);
+    expect(world.moveNamed("second")?.status?.phase).toBe("Preflight");
   });
 
   it("lets the earlier of two moves of a pod go on, whichever is looked at first", async () => {

@@ -3,6 +3,7 @@ import { type Cluster, kubectl } from "../cluster/cluster.ts";
 import { type Api, allMigrationsPath } from "../harness/api.ts";
 import { HEADROOM_NAMESPACE, headroomPods } from "../harness/headroom.ts";
 import { FINAL_PHASES, type Migration } from "../harness/moves.ts";
+import { NAMESPACE_DELETED } from "./faults/at-pods.ts";
 import { type ChaosRecord, enteredAt, finalPhase, type Span, spanOf, touches } from "./record.ts";
 
 export interface Told {
@@ -34,7 +35,13 @@ export function endedMoves({ moves, faults }: Pick<ChaosRecord, "moves" | "fault
     if (phase === undefined || !FINAL_PHASES.includes(phase) || move.final === undefined) return [];
     const endedAtMs = enteredAt(move, phase) ?? 0;
     const about: Span = { fromMs: endedAtMs - TROUBLE_MS, toMs: endedAtMs + TROUBLE_MS };
-    const troubled = outages.some((fault) => touches(spanOf(fault), about));
+    // In a namespace that is being deleted the API server makes no more events.
+    const closed = faults.some(
+      ({ atMs, ends = [] }) =>
+        atMs <= endedAtMs &&
+        ends.some(({ workload, cell }) => workload === move.workload && cell === NAMESPACE_DELETED),
+    );
+    const troubled = closed || outages.some((fault) => touches(spanOf(fault), about));
     const { namespace, name } = move;
     return [{ namespace, name, phase, podName: move.final.spec.podName, troubled }];
   });

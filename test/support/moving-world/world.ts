@@ -30,7 +30,7 @@ import { StockControllers } from "./stock-controllers.ts";
 
 export type OwnerKind = "none" | "ReplicaSet" | "Job";
 const POD = { namespace: "default", name: "counter" };
-const MOVE = { namespace: "default", name: "move" };
+export const MOVE = { namespace: "default", name: "move" };
 /** Reconcile runs after which a move that hasn't ended never will. */
 const RUN_LIMIT = 500;
 /** A leader that has not renewed its lease for so long stops leading. */
@@ -177,10 +177,9 @@ export class World {
   }
 
   /** A second PodMigration of the same pod. */
-  async anotherMove(name: string): Promise<ObjectRef> {
-    const spec = structuredClone(
-      this.move?.spec ?? { podName: POD.name, timeout: "10m", tcp: "Refuse" as const, cancel: false },
-    );
+  async anotherMove(name: string, changes: Partial<PodMigrationSpec> = {}): Promise<ObjectRef> {
+    const first = this.move?.spec ?? { podName: POD.name, timeout: "10m", tcp: "Refuse" as const, cancel: false };
+    const spec = { ...structuredClone(first), ...changes };
     const { metadata } = await this.kube.create(POD_MIGRATIONS, {
       apiVersion: API_VERSION,
       kind: "PodMigration",
