@@ -107,7 +107,7 @@ export const sourceFactsSchema = z.object({
   running: z.boolean(),
   /** Anonymous and shmem memory that a dump would hold. Not that of memory-backed emptyDirs: they are files. */
   memoryBytes: z.number(),
-  /** Writable layer, emptyDirs, deleted files that are still open, and what waits in TCP connections. */
+  /** Writable layer, emptyDirs, deleted files that are still open, what waits in TCP connections, and further copies of memory that processes share since a fork. */
   filesBytes: z.number(),
   /** The part of `filesBytes` that is staged in memory: all but the writable layer and emptyDirs on a disk. */
   memoryFilesBytes: z.number(),

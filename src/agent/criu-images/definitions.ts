@@ -189,3 +189,31 @@ export const tcpStreamOf = (ino: number): ImageKind<TcpStream> => ({
   magic: 0x51465506,
   entry: tcpStream,
 });
+
+const processEntry = new Definition("pstree_entry", {
+  pid: one(1, uint32),
+  ppid: one(2, uint32),
+  pgid: one(3, uint32),
+  sid: one(4, uint32),
+  threads: many(5, uint32),
+});
+/** The container's processes, as its PID namespace numbers them. */
+export const PROCESSES: ImageKind<MessageOf<typeof processEntry>> = {
+  name: "pstree.img",
+  magic: 0x50273030,
+  entry: processEntry,
+};
+
+const pagemapEntry = new Definition("pagemap_entry", {
+  vaddr: one(1, uint64),
+  compat_nr_pages: one(2, uint32),
+  in_parent: one(3, bool),
+  flags: one(4, uint32),
+  nr_pages: one(5, uint64),
+});
+/** Of one process. The first entry is a `pagemap_head`, with the number of its file of pages in the place of an address. */
+export const pagemapOf = (pid: number): ImageKind<MessageOf<typeof pagemapEntry>> => ({
+  name: `pagemap-${pid}.img`,
+  magic: 0x56084025,
+  entry: pagemapEntry,
+});

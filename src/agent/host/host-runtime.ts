@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import { type Amount, amountBytes } from "../../api/quantity.ts";
 import { AgentError } from "../agent-error.ts";
 import type { HandlerStatus } from "../containerd/handler.ts";
+import { isMemoryShared } from "../criu-images/sharing.ts";
 import type {
   DumpCommand,
   FilePart,
@@ -41,7 +42,7 @@ import { type Host, withPrograms } from "./host.ts";
 import { adaptImages } from "./image-adapting.ts";
 import { Joined } from "./joined.ts";
 import { filesFreeBytes, removeForgotten, removeLanded } from "./landing.ts";
-import { sourceMoveOf } from "./layout.ts";
+import { sourceMoveOf, targetMoveOf } from "./layout.ts";
 import { Reception } from "./reception.ts";
 import { isReleased, markAborted, podOfMove, podsOnNode, register, sweepAborted, unregister } from "./registration.ts";
 import { abort, copyAlive, decideRelease, memoryComplete, type RestoreLimits, release, restore } from "./restore.ts";
@@ -89,7 +90,7 @@ export class HostRuntime implements NodeRuntime {
       host: this.#host,
       nodeAddress: options.nodeAddress,
       restoreMs: options.restore.restoreMs,
-      lazyPages: () => this.#isLazy(),
+      lazyPages: (moveUID) => this.#isLazyMove(moveUID),
       warn: options.warn,
     });
   }
@@ -148,14 +149,14 @@ export class HostRuntime implements NodeRuntime {
   }
 
   async restore(command: RestoreCommand, signal: AbortSignal): Promise<Restored> {
-    const lazyPages = await this.#isLazy();
+    const isLazy = () => this.#isLazyMove(command.moveUID);
     if (command.again) await forgetDeadCopy(this.#host, command, signal);
     noteTree(this.#host, command.moveUID, this.#options.criu);
     const prepare = async (container: string) => {
       await this.#reception.filesOf(command.moveUID).give(container);
       adaptImages(this.#host, command.moveUID, container);
     };
-    return await restore(this.#host, command, prepare, lazyPages, signal, this.#options.restore);
+    return await restore(this.#host, command, prepare, isLazy, signal, this.#options.restore);
   }
 
   markReleased(command: Command & { podUID: string }): void {
@@ -271,6 +272,11 @@ export class HostRuntime implements NodeRuntime {
   async #isLazy(): Promise<boolean> {
     const failed = this.#options.verdicts().some(({ kind, ok }) => kind === "lazyPages" && !ok);
     return (await this.#probe()).lazyPages && !failed;
+  }
+
+  /** Not where processes share memory: each would have its own then. */
+  async #isLazyMove(moveUID: string): Promise<boolean> {
+    return (await this.#isLazy()) && !isMemoryShared(this.#host.path(targetMoveOf(moveUID).images));
   }
 
   #budget(): number {

@@ -45,8 +45,8 @@ export interface ReceptionOptions {
   nodeAddress: string;
   /** Longest that the last pages may take once everything else is there, milliseconds. */
   restoreMs: number;
-  /** Is memory filled while the restored container runs? */
-  lazyPages: () => Promise<boolean>;
+  /** Is memory filled while the restored container runs? Asked when the images are there. */
+  lazyPages: (moveUID: string) => Promise<boolean>;
   warn: (message: string) => void;
 }
 
@@ -165,7 +165,7 @@ export class Reception {
     await pagesArrived(this.#host, moveUID, AbortSignal.any([signal, AbortSignal.timeout(restoreMs)]), restoreMs);
     signal.throwIfAborted();
     writeFileSync(this.#host.path(move.imagesComplete), "");
-    if (await this.#options.lazyPages()) await startLazyPages(this.#host, moveUID);
+    if (await this.#options.lazyPages(moveUID)) await startLazyPages(this.#host, moveUID);
   }
 
   /** An upload that outlives its move must not bring the move's folders back, outside of any staging area. */

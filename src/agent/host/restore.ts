@@ -102,7 +102,7 @@ export async function restore(
   host: Host,
   command: PodCommand,
   prepare: PrepareContainer,
-  lazy: boolean,
+  isLazy: () => Promise<boolean>,
   signal: AbortSignal,
   limits: RestoreLimits,
 ): Promise<Restored> {
@@ -113,7 +113,7 @@ export async function restore(
     if (!existsSync(host.path(move.imagesComplete)))
       throw new AgentError("RestoreFailed", "the checkpoint is not complete");
     await pagesArrived(host, command.moveUID, signal, limits.restoreMs);
-    if (lazy) {
+    if (await isLazy()) {
       await startLazyPages(host, command.moveUID);
       await lazyPagesReady(host, command.moveUID, signal);
     }

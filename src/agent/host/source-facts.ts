@@ -35,12 +35,14 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
   const [files, sockets] = await inMeasuringGroup(host, container, (group) =>
     Promise.all([filesBytesOf(group, unreadable.length > 0 ? [] : folders), socketObstacles(group, pids)]),
   );
+  const copies = copiedBytes(host, container, pids);
   const queued = connectionsOf(container.pid).reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
+  const staged = unlinked + queued + copies; // among CRIU's images
   return {
     running: true,
     memoryBytes: dumpedBytes(host, container, files.memoryFilesBytes),
-    filesBytes: files.filesBytes + unlinked + queued,
-    memoryFilesBytes: files.memoryFilesBytes + unlinked + queued, // they are staged among CRIU's images
+    filesBytes: files.filesBytes + staged,
+    memoryFilesBytes: files.memoryFilesBytes + staged,
     processes: pids.length,
     kinds: kindsOfProcess(container.pid),
     confinedBy: confinementOf(container.pid),
@@ -94,6 +96,14 @@ function dumpedBytes(host: Host, container: Container, memoryFilesBytes: number)
   const { anonymous } = memoryStatOf(host, container, memoryGroupOf(container));
   const { shared } = memoryStatOf(host, container, dirname(memoryGroupOf(container)));
   return anonymous + Math.max(0, shared - memoryFilesBytes);
+}
+
+/** What a dump holds more than once: processes that share memory since a fork have a copy each in it. */
+function copiedBytes(host: Host, container: Container, pids: readonly number[]): number {
+  if (pids.length < 2) return 0;
+  const { anonymous } = memoryStatOf(host, container, memoryGroupOf(container));
+  const own = pids.map((pid) => /^Anonymous:\s+(\d+) kB$/m.exec(readIfThere(`/proc/${pid}/smaps_rollup`) ?? "")?.[1]);
+  return Math.max(0, own.reduce((sum, kilobytes) => sum + Number(kilobytes ?? 0) * 1024, 0) - anonymous);
 }
 
 function memoryGroupOf(container: Container): string {

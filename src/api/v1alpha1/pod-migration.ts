@@ -181,7 +181,7 @@ export const podMigrationStatusSchema = z.object({
         containerID: z.string().optional().describe("Its ID on the source node."),
         memoryBytes: z.number().describe("The memory that its image holds."),
         filesBytes: z.number().optional().describe("The bytes of its writable layer and emptyDirs."),
-        memoryFilesBytes: z.number().optional().describe("The part of filesBytes in memory-backed emptyDirs."),
+        memoryFilesBytes: z.number().optional().describe("The part of filesBytes that is staged in memory."),
         transferredBytes: z.number().optional().describe("The bytes that were sent for it."),
       }),
     )

@@ -61,7 +61,14 @@ describe("the wrapper's process", () => {
   test("that took its word and is gone without one of its own ends the restore, long before its limit", async () => {
     write(registrationOf(POD).claimed, "");
     const limits = { createMs: 1, restoreMs: 600_000, startMs: 1 };
-    const ended = restore(host, command, async () => undefined, false, new AbortController().signal, limits);
+    const ended = restore(
+      host,
+      command,
+      async () => undefined,
+      async () => false,
+      new AbortController().signal,
+      limits,
+    );
     await expect(ended).rejects.toMatchObject({ reason: "RestoreFailed" });
   });
 });
@@ -107,7 +114,7 @@ describe("the word to restore", () => {
     write(`${pageServerOf(MOVE)}.exit`, "0");
     const given = new AbortController();
     for (const { stdout } of others) stdout?.once("data", () => given.abort(stop));
-    await restore(host, command, giveFiles, false, given.signal, limits).catch((error: unknown) => {
+    await restore(host, command, giveFiles, async () => false, given.signal, limits).catch((error: unknown) => {
       if (error !== stop) throw error;
     });
   }
@@ -183,11 +190,18 @@ describe("a copy that has died", () => {
 
   test("is told as CopyDead when it is asked for again", async () => {
     copy([]);
-    const restoring = restore(host, command, async () => undefined, false, new AbortController().signal, {
-      createMs: 1,
-      restoreMs: 1,
-      startMs: 1,
-    });
+    const restoring = restore(
+      host,
+      command,
+      async () => undefined,
+      async () => false,
+      new AbortController().signal,
+      {
+        createMs: 1,
+        restoreMs: 1,
+        startMs: 1,
+      },
+    );
     await expect(restoring).rejects.toMatchObject({ reason: "CopyDead" });
   });
 
@@ -254,7 +268,14 @@ describe("a copy that containerd has not started", () => {
     inGroup(child.pid ?? 0);
     child.kill("SIGSTOP");
     const limits = { createMs: 1, restoreMs: 1000, startMs };
-    return restore(host, command, async () => undefined, false, new AbortController().signal, limits);
+    return restore(
+      host,
+      command,
+      async () => undefined,
+      async () => false,
+      new AbortController().signal,
+      limits,
+    );
   }
 
   test("is not told as held before it is", async () => {

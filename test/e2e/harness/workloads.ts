@@ -23,6 +23,8 @@ export interface WorkloadOptions {
   open?: string[];
   /** Sockets that it keeps and uses: kinds are in cluster/images/opened.c. */
   sockets?: string[];
+  /** Processes that it forks, which share its memory and check it. */
+  children?: number;
   /** HOST:PORT of a server that it stays connected to. */
   connectTo?: string;
   /** Gives up root for this user once it has started. */
@@ -73,6 +75,7 @@ function argumentsOf(settings: Settings, options: WorkloadOptions): string[] {
     ...(options.unlinked ? [`--unlinked=${treeArgument(options.unlinked)}`] : []),
     ...(options.open ?? []).map((file) => `--open=${file}`),
     ...(options.sockets ?? []).map((kind) => `--socket=${kind}`),
+    ...(options.children ? [`--children=${options.children}`] : []),
     ...(options.httpPort ? [`--http=${options.httpPort}`] : []),
     ...(options.user ? [`--user=${options.user}`] : []),
     ...(options.clocks ? ["--clocks"] : []),

@@ -8,7 +8,10 @@ import { assertOneLife } from "../harness/witness.ts";
 import type { WorkloadOptions } from "../harness/workloads.ts";
 
 /** To n2 and back to n1: across versions of runc and containerd in both directions. */
-async function thereAndBack(context: Context, options: Omit<WorkloadOptions, "startMiB" | "node">): Promise<Migration> {
+async function thereAndBack(
+  context: Context,
+  options: Omit<WorkloadOptions, "startMiB" | "node"> & { startMiB?: number },
+): Promise<Migration> {
   const { api, namespace, witness } = context;
   await startPod(context, { startMiB: 8, node: "n1", ...options });
   let podName = options.name;
@@ -72,6 +75,18 @@ async function volumes(context: Context): Promise<void> {
   });
 }
 
+/** Each of four processes has the same 96 MiB in its images; the copy must not need them four times. */
+async function forked(context: Context): Promise<void> {
+  const { cluster, namespace } = context;
+  const name = context.workload("forked");
+  const back = await thereAndBack(context, { name, startMiB: 96, children: 3 });
+  const inPod = ["-n", namespace, "exec", back.status?.targetPodName ?? "", "--"];
+  const stat = await kubectl(cluster, [...inPod, "cat", "/sys/fs/cgroup/memory/memory.stat"]);
+  const usedMiB = Number(/^total_rss (\d+)$/m.exec(stat)?.[1]) / 2 ** 20;
+  context.note(`anonymous memory after two moves: ${usedMiB.toFixed(1)} MiB`);
+  assert(usedMiB < 1.1 * 97, `its processes share their memory no more: ${usedMiB} MiB`);
+}
+
 async function refused(context: Context, name: string, reason: string, message: RegExp): Promise<void> {
   const { api, namespace, witness } = context;
   const move = `refused-${name}`;
@@ -132,6 +147,7 @@ export const open: Scenario = {
     { name: "connections within the pod go on, there and back", run: within },
     { name: "of several connections only the one that leaves the pod is closed", run: leaving },
     { name: "files of volumes that the kubelet writes stay open, there and back", run: volumes },
+    { name: "forked processes go on sharing their memory", run: forked },
     { name: "sockets that cannot be carried are refused, with what helps", run: refusedSockets },
     { name: "a process that kubectl exec started after a move is never frozen in vain", run: execAfterMove },
     { name: "a file that has lost its name is refused by it", run: nameLost },

@@ -3,7 +3,7 @@
  *
  *   workload --name=NAME --witness=ADDRESS:PORT [--start=MIB] [--rate=MIB_PER_SECOND] [--max=MIB] [--interval=MILLISECONDS]
  *            [--connect=ADDRESS:PORT] [--http=PORT] [--user=UID] [--clocks]
- *            [--file=PATH]... [--counter=PATH]... [--tree=PATH:COUNT:BYTES]... [--unlinked=PATH:COUNT:BYTES]... [--open=PATH]... [--socket=KIND]...
+ *            [--file=PATH]... [--counter=PATH]... [--tree=PATH:COUNT:BYTES]... [--unlinked=PATH:COUNT:BYTES]... [--open=PATH]... [--socket=KIND]... [--children=COUNT]
  *   workload --check=PATH:COUNT:BYTES
  *
  * Every interval it sends one datagram: name, instance (drawn when the process starts), n (0, 1, 2, …), MiB held, damaged pages,
@@ -16,6 +16,7 @@
  *   --tree      a folder that is filled with COUNT files of BYTES each at the start; one page of one file is read each time
  *   --unlinked  the same files, but open and without a name
  *   --open      a file that is there already stays open, and must read as it did; one socket counts as a file, too: kinds are in opened.c
+ * --children are forked once the first memory is there, share it from then on, and check it. One that has ended counts as a damaged file.
  * --check reads a whole tree, counts its files, says what is wrong and ends.
  */
 #define _GNU_SOURCE
@@ -35,6 +36,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,7 +51,7 @@ struct tree {
 
 static const char *name = "workload", *witness, *peer, *files[MAX_FILES], *counters[MAX_FILES];
 static struct tree trees[MAX_FILES], unlinked[MAX_FILES];
-static int user, clocks, timer = -1, http_port, listener = -1, counter_count, tree_count, unlinked_count;
+static int user, clocks, children, timer = -1, http_port, listener = -1, counter_count, tree_count, unlinked_count;
 static char counted[64];
 static long start_mib = 16, rate_mib = 0, max_mib = 0, interval_ms = 10;
 static int file_count, descriptors[MAX_FILES];
@@ -96,6 +98,7 @@ static void parse(int count, char **arguments) {
         else if ((value = option(arguments[i], "--file=")) && file_count < MAX_FILES) files[file_count++] = value;
         else if ((value = option(arguments[i], "--open="))) open_to_read(value);
         else if ((value = option(arguments[i], "--socket="))) open_socket(value);
+        else if ((value = option(arguments[i], "--children="))) children = atoi(value);
         else if (strcmp(arguments[i], "--clocks") == 0) clocks = 1;
         else if ((value = option(arguments[i], "--user="))) user = atoi(value);
         else if ((value = option(arguments[i], "--http="))) http_port = atoi(value);
@@ -366,6 +369,27 @@ static void give_up_root(void) {
     if (setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0) fail("setresuid");
 }
 
+static void check_for_ever(void) {
+    for (long n = 0;; n++) {
+        if (damaged_in(n % held)) _exit(1);
+        rest(50);
+    }
+}
+
+static void have_children(void) {
+    for (int i = 0; i < children; i++) {
+        pid_t child = fork();
+        if (child < 0) fail("fork");
+        if (child == 0) check_for_ever();
+    }
+}
+
+static long lost_children(void) {
+    long lost = 0;
+    while (children && waitpid(-1, NULL, WNOHANG) > 0) lost++;
+    return lost;
+}
+
 static void tell(int udp, const struct sockaddr_in *to, long n, long damaged, long damaged_files) {
     char message[256];
     for (;;) {
@@ -403,8 +427,9 @@ int main(int count, char **arguments) {
     for (long n = 0;; n++) {
         long want = start_mib + rate_mib * n * interval_ms / 1000;
         grow(want < max_mib ? want : max_mib);
+        if (n == 0) have_children();
         if (held > 0) damaged += damaged_in(n % held);
-        damaged_files += append(n) + count_up(n) + damaged_trees(n) + broken();
+        damaged_files += append(n) + count_up(n) + damaged_trees(n) + broken() + lost_children();
         if (witness) tell(udp, &to, n, damaged, damaged_files);
         if (listener >= 0) answer();
         if (clocks) watch_clocks(n);
