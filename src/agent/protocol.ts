@@ -287,6 +287,8 @@ export const agentErrorSchema = z.object({
     "DumpFailed",
     "SendFailed",
     "RestoreFailed",
+    // The dump or the restore met something of a kind that CRIU does not carry: it would end in the same way again.
+    "NotCarried",
     "ReleaseFailed",
     // Target: the held copy has died and was never released; its images may still be there.
     "CopyDead",

@@ -162,6 +162,7 @@ const STATUS: Record<AgentErrorBody["reason"], number> = {
   DumpFailed: 422,
   SendFailed: 422,
   RestoreFailed: 422,
+  NotCarried: 422,
   ReleaseFailed: 422,
   CopyDead: 422,
   AlreadyReleased: 409,

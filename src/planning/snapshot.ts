@@ -109,6 +109,8 @@ export interface MoveSnapshot {
   finishedAtMs?: number;
   freezeMilliseconds?: number;
   transferredBytes?: number;
+  /** It was frozen in vain, because of something of a kind that CRIU does not carry. */
+  notCarried?: boolean;
   /** It succeeded, and its program failed within a minute of its release. */
   programFailed?: boolean;
 }

@@ -136,6 +136,7 @@ describe("after moves that its program did not survive", () => {
       finishedAtMs: NOW_MS - hoursAgo * HOUR * 1000,
       ...more,
     });
+  const IN_VAIN = { phase: "RolledBack", notCarried: true };
   const spec = { eligibility: { cooldown: "0s" } };
   const decisionAfter = (moves: ReturnType<typeof ended>[]) => decide({ ...pressed({}), moves }, spec);
 
@@ -146,6 +147,13 @@ describe("after moves that its program did not survive", () => {
     ["many of them, for a day", Array.from({ length: 30 }, (_, index) => ended(23.9 + index)), "NothingToDo"],
     ["many of them, for a day at most", Array.from({ length: 30 }, (_, index) => ended(24 + index)), "Moves"],
     ["one of them, though a move has failed since", [ended(0.9), ended(0.5, { phase: "RolledBack" })], "NothingToDo"],
+    ["one that met what cannot be moved, for a day", [ended(23.9, IN_VAIN)], "NothingToDo"],
+    ["one that met what cannot be moved, for a day at most", [ended(24, IN_VAIN)], "Moves"],
+    [
+      "one that met it, though a move has failed since",
+      [ended(9, IN_VAIN), ended(5, { phase: "Failed" })],
+      "NothingToDo",
+    ],
     ["none since one that went well", [ended(0.9), ended(0.5, {})], "Moves"],
   ])("a pod rests after %s", (_, moves, outcome) => {
     expect(decisionAfter(moves).outcome).toBe(outcome);

@@ -1,6 +1,20 @@
 /** Logged as an error, and gone on from. */
 const HARMLESS = /rlimit: Can't setup RLIMIT_NOFILE for self/;
 
+/** What a dump or a restore refuses whenever it is tried, because of what something is. CRIU's own words. */
+const KINDS = [
+  /not supported|[Uu]nsupported/,
+  /Can't dump (file|ghost file|nested|corked|half of|name-less|.* with filter)/,
+  /Can't handle non-regular mapping|Unknown (inet socket|socket family|file lock)/,
+  /has bad size|Can't bind inet socket|Can't create link remap/,
+];
+
+/** Does the log name a thing that cannot be carried, rather than a fault, a limit or a lack? */
+export function namesAKind(log: string | undefined): boolean {
+  const errors = errorsIn(log);
+  return KINDS.some((kind) => kind.test(errors));
+}
+
 /** The lines of a CRIU log that say what went wrong, for people: at most three, the first errors. */
 export function errorsIn(log: string | undefined): string {
   const errors = (log ?? "")

@@ -14,7 +14,7 @@ import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
 import { freeze, isFrozen, makeMoveGroup } from "./cgroups.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
-import { errorsIn } from "./criu-log.ts";
+import { errorsIn, namesAKind } from "./criu-log.ts";
 import { pagesWritten } from "./criu-stats.ts";
 import { joinedGroups, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
 import { type ContainerFiles, sendFailed, sendFiles } from "./file-sending.ts";
@@ -283,7 +283,8 @@ async function checkpointEnded(
   if (code === 0) return;
   const log = readIfThere(host.path(join(sourceMoveOf(command.moveUID).work, "dump.log")));
   const why = errorsIn(log) || outputOf(host, programOf(command)) || `exit code ${code}`;
-  throw new AgentError("DumpFailed", `CRIU could not dump the container: ${why}`);
+  const reason = namesAKind(log) ? "NotCarried" : "DumpFailed";
+  throw new AgentError(reason, `CRIU could not dump the container: ${why}`);
 }
 
 async function sendImages(peer: Peer, images: Readable, signal: AbortSignal): Promise<void> {

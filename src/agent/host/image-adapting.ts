@@ -17,7 +17,7 @@ import type { Host } from "./host.ts";
 import { targetMoveOf } from "./layout.ts";
 import { type TargetBundle, targetBundle } from "./target-bundle.ts";
 
-/** Rejects with `RestoreFailed` when they cannot be made to fit. */
+/** Throws an AgentError when they cannot be made to fit. */
 export function adaptImages(host: Host, moveUID: string, container: string): void {
   const folder = host.path(targetMoveOf(moveUID).images);
   const bundle = targetBundle(host, container);

@@ -10,7 +10,7 @@ import type { Command, Released, Restored } from "../protocol.ts";
 import { killGroup, makeMoveGroup } from "./cgroups.ts";
 import { type Container, findContainer, pidsOf } from "./containers.ts";
 import { endCopy, wrapperOf } from "./copy-ending.ts";
-import { errorsIn } from "./criu-log.ts";
+import { errorsIn, namesAKind } from "./criu-log.ts";
 import { exitCodeOf, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
 import { hasFiles } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
@@ -194,7 +194,7 @@ async function restoreEnded(
       await endCopy(host, command.moveUID); // the wrapper may be gone, and the runc that it started not
       const log = readIfThere(host.path(join(move.work, "restore.log")));
       throw new AgentError(
-        "RestoreFailed",
+        namesAKind(log) ? "NotCarried" : "RestoreFailed",
         `the container could not be restored: ${errorsIn(log) || `runc ended with ${code ?? "no word"}`}`,
       );
     }

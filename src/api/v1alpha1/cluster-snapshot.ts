@@ -199,6 +199,10 @@ const move = z.strictObject({
   finishedAt: time.optional(),
   freezeMilliseconds: z.number().min(0).optional(),
   transferredBytes: z.number().min(0).optional(),
+  notCarried: z
+    .boolean()
+    .optional()
+    .describe("It was frozen in vain, because of something that cannot be moved. Absent: false."),
   programFailed: z
     .boolean()
     .optional()

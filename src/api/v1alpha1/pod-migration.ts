@@ -24,6 +24,9 @@ export type Phase = z.infer<typeof phaseSchema>;
 /** Reason of a move that succeeded and whose program failed within a minute of its release. */
 export const PROGRAM_FAILED = "ProgramFailed";
 
+/** Reason of a move that was frozen in vain, because of something that CRIU does not carry: another would end in the same way. */
+export const NOT_CARRIED = "NotCarried";
+
 /** Reason of a move that was only asked about, and could be made. */
 export const DRY_RUN = "DryRun";
 

@@ -1,7 +1,7 @@
 /** Which finished PodMigrations of a policy are more than it keeps. Pure. */
 import { POLICY_LABEL } from "../../api/v1alpha1/group.ts";
-import { FINAL_PHASES, type PodMigration, wentWell } from "../../api/v1alpha1/pod-migration.ts";
-import { FAILED_MOVE_REST, FAILED_PROGRAM_REST } from "../../planning/eligibility/history.ts";
+import { FINAL_PHASES, NOT_CARRIED, type PodMigration, wentWell } from "../../api/v1alpha1/pod-migration.ts";
+import { FAILED_MOVE_REST, FAILED_PROGRAM_REST, NOT_CARRIED_REST } from "../../planning/eligibility/history.ts";
 
 const finishedAtMs = ({ status }: PodMigration) => Date.parse(status?.completionTime ?? "");
 
@@ -22,5 +22,7 @@ export function surplusHistory(
   return finished.slice(0, Math.max(0, finished.length - keep)).filter((one) => !holdsBack(one));
 }
 
-const restAfter = ({ status }: PodMigration) =>
-  status?.phase === "Succeeded" ? FAILED_PROGRAM_REST : FAILED_MOVE_REST;
+const restAfter = ({ status }: PodMigration) => {
+  if (status?.reason === NOT_CARRIED) return NOT_CARRIED_REST;
+  return status?.phase === "Succeeded" ? FAILED_PROGRAM_REST : FAILED_MOVE_REST;
+};

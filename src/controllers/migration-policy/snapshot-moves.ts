@@ -1,6 +1,6 @@
 /** PodMigrations as planning sees them. Pure. */
 import { LINEAGE_LABEL } from "../../api/v1alpha1/group.ts";
-import { type PodMigration, PROGRAM_FAILED } from "../../api/v1alpha1/pod-migration.ts";
+import { NOT_CARRIED, type PodMigration, PROGRAM_FAILED } from "../../api/v1alpha1/pod-migration.ts";
 import type { Pod } from "../../kube/resources.ts";
 import type { MoveSnapshot } from "../../planning/snapshot.ts";
 
@@ -24,6 +24,7 @@ export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): Mov
     filesBytes: known(containers.map((container) => container.filesBytes)),
     memoryFilesBytes: known(containers.map((container) => container.memoryFilesBytes)),
     transferredBytes: known(containers.map((container) => container.transferredBytes)),
+    notCarried: status?.reason === NOT_CARRIED ? true : undefined,
     programFailed: status?.reason === PROGRAM_FAILED ? true : undefined,
   };
   return {

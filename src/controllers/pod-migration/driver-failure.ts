@@ -1,4 +1,5 @@
 /** An agent's refusal or silence as data, so that phases decide on it instead of catching. */
+import { NOT_CARRIED } from "../../api/v1alpha1/pod-migration.ts";
 import { DriverError } from "../../checkpointing/driver.ts";
 
 export interface DriverFailure {
@@ -27,6 +28,11 @@ export async function attempt<T>(call: Promise<T>): Promise<Attempt<T>> {
     const { reason, message, node } = error;
     return { ok: false, failure: { reason, message, node, retryable: error.retryable || silent } };
   }
+}
+
+/** The reason of a move that this failure ends: `step`, unless it is of the kind that would end any other move in the same way. */
+export function reasonFor({ reason }: DriverFailure, step: "DumpFailed" | "RestoreFailed"): string {
+  return reason === NOT_CARRIED ? NOT_CARRIED : step;
 }
 
 /** For people: which node's agent said what. */

@@ -100,6 +100,10 @@ const rested: Check = ({ pod, history, nowMs }) => {
   const times = wait.failures === 1 ? "its last move" : `its last ${wait.failures} moves`;
   const again = `not tried again for ${Math.ceil(wait.leftSeconds)}s`;
   if (wait.failed === "Move") return { reason: "BackOff", message: `${times} did not succeed; ${again}` };
+  if (wait.failed === "Kind") {
+    const message = `it has something open that cannot be moved, which its last PodMigration names; ${again}`;
+    return { reason: "NotCarried", message };
+  }
   return { reason: "FailedAfterMove", message: `its program failed within a minute of ${times}; ${again}` };
 };
 

@@ -15,6 +15,8 @@ interface Rest {
 export const FAILED_MOVE_REST: Rest = { firstSeconds: 60, longestSeconds: 3_600 };
 /** After a move that its program did not survive: the next one would most likely end in the same way. */
 export const FAILED_PROGRAM_REST: Rest = { firstSeconds: 3_600, longestSeconds: 86_400 };
+/** After a move that met what CRIU does not carry: until the pod is started anew it has it most likely still. */
+export const NOT_CARRIED_REST: Rest = { firstSeconds: 86_400, longestSeconds: 86_400 };
 
 export interface MoveHistory {
   isMoving(pod: PodSnapshot): boolean;
@@ -25,8 +27,8 @@ export interface MoveHistory {
 }
 
 export interface BackOff {
-  /** Of the move, or of the program within a minute of its release. */
-  failed: "Move" | "Program";
+  /** Of the move, of a move because of what the pod is made of, or of the program within a minute of its release. */
+  failed: "Move" | "Kind" | "Program";
   /** In a row. */
   failures: number;
   leftSeconds: number;
@@ -68,6 +70,7 @@ function countFailures(moves: readonly MoveSnapshot[]): Map<string, FailuresByKi
 }
 
 function failureOf(move: MoveSnapshot): BackOff["failed"] | undefined {
+  if (move.notCarried === true) return "Kind";
   if (move.phase !== "Succeeded") return "Move";
   return move.programFailed === true ? "Program" : undefined;
 }
@@ -106,9 +109,10 @@ export function moveHistory(cluster: Cluster): MoveHistory {
     departures: (pod) => departures().get(pod.lineage) ?? [],
     isMoving: (pod) => movingUids.has(pod.uid) || movingNames.has(podKey(pod.namespace, pod.name)),
     backOff(pod, nowMs) {
-      const { Move, Program } = failures().get(pod.uid) ?? failures().get(pod.lineage) ?? {};
+      const { Move, Kind, Program } = failures().get(pod.uid) ?? failures().get(pod.lineage) ?? {};
       const afterProgram = restAfter("Program", Program, FAILED_PROGRAM_REST, nowMs);
-      const rests = [...afterProgram, ...restAfter("Move", Move, FAILED_MOVE_REST, nowMs)];
+      const afterKind = restAfter("Kind", Kind, NOT_CARRIED_REST, nowMs);
+      const rests = [...afterKind, ...afterProgram, ...restAfter("Move", Move, FAILED_MOVE_REST, nowMs)];
       return rests.sort((a, b) => b.leftSeconds - a.leftSeconds)[0];
     },
   };

@@ -139,7 +139,8 @@ const placeOf = ({ namespace, name }: { namespace: string; name: string }, node:
 
 /** A move belongs to the pod of its name on the node that it leaves; `uids` are by that place. */
 function readMove(written: WrittenMove, uids: ReadonlyMap<string, string>): MoveSnapshot {
-  const { namespace, pod, from, to, phase, policy, freezeMilliseconds, transferredBytes, programFailed } = written;
+  const { namespace, pod, from, to, phase, policy, freezeMilliseconds, transferredBytes, notCarried, programFailed } =
+    written;
   return {
     namespace,
     name: written.name ?? `${pod}-${from}-${to ?? "anywhere"}`,
@@ -158,6 +159,7 @@ function readMove(written: WrittenMove, uids: ReadonlyMap<string, string>): Move
       memoryFilesBytes: written.memoryFiles,
       freezeMilliseconds,
       transferredBytes,
+      notCarried,
       programFailed,
     }),
   };

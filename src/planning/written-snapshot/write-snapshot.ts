@@ -106,6 +106,7 @@ function writeMove(move: MoveSnapshot): Written {
     finishedAt: timeText(move.finishedAtMs),
     freezeMilliseconds: move.freezeMilliseconds,
     transferredBytes: move.transferredBytes,
+    notCarried: move.notCarried,
     programFailed: move.programFailed,
   });
 }

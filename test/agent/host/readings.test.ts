@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { emptyDirsOf, upperDirectoryOf } from "../../../src/agent/host/containers.ts";
-import { errorsIn } from "../../../src/agent/host/criu-log.ts";
+import { errorsIn, namesAKind } from "../../../src/agent/host/criu-log.ts";
 import { pagesWritten } from "../../../src/agent/host/criu-stats.ts";
 import { cpuFlagsOf } from "../../../src/agent/host/features.ts";
 import { connectionsIn, connectionsThatLeave } from "../../../src/agent/host/tcp-table.ts";
@@ -111,6 +111,19 @@ test("CRIU's first errors are told without time and process", () => {
     "(00.1) Warn  (x) y\n(00.286421) 9: Error (criu/files-reg.c:1815): File bin/counter has bad build-ID\n(00.29) Error (criu/a.c:1): b\n";
   expect(errorsIn(log)).toBe("Error (criu/files-reg.c:1815): File bin/counter has bad build-ID; Error (criu/a.c:1): b");
   expect(errorsIn(undefined)).toBe("");
+});
+
+test.each([
+  ["Error (criu/sk-inet.c:137): Unsupported proto 262 for socket 13f4", true],
+  ["Error (criu/namespaces.c:1): Can't dump nested user namespace for 12", true],
+  ["Error (criu/files.c:550): Can't dump file 9 of that type [600] (unknown anon_inode:[x])", true],
+  ["Error (criu/files-reg.c:2175): File scripts/run.sh has bad size 12 (expect 13)", true],
+  ["Error (criu/page-xfer.c:1): Can't write pages to socket: Broken pipe", false],
+  ["Error (criu/files-reg.c:1): Can't write to image: No space left on device", false],
+  ["Error (criu/cr-dump.c:1): Timeout reached. Try to interrupt: 0", false],
+  ["Warn  (criu/x.c:1): something is not supported", false],
+])("%s: of a kind that is never carried? %s", (line, expected) => {
+  expect(namesAKind(`(00.1) 7: ${line}\n(00.2) Error (criu/cr-dump.c:1975): Dumping FAILED.\n`)).toBe(expected);
 });
 
 test("pages written are read out of the dump's statistics", () => {

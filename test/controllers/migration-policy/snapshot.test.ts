@@ -287,6 +287,13 @@ it.each([
   expect(moveSnapshot(migration("m", { phase: "Succeeded", reason }), podWith()).programFailed).toBe(programFailed);
 });
 
+it.each([
+  ["NotCarried", true],
+  ["DumpFailed", undefined],
+])("a move that was rolled back with reason %s is planned with as such", (reason, notCarried) => {
+  expect(moveSnapshot(migration("m", { phase: "RolledBack", reason }), podWith()).notCarried).toBe(notCarried);
+});
+
 describe("history", () => {
   const nowMs = Date.parse("2026-01-02T00:00:00Z");
   const ended = (name: string, phase: "Succeeded" | "Failed", minutesAgo: number) =>

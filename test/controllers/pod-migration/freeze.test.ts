@@ -99,6 +99,18 @@ describe("the freeze of a move that was rolled back", () => {
   });
 });
 
+it.each([
+  ["dump", "NotCarried", "NotCarried"],
+  ["restore", "NotCarried", "NotCarried"],
+  ["dump", "DumpFailed", "DumpFailed"],
+  ["restore", "RestoreFailed", "RestoreFailed"],
+] as const)("a %s that fails as %s rolls the move back with reason %s", async (step, reason, expected) => {
+  const world = await World.with();
+  world.nodes.failures.set(step, { reason, ...failOnce });
+  await world.toTheEnd();
+  expect(world.move?.status).toMatchObject({ phase: "RolledBack", reason: expected });
+});
+
 it("the freeze of a move that succeeded lasts from the pause to the release, however late the controller hears of it", async () => {
   const world = await World.with();
   passIn(world, "Restoring");

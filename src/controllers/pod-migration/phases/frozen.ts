@@ -6,7 +6,7 @@ import type { Dumped, MoveRecord } from "../../../agent/protocol.ts";
 import { wordOf } from "../decision/observe.ts";
 import { decided, type Known, settle } from "../decision/settle.ts";
 import type { Refusal } from "../dependencies.ts";
-import { type Attempt, attempt, type DriverFailure, inWords } from "../driver-failure.ts";
+import { type Attempt, attempt, type DriverFailure, inWords, reasonFor } from "../driver-failure.ts";
 import {
   allowanceOf,
   type FreezeVerdict,
@@ -173,7 +173,7 @@ function figures(run: MoveRun, answer: Dumped): StatusChanges {
 
 /** A link that was found too slow ends the move before the freeze: what to do about it is added. */
 function dumpFailed(run: MoveRun, failure: DriverFailure): Promise<Outcome> {
-  if (failure.reason !== "LinkTooSlow") return failed(run, "DumpFailed", failure);
+  if (failure.reason !== "LinkTooSlow") return failed(run, reasonFor(failure, "DumpFailed"), failure);
   const { because } = allowanceOf(run.move, run.deps.clock.now());
   return settled(run, { failed: { reason: "LinkTooSlow", message: `${inWords(failure)}: ${because}` } });
 }

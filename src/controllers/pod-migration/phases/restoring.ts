@@ -4,7 +4,7 @@
  */
 import type { Restored } from "../../../agent/protocol.ts";
 import { type Settled, settle } from "../decision/settle.ts";
-import { attempt, inWords } from "../driver-failure.ts";
+import { attempt, inWords, reasonFor } from "../driver-failure.ts";
 import { livenessGuard } from "../liveness-guard.ts";
 import { type Outcome, wait } from "../outcome.ts";
 import { restoreTarget } from "../restore-target.ts";
@@ -25,7 +25,8 @@ export async function restoring(run: MoveRun): Promise<Outcome> {
   if (restored.failure.retryable) return (await livenessGuard(run)) ?? wait(RETRY_MS, message);
   // A copy that has died may be restored again: the table says when.
   const dead = restored.failure.reason === "CopyDead";
-  return settledOn(run, await settle(run, dead ? { copy: "dead" } : { failed: { reason: "RestoreFailed", message } }));
+  const failed = { reason: reasonFor(restored.failure, "RestoreFailed"), message };
+  return settledOn(run, await settle(run, dead ? { copy: "dead" } : { failed }));
 }
 
 async function settledOn(run: MoveRun, settled: Settled): Promise<Outcome> {
