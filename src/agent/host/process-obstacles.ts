@@ -1,9 +1,7 @@
 /** What processes have that CRIU cannot carry, asked while they run. Each sentence says what it is and, where it can be helped, how. */
 import { readdirSync, readlinkSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { SourceFacts } from "../protocol.ts";
 import { isMissing, readIfThere } from "./files.ts";
-import { type Group, runGrouped } from "./grouped.ts";
 import { isLeaderGone, isStoppedBySignal } from "./processes.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
@@ -81,22 +79,10 @@ function hardObject(pid: number, name: string, how: string): Obstacle[] {
   return [{ reason: "KernelObject", message: withHint(`process ${pid} has ${name} ${how}`, object) }];
 }
 
-function withHint(sentence: string, what: string): string {
+/** The sentence, with how programs do without `what` where that is known. */
+export function withHint(sentence: string, what: string): string {
   const hint = WITHOUT[what];
   return hint === undefined ? sentence : `${sentence} (${hint})`;
-}
-
-const SOCKETS = fileURLToPath(new URL("./sockets.pl", import.meta.url));
-
-/** Sockets that CRIU cannot carry. */
-export async function socketObstacles(group: Group, pids: readonly number[]): Promise<Obstacle[]> {
-  const printed = await runGrouped(group, ["perl", SOCKETS, ...pids.map(String)]);
-  const lines = printed.split("\n").filter((line) => line !== "");
-  return lines.map((line) => {
-    const [pid = "", ...kind] = line.split(" ");
-    const what = kind.join(" ");
-    return { reason: "Socket", message: withHint(`process ${pid} has a socket that cannot be moved: ${what}`, what) };
-  });
 }
 
 export function descriptorsOf(pid: number): string[] {

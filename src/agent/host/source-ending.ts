@@ -9,6 +9,7 @@ import { exitCodeOf, isAlive, waitForExit, wasStarted } from "./detached.ts";
 import { isMissing } from "./files.ts";
 import type { Host } from "./host.ts";
 import { sourceMoveOf } from "./layout.ts";
+import { cureSockets } from "./sockets.ts";
 import { frozenSince } from "./source-watch.ts";
 
 /** After this the caller is told, and asks again. */
@@ -32,7 +33,12 @@ export async function resumeSource(host: Host, command: SourceCommand): Promise<
     if (wasStarted(host, program) && exitCodeOf(host, program) === undefined) throw error;
   });
   const container = findContainer(host, source.containerID);
-  if (container) thawIfThere(host, container.freezer);
+  if (container) {
+    // The source goes on in any case.
+    if (wasStarted(host, sourceMoveOf(moveUID).program))
+      await cureSockets({ host, procs: [] }, pidsOf(host, container)).catch(() => undefined);
+    thawIfThere(host, container.freezer);
+  }
   return frozenAtMs === undefined ? {} : { freeze: { frozenAtMs, resumedAtMs: Date.now() } };
 }
 

@@ -12,7 +12,8 @@ import { readIfThere } from "./files.ts";
 import { type Group, runGrouped } from "./grouped.ts";
 import type { Host } from "./host.ts";
 import { mountObstacles } from "./mount-obstacles.ts";
-import { descriptorsOf, processObstacles, socketObstacles } from "./process-obstacles.ts";
+import { descriptorsOf, processObstacles } from "./process-obstacles.ts";
+import { socketObstacles } from "./sockets.ts";
 import { type Connection, connectionsIn, connectionsThatLeave } from "./tcp-table.ts";
 import { lostNameObstacles, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 

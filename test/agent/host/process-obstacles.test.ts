@@ -3,7 +3,8 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { thisHost } from "../../../src/agent/host/host.ts";
-import { processObstacles, socketObstacles } from "../../../src/agent/host/process-obstacles.ts";
+import { processObstacles } from "../../../src/agent/host/process-obstacles.ts";
+import { cureSockets, socketObstacles } from "../../../src/agent/host/sockets.ts";
 import { until } from "../../support/until.ts";
 
 const children: ChildProcess[] = [];
@@ -59,6 +60,30 @@ describe.skipIf(!canLook)("sockets", () => {
     expect(await socketObstacles(group, [pid, 4_194_305])).toEqual([]);
     expect(await socketObstacles(group, [])).toEqual([]);
   });
+
+  /** A connection to itself, one end of it in repair mode. Says "came" once it is told to send and what it sent has come. */
+  const IN_REPAIR = `use Socket; use IO::Handle; $| = 1;
+    my ($l, $a, $b);
+    socket($l, 2, 1, 6) and bind($l, pack_sockaddr_in(0, INADDR_LOOPBACK)) and listen($l, 1) or exit 1;
+    socket($a, 2, 1, 6) and connect($a, getsockname($l)) and accept($b, $l) or exit 1;
+    setsockopt($a, 6, 19, pack("i", 1)) or exit 1;`;
+  const SEND = `print "\\n"; readline(STDIN); syswrite($a, "x"); my $in = ""; vec($in, fileno($b), 1) = 1;
+    print select($in, undef, undef, 2) ? "came\\n" : "lost\\n";`;
+
+  test.skipIf(!works("perl", "-e", IN_REPAIR))(
+    "that were left in repair mode send again once they are cured",
+    async () => {
+      const said = async (cured: boolean): Promise<string> => {
+        const pid = await ready("perl", "-e", IN_REPAIR + SEND);
+        if (cured) await cureSockets(group, [pid]);
+        const child = children.at(-1);
+        child?.stdin?.write("\n");
+        const [line] = await once(child?.stdout ?? expect.fail(), "data");
+        return String(line);
+      };
+      expect([await said(true), await said(false)]).toEqual(["came\n", "lost\n"]);
+    },
+  );
 
   test.each([
     ["MPTCP", open(2, 1, 262), /: MPTCP \(.*GODEBUG=multipathtcp=0\)$/],
