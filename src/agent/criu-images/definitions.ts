@@ -131,6 +131,31 @@ const timerFile = new Definition("timerfd_entry", {
   insec: one(10, uint64),
 });
 
+const fileHandle = new Definition("fh_entry", {
+  bytes: one(1, uint32),
+  type: one(2, uint32),
+  handle: many(3, uint64),
+  path: one(4, text),
+  mnt_id: one(5, uint32),
+});
+
+const watchEntry = new Definition("inotify_wd_entry", {
+  id: one(1, uint32),
+  i_ino: one(2, uint64),
+  mask: one(3, uint32),
+  ignored_mask: one(4, uint32),
+  s_dev: one(5, uint32),
+  wd: one(6, uint32),
+  f_handle: one(7, fileHandle),
+});
+
+const inotifyFile = new Definition("inotify_file_entry", {
+  id: one(1, uint32),
+  flags: one(2, uint32),
+  fown: one(4, owner),
+  wd: many(5, watchEntry),
+});
+
 const fileEntry = new Definition("file_entry", {
   type: one(1, uint32),
   id: one(2, uint32),
@@ -144,7 +169,7 @@ const fileEntry = new Definition("file_entry", {
   sgfd: one(10, bytes),
   tunf: one(11, bytes),
   tfd: one(12, timerFile),
-  ify: one(13, bytes),
+  ify: one(13, inotifyFile),
   ffy: one(14, bytes),
   ext: one(15, bytes),
   usk: one(16, bytes),

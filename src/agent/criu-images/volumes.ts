@@ -21,11 +21,18 @@ export function withVolumePaths(files: readonly FileEntry[], volumes: readonly D
     base: `${fromText(destination).replace(/\/$/, "")}/`,
     folder,
   }));
+  const pathHere = (path: string): string => {
+    const place = places.find(({ base }) => path.startsWith(base));
+    return place === undefined ? path : place.base + path.slice(place.base.length).replace(DATED, place.folder);
+  };
   return files.map((file) => {
-    const name = file.reg?.name;
-    const place = name === undefined ? undefined : places.find(({ base }) => name.startsWith(base));
-    if (name === undefined || place === undefined) return file;
-    const rest = name.slice(place.base.length).replace(DATED, place.folder);
-    return { ...file, reg: { ...file.reg, name: place.base + rest } };
+    const { reg, ify } = file;
+    if (reg?.name !== undefined) return { ...file, reg: { ...reg, name: pathHere(reg.name) } };
+    if (ify?.wd === undefined) return file;
+    const wd = ify.wd.map((watch) => {
+      const path = watch.f_handle?.path;
+      return path === undefined ? watch : { ...watch, f_handle: { ...watch.f_handle, path: pathHere(path) } };
+    });
+    return { ...file, ify: { ...ify, wd } };
   });
 }

@@ -28,6 +28,7 @@ import { isStoppedBySignal } from "./processes.ts";
 import { leavingConnections, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
 import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
+import { watchedPaths } from "./watches.ts";
 
 const PAGE_BYTES = 4096;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -111,7 +112,7 @@ async function freezeAndStart(
   signal: AbortSignal,
 ): Promise<Begun> {
   refuse(host, command, container);
-  const groups = prepareFolder(host, command);
+  const groups = await prepareFolder(host, command, container);
   const pages = await connect(command, peer);
   try {
     const linkBytesPerSecond = await measured(host, command, container, peer, signal);
@@ -174,21 +175,23 @@ function refuseUnlinked(host: Host, container: Container): void {
   if (obstacle) throw new AgentError("DumpFailed", obstacle.message);
 }
 
-function prepareFolder(host: Host, command: DumpCommand): string[] {
+async function prepareFolder(host: Host, command: DumpCommand, container: Container): Promise<string[]> {
   const move = sourceMoveOf(command.moveUID);
   mkdirSync(host.path(move.directory), { recursive: true, mode: 0o700 });
   for (const folder of [move.images, move.work]) mkdirSync(host.path(folder), { recursive: true, mode: 0o700 });
-  writeFileSync(host.path(move.criuConfig), criuConfig());
-  return makeMoveGroup(host, command.moveUID, undefined);
+  const procs = makeMoveGroup(host, command.moveUID, undefined);
+  const { paths } = await watchedPaths({ host, procs }, container, pidsOf(host, container));
+  writeFileSync(host.path(move.criuConfig), criuConfig(paths));
+  return procs;
 }
 
 /**
  * The container's tasks are frozen, so nothing has to be kept from its network while it is dumped. Connections that it has not accepted
  * yet, such as a probe's during the freeze, don't stop the dump: the copy never sees them.
  */
-function criuConfig(): string {
+function criuConfig(watched: readonly string[]): string {
   const fixed = ["ps-socket 9", "network-lock skip", "skip-in-flight", "verbosity 2"];
-  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`].join("\n")}\n`;
+  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`, ...watched.map((path) => `irmap-scan-path ${path}`)].join("\n")}\n`;
 }
 
 async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {

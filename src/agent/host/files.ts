@@ -1,5 +1,5 @@
 /** Small questions about files. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** ENOENT, ESRCH or ENOTDIR: what was asked for isn't there. */
 export function isMissing(error: unknown): boolean {
@@ -23,6 +23,16 @@ export function entriesOf(directory: string): string[] {
     return readdirSync(directory);
   } catch (error) {
     if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/** What a symbolic link leads to; undefined when it isn't there. */
+export function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

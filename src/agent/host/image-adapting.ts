@@ -2,7 +2,7 @@
  * Makes a move's images fit the container on the target that they are restored in: the folders of the kubelet's volumes, the pod's new addresses, connections that
  * cannot go on, and timers. May be repeated, for another container too.
  */
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { localAddresses } from "../criu-images/addresses.ts";
@@ -12,7 +12,7 @@ import { ImageError } from "../criu-images/message.ts";
 import { streamsThatGoOn, withAddresses, withConnectionsClosed } from "../criu-images/sockets.ts";
 import { withTimersArmed } from "../criu-images/timers.ts";
 import { type DatedVolume, withVolumePaths } from "../criu-images/volumes.ts";
-import { isMissing, readIfThere } from "./files.ts";
+import { linkOf, readIfThere } from "./files.ts";
 import type { Host } from "./host.ts";
 import { targetMoveOf } from "./layout.ts";
 import { type TargetBundle, targetBundle } from "./target-bundle.ts";
@@ -60,13 +60,4 @@ function datedVolumes(host: Host, { mounts }: TargetBundle): DatedVolume[] {
     const folder = linkOf(join(host.path(source), "..data"));
     return folder === undefined ? [] : [{ destination, folder }];
   });
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
 }

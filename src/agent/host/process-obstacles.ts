@@ -1,7 +1,7 @@
 /** What processes have that CRIU cannot carry, asked while they run. Each sentence says what it is and, where it can be helped, how. */
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import type { SourceFacts } from "../protocol.ts";
-import { isMissing, readIfThere } from "./files.ts";
+import { isMissing, linkOf, readIfThere } from "./files.ts";
 import { isLeaderGone, isStoppedBySignal } from "./processes.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
@@ -90,15 +90,6 @@ export function descriptorsOf(pid: number): string[] {
     return readdirSync(`/proc/${pid}/fd`).flatMap((name) => linkOf(`/proc/${pid}/fd/${name}`) ?? []);
   } catch (error) {
     if (isMissing(error)) return []; // it ended while we looked
-    throw error;
-  }
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
     throw error;
   }
 }

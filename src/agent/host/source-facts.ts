@@ -16,6 +16,7 @@ import { descriptorsOf, processObstacles } from "./process-obstacles.ts";
 import { socketObstacles } from "./sockets.ts";
 import { type Connection, connectionsIn, connectionsThatLeave } from "./tcp-table.ts";
 import { lostNameObstacles, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
+import { watchedPaths, watchObstacle } from "./watches.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
 
@@ -33,8 +34,12 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
   const unlinked = unlinkedBytes(pids);
   const folders = sentFolders(container);
   const unreadable = folders.flatMap((folder) => folderObstacle(host, folder));
-  const [files, sockets] = await inMeasuringGroup(host, container, (group) =>
-    Promise.all([filesBytesOf(group, unreadable.length > 0 ? [] : folders), socketObstacles(group, pids)]),
+  const [files, sockets, watches] = await inMeasuringGroup(host, container, (group) =>
+    Promise.all([
+      filesBytesOf(group, unreadable.length > 0 ? [] : folders),
+      socketObstacles(group, pids),
+      watchedPaths(group, container, pids),
+    ]),
   );
   const copies = copiedBytes(host, container, pids);
   const queued = connectionsOf(container.pid).reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
@@ -57,6 +62,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
       ...pids.flatMap(lostNameObstacles),
       ...pids.flatMap((pid) => processObstacles(pid, container.pid)),
       ...sockets,
+      ...watchObstacle(watches),
     ].slice(0, 20),
   };
 }

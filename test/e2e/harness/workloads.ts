@@ -23,6 +23,8 @@ export interface WorkloadOptions {
   open?: string[];
   /** Sockets that it keeps and uses: kinds are in cluster/images/opened.c. */
   sockets?: string[];
+  /** Folders that it watches (inotify). */
+  watches?: string[];
   /** Processes that it forks, which share its memory and check it. */
   children?: number;
   /** HOST:PORT of a server that it stays connected to. */
@@ -75,6 +77,7 @@ function argumentsOf(settings: Settings, options: WorkloadOptions): string[] {
     ...(options.unlinked ? [`--unlinked=${treeArgument(options.unlinked)}`] : []),
     ...(options.open ?? []).map((file) => `--open=${file}`),
     ...(options.sockets ?? []).map((kind) => `--socket=${kind}`),
+    ...(options.watches ?? []).map((path) => `--watch=${path}`),
     ...(options.children ? [`--children=${options.children}`] : []),
     ...(options.httpPort ? [`--http=${options.httpPort}`] : []),
     ...(options.user ? [`--user=${options.user}`] : []),

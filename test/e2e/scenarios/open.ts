@@ -75,6 +75,13 @@ async function volumes(context: Context): Promise<void> {
   });
 }
 
+/** In the image, in the writable layer, on the disk and in memory. */
+async function watched(context: Context): Promise<void> {
+  const name = context.workload("watched");
+  const watches = ["/etc", "/data", "/volumes/scratch", "/volumes/fast"];
+  await thereAndBack(context, { name, watches, emptyDirs: ["scratch"], memoryDirs: ["fast"] });
+}
+
 /** Each of four processes has the same 96 MiB in its images; the copy must not need them four times. */
 async function forked(context: Context): Promise<void> {
   const { cluster, namespace } = context;
@@ -147,6 +154,7 @@ export const open: Scenario = {
     { name: "connections within the pod go on, there and back", run: within },
     { name: "of several connections only the one that leaves the pod is closed", run: leaving },
     { name: "files of volumes that the kubelet writes stay open, there and back", run: volumes },
+    { name: "watched folders stay watched, there and back", run: watched },
     { name: "forked processes go on sharing their memory", run: forked },
     { name: "sockets that cannot be carried are refused, with what helps", run: refusedSockets },
     { name: "a process that kubectl exec started after a move is never frozen in vain", run: execAfterMove },

@@ -1,5 +1,5 @@
 /*
- * Files that are read, and sockets:
+ * Files that are read, folders that are watched (inotify), and sockets:
  *
  *   pair, pair6, own   an echo over 127.0.0.1, ::1 or the pod's own address; both ends are this process's. `own` takes a new connection now and then, too
  *   full               a connection over 127.0.0.1 whose buffers are full: a few kilobytes are read each time, and as many written
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -31,7 +32,7 @@ typedef union {
 } address_t;
 
 struct item {
-    const char *kind;
+    const char *kind, *path;
     int file, listener, from, to;
     char *content;
     long size;
@@ -62,6 +63,26 @@ void open_to_read(const char *path) {
     item->size = lseek(item->file, 0, SEEK_END);
     item->content = malloc(item->size + 1);
     must(item->size > 0 && pread(item->file, item->content, item->size + 1, 0) == item->size, path);
+}
+
+void watch_folder(const char *path) {
+    struct item *item = next_item("watch");
+    item->path = path;
+    item->from = inotify_init1(IN_NONBLOCK);
+    must(item->from >= 0 && inotify_add_watch(item->from, path, IN_CREATE) >= 0, path);
+}
+
+/* What is made in the folder must be told. */
+static int is_told(struct item *item) {
+    char file[512], events[4096];
+    snprintf(file, sizeof file, "%s/made", item->path);
+    while (read(item->from, events, sizeof events) > 0) {
+    }
+    int made = open(file, O_CREAT | O_WRONLY, 0600);
+    if (made < 0) return errno == ENOSPC;
+    close(made);
+    unlink(file);
+    return read(item->from, events, sizeof events) > 0;
 }
 
 static address_t loopback(int family) {
@@ -181,6 +202,7 @@ static int well(struct item *item) {
         char found[item->size + 1];
         return pread(item->file, found, sizeof found, 0) == item->size && memcmp(found, item->content, item->size) == 0;
     }
+    if (item->path) return is_told(item);
     if (strcmp(item->kind, "full") == 0) return flows(item);
     if (item->from < 0) return 1;
     if (strcmp(item->kind, "own") == 0 && item->looks++ % 50 == 0 && !takes_another(item->listener)) return 0;

@@ -3,7 +3,7 @@
  *
  *   workload --name=NAME --witness=ADDRESS:PORT [--start=MIB] [--rate=MIB_PER_SECOND] [--max=MIB] [--interval=MILLISECONDS]
  *            [--connect=ADDRESS:PORT] [--http=PORT] [--user=UID] [--clocks]
- *            [--file=PATH]... [--counter=PATH]... [--tree=PATH:COUNT:BYTES]... [--unlinked=PATH:COUNT:BYTES]... [--open=PATH]... [--socket=KIND]... [--children=COUNT]
+ *            [--file=PATH]... [--counter=PATH]... [--tree=PATH:COUNT:BYTES]... [--unlinked=PATH:COUNT:BYTES]... [--open=PATH]... [--socket=KIND]... [--watch=PATH]... [--children=COUNT]
  *   workload --check=PATH:COUNT:BYTES
  *
  * Every interval it sends one datagram: name, instance (drawn when the process starts), n (0, 1, 2, …), MiB held, damaged pages,
@@ -16,6 +16,7 @@
  *   --tree      a folder that is filled with COUNT files of BYTES each at the start; one page of one file is read each time
  *   --unlinked  the same files, but open and without a name
  *   --open      a file that is there already stays open, and must read as it did; one socket counts as a file, too: kinds are in opened.c
+ *   --watch     a folder that is watched: what is made in it must be told
  * --children are forked once the first memory is there, share it from then on, and check it. One that has ended counts as a damaged file.
  * --check reads a whole tree, counts its files, says what is wrong and ends.
  */
@@ -98,6 +99,7 @@ static void parse(int count, char **arguments) {
         else if ((value = option(arguments[i], "--file=")) && file_count < MAX_FILES) files[file_count++] = value;
         else if ((value = option(arguments[i], "--open="))) open_to_read(value);
         else if ((value = option(arguments[i], "--socket="))) open_socket(value);
+        else if ((value = option(arguments[i], "--watch="))) watch_folder(value);
         else if ((value = option(arguments[i], "--children="))) children = atoi(value);
         else if (strcmp(arguments[i], "--clocks") == 0) clocks = 1;
         else if ((value = option(arguments[i], "--user="))) user = atoi(value);
