@@ -179,6 +179,9 @@ export function writeDurably(path: string, content: string): void {
   try {
     writeSync(descriptor, content);
     fsyncSync(descriptor);
+  } catch (error) {
+    rmSync(temporary, { force: true }); // the disk is full: nothing half written stays
+    throw error;
   } finally {
     closeSync(descriptor);
   }

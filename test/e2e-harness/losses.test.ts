@@ -40,6 +40,32 @@ const rows: Row[] = [
     },
   ],
   [
+    "one that its owner had just made when its node was drained",
+    [],
+    {
+      pieces: [
+        ["a", "n1", 0, 98_000],
+        ["b", "n1", 102_000, 103_500],
+        ["c", "n2", 105_000, END],
+      ],
+      workload: { kind: "Deployment" },
+      faults: [fault(97_000, taking("disruption")), fault(99_500, taking("disruption"))],
+    },
+  ],
+  [
+    "one that ended long after such a drain",
+    ["lost: w (b)"],
+    {
+      pieces: [
+        ["a", "n1", 0, 98_000],
+        ["b", "n1", 102_000, 120_000],
+        ["c", "n2", 125_000, END],
+      ],
+      workload: { kind: "Deployment" },
+      faults: [fault(97_000, taking("disruption")), fault(99_500, taking("disruption"))],
+    },
+  ],
+  [
     "one that outlived a replacement, and then ended with its pod",
     [],
     {

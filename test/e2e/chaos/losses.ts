@@ -42,7 +42,7 @@ export interface End {
 
 /** The cell under which an unavoidable end is counted; undefined: the process is lost, and should not be. */
 export function unavoidableCell(record: ChaosRecord, end: End): string | undefined {
-  return takenByFault(record, end) ?? withItsNode(record, end) ?? byItsProbe(record, end);
+  return takenByFault(record, end) ?? takenUnheard(record, end) ?? withItsNode(record, end) ?? byItsProbe(record, end);
 }
 
 /** Every process that ended: another instance followed it, or it says nothing at the end. */
@@ -65,6 +65,8 @@ export function lastHeard({ testimony }: JudgedWorkload): Life | undefined {
   );
 }
 
+/** From a pod's making to its first word, and from an eviction to its last. */
+const [MADE_BEFORE_MS, EVICTED_WITHIN_MS] = [5 * SECOND, 10 * SECOND];
 /** A workload speaks every 10 ms. */
 const SILENT_AT_END_MS = 5 * SECOND;
 
@@ -80,6 +82,16 @@ function takenByFault(record: ChaosRecord, end: End): string | undefined {
     if (cell !== undefined) return cell;
   }
   return undefined;
+}
+
+/** A pod that an owner had just made was evicted before it said its first word: it is no move's pod. */
+function takenUnheard({ faults }: ChaosRecord, { workload, life }: End): string | undefined {
+  const evictions = faults.filter(
+    ({ atMs }) =>
+      atMs < life.firstAtMs && life.firstAtMs <= atMs + MADE_BEFORE_MS && life.lastAtMs <= atMs + EVICTED_WITHIN_MS,
+  );
+  const taken = evictions.flatMap(({ ends = [] }) => ends);
+  return taken.find(({ workload: name, by }) => name === workload.name && by === "disruption")?.cell;
 }
 
 /** The fault struck this process, and not one that followed it. */

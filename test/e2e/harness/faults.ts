@@ -11,8 +11,10 @@ export type { Undo } from "./faults/undo.ts";
 /**
  * Kills the next process of the workload that is stopped (as a restored one is before it is let go) on a node, as soon as it is
  * there. Resolves with whether there was one in the time.
+ * @param podUID only one of this pod: another move's source on that node may be stopped, too, while CRIU dumps it
  */
-export async function killNextHeldWorkload(machine: Machine, limitSeconds: number): Promise<boolean> {
+export async function killNextHeldWorkload(machine: Machine, limitSeconds: number, podUID = ""): Promise<boolean> {
+  const uid = podUID.replaceAll("-", "[-_]"); // systemd's driver writes it with other dashes
   const hunt = `
     end=$(( $(date +%s) + ${limitSeconds} ))
     while [ $(date +%s) -lt $end ]; do
@@ -20,6 +22,7 @@ export async function killNextHeldWorkload(machine: Machine, limitSeconds: numbe
         read -r _ name < "$status" 2>/dev/null || continue
         [ "$name" = workload ] || continue
         grep -q '^State:.[Tt]' "$status" 2>/dev/null || continue
+        grep -q '${uid}' "\${status%/status}/cgroup" 2>/dev/null || continue
         pid=\${status#/proc/}; kill -KILL "\${pid%/status}"; echo killed; exit
       done
     done`;

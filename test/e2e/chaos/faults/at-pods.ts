@@ -115,8 +115,9 @@ async function cancelled({ scene, namespace, move }: Aim): Promise<Strike> {
 }
 
 /** A restored container that has not been let go. */
-async function copyKilled({ target }: Aim): Promise<Strike | undefined> {
-  return (await killNextHeldWorkload(target, 2)) ? {} : undefined;
+async function copyKilled({ scene, namespace, move, target }: Aim): Promise<Strike | undefined> {
+  const podUID = scene.moves.get(namespace, move)?.latest.status?.targetPodUID;
+  return podUID && (await killNextHeldWorkload(target, 2, podUID)) ? {} : undefined;
 }
 
 async function secondCreate({ target }: Aim): Promise<Strike | undefined> {
