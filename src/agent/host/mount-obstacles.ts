@@ -9,8 +9,9 @@ import { overlayObstacle } from "./overlay-options.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
 
-export function mountObstacles(host: Host, container: Pick<Container, "mounts" | "rootfs">): Obstacle[] {
+export function mountObstacles(host: Host, container: Pick<Container, "mounts" | "rootfs" | "pid">): Obstacle[] {
   return [
+    ...messageQueueObstacle(host, container.pid),
     ...container.mounts.flatMap((mount) => subPathObstacle(host, mount)),
     ...container.mounts.flatMap((mount) => sharedMemoryObstacle(host, mount)),
     ...overlayObstacle(host, container.rootfs),
@@ -27,11 +28,20 @@ function subPathObstacle(host: Host, { source, destination }: Container["mounts"
   return [{ reason: "SubPath", message }];
 }
 
+/** POSIX message queues: they belong to the pod, and CRIU leaves them behind without a word. */
+function messageQueueObstacle(host: Host, pid: number): Obstacle[] {
+  const queues = entriesOf(host.path(`/proc/${pid}/root/dev/mqueue`));
+  if (queues.length === 0) return [];
+  const message = `there are POSIX message queues, which do not travel: ${queues.slice(0, 3).join(", ")}`;
+  return [{ reason: "MessageQueues", message }];
+}
+
 /** The runtime gives every sandbox a /dev/shm of its own, which belongs to no container and doesn't travel. */
 function sharedMemoryObstacle(host: Host, { source, destination }: Container["mounts"][number]): Obstacle[] {
   if (destination !== "/dev/shm" || source.includes("/volumes/kubernetes.io~empty-dir/")) return [];
   const files = entriesOf(host.path(source));
   if (files.length === 0) return [];
-  const message = `there are files in /dev/shm, which do not travel: ${files.slice(0, 3).join(", ")}`;
+  const what = files.slice(0, 3).join(", ");
+  const message = `there are files in /dev/shm, which do not travel: ${what} (they do with an emptyDir of medium Memory mounted at /dev/shm)`;
   return [{ reason: "SharedMemory", message }];
 }

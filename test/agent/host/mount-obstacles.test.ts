@@ -25,7 +25,7 @@ function write(path: string, content = ""): void {
 }
 
 const reasons = (source: string, destination: string) =>
-  mountObstacles(host, { rootfs: "/none", mounts: [{ source, destination }] }).map(({ reason }) => reason);
+  mountObstacles(host, { pid: 7, rootfs: "/none", mounts: [{ source, destination }] }).map(({ reason }) => reason);
 
 describe("a mount", () => {
   test("of the sandbox's /dev/shm is in the way as long as there are files in it", () => {
@@ -47,6 +47,13 @@ describe("a mount", () => {
     expect(reasons(`${POD}/volume-subpaths/data/app/0`, "/data")).toEqual(["SubPath"]);
     expect(reasons(`${POD}/volume-subpaths/config/app/1`, "/etc/app.conf")).toEqual([]);
   });
+});
+
+test("POSIX message queues are in the way as long as there are some", () => {
+  mkdirSync(host.path("/proc/7/root/dev/mqueue"), { recursive: true });
+  expect(reasons("/none", "/data")).toEqual([]);
+  write("/proc/7/root/dev/mqueue/jobs");
+  expect(reasons("/none", "/data")).toEqual(["MessageQueues"]);
 });
 
 describe("an overlay", () => {
