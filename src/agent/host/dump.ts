@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import { AgentError } from "../agent-error.ts";
 import { FILES } from "../criu-images/definitions.ts";
 import { readImage } from "../criu-images/image-file.ts";
+import { ImageError } from "../criu-images/message.ts";
 import { connectionsThatLeave } from "../criu-images/sockets.ts";
 import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
@@ -256,8 +257,7 @@ async function finish(
     ),
   ]);
   const folder = host.path(sourceMoveOf(command.moveUID).images);
-  const opened = readImage(folder, FILES);
-  refuseConnections(command, connectionsThatLeave(opened)); // one that was accepted since
+  refuseConnections(command, leavingIn(folder)); // one that was accepted since
   const images = bundleImages(folder);
   await sendImages(peer, images.body, signal);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);
@@ -271,6 +271,16 @@ async function finish(
   };
   writeFileSync(host.path(sourceMoveOf(command.moveUID).dumped), JSON.stringify(dumped));
   return dumped;
+}
+
+/** Of the connections in the images, those that would be closed. */
+function leavingIn(folder: string): string[] {
+  try {
+    return connectionsThatLeave(readImage(folder, FILES));
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    throw new AgentError("DumpFailed", `CRIU's images are not understood: ${error.message}`, { cause: error });
+  }
 }
 
 async function checkpointEnded(
