@@ -112,6 +112,8 @@ export const sourceFactsSchema = z.object({
   /** The part of `filesBytes` that is staged in memory: all but the writable layer and emptyDirs on a disk. */
   memoryFilesBytes: z.number(),
   processes: z.int(),
+  /** Of all of them. */
+  threads: z.int().default(0),
   /** What its first process is. */
   kinds: z.array(kindSchema).default([]),
   /** What its first process is confined by; absent: by nothing. */

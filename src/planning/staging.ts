@@ -12,6 +12,8 @@ export interface MoveSize {
   memoryBytes: number;
   /** The pod's writable layer, emptyDirs and deleted files that it has open. Only its node's agent knows them: a plan takes them for 0. */
   filesBytes: number;
+  /** Of all of its processes; absent: not known. */
+  threads?: number;
 }
 
 /** What of a move is staged in its target's memory. Other files land on the target's disk. */

@@ -53,7 +53,8 @@ function statesOf(pid: number): string[] {
   return texts.flatMap((text) => (text ? [text.charAt(text.lastIndexOf(")") + 2)] : []));
 }
 
-function threadsOf(pid: number): string[] {
+/** Their numbers; none when it is gone. */
+export function threadsOf(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/task`);
   } catch {

@@ -13,6 +13,7 @@ import { type Group, runGrouped } from "./grouped.ts";
 import type { Host } from "./host.ts";
 import { mountObstacles } from "./mount-obstacles.ts";
 import { descriptorsOf, processObstacles } from "./process-obstacles.ts";
+import { threadsOf } from "./processes.ts";
 import { socketObstacles } from "./sockets.ts";
 import { type Connection, connectionsIn, connectionsThatLeave } from "./tcp-table.ts";
 import { lostNameObstacles, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
@@ -50,6 +51,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     filesBytes: files.filesBytes + staged,
     memoryFilesBytes: files.memoryFilesBytes + staged,
     processes: pids.length,
+    threads: pids.reduce((sum, pid) => sum + threadsOf(pid).length, 0),
     kinds: kindsOfProcess(container.pid),
     confinedBy: confinementOf(container.pid),
     establishedTcp: leavingConnections(host, container).slice(0, 20),
@@ -68,7 +70,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
 }
 
 function nothingThere(): SourceFacts {
-  const nothing = { memoryBytes: 0, filesBytes: 0, memoryFilesBytes: 0, processes: 0 };
+  const nothing = { memoryBytes: 0, filesBytes: 0, memoryFilesBytes: 0, processes: 0, threads: 0 };
   return { running: false, ...nothing, kinds: [], establishedTcp: [], obstacles: [] };
 }
 

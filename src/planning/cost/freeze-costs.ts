@@ -88,12 +88,19 @@ function expected(freeze: Freeze, reachBytes: number, basis: ExpectedFreeze["bas
   const known = bytes > reachBytes ? reachBytes / bytes : 1;
   const atLeast = known * moving + (1 - known) * movingSeconds({ ...freeze, rates: fastest });
   return {
-    milliseconds: Math.ceil(1000 * (freeze.fixedSeconds + moving)),
+    milliseconds: Math.ceil(1000 * (freeze.fixedSeconds + moving + threadSeconds(freeze.size))),
     atLeastMilliseconds: Math.ceil(1000 * (freeze.fixedSeconds + atLeast)),
     bytesPerSecond: Math.round(moving > 0 ? bytes / moving : 1 / freeze.rates.memory),
     sharedWith: freeze.sharedWith,
     basis,
   };
+}
+
+/** CRIU stops and continues each thread by itself: 2,000 took 4 s on a slow machine. A few dozen are in the fixed part. */
+const [SECONDS_PER_THREAD, FEW_THREADS] = [0.002, 50];
+
+function threadSeconds({ threads = 0 }: MoveSize): number {
+  return SECONDS_PER_THREAD * Math.max(0, threads - FEW_THREADS);
 }
 
 function movingSeconds({ size, rates, sharedWith: others }: Freeze): number {

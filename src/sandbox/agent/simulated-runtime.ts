@@ -113,6 +113,7 @@ export class SimulatedRuntime implements NodeRuntime {
       filesBytes: container ? filesBytesOf(container.pod) : 0,
       memoryFilesBytes: 0,
       processes: 1,
+      threads: 1,
       kinds: ["root"],
       establishedTcp: [],
       obstacles: [],

@@ -36,6 +36,15 @@ describe("before any move is on record, a freeze", () => {
     expect(learnFreezeCosts([]).expect(ask(10 * GB)).atLeastMilliseconds).toBe(5_500);
   });
 
+  it.each([
+    [50, 500],
+    [2_050, 4_500],
+  ])("of a program of %i threads takes %i ms beside its memory, and none of that is sure", (threads, milliseconds) => {
+    const size = { memoryBytes: 0, filesBytes: 0, threads };
+    const expected = learnFreezeCosts([]).expect({ from: "a", to: "b", size });
+    expect(expected).toMatchObject({ milliseconds, atLeastMilliseconds: 500 });
+  });
+
   it("takes 10 s per GB of files", () => {
     expect(learnFreezeCosts([]).expect(ask(0, GB)).milliseconds).toBe(10_500);
   });

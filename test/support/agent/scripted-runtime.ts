@@ -55,7 +55,7 @@ export class ScriptedRuntime implements NodeRuntime {
     return this.state;
   }
   inspect(): Promise<SourceFacts> {
-    const size = { memoryBytes: 1, filesBytes: 0, memoryFilesBytes: 0, processes: 1 };
+    const size = { memoryBytes: 1, filesBytes: 0, memoryFilesBytes: 0, processes: 1, threads: 1 };
     return this.#step("inspect", { running: true, ...size, kinds: [], establishedTcp: [], obstacles: [] });
   }
   register(_command: unknown, signal: AbortSignal): Promise<void> {

@@ -39,6 +39,7 @@ export const FACTS: SourceFacts = {
   filesBytes: 0,
   memoryFilesBytes: 0,
   processes: 1,
+  threads: 1,
   kinds: ["root"],
   establishedTcp: [],
   obstacles: [],
