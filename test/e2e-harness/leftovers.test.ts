@@ -58,6 +58,7 @@ describe("what is left on a node", () => {
 
   it("is no shim: what it serves has a bundle", () => {
     expect(difference([of()], [of(`process\tS - /usr/bin/containerd-shim-runc-v2 -id ${OTHER}`)])).toEqual([]);
+    expect(difference([of()], [of("process\tR - test -e /tmp/headroom-agent-ready")])).toEqual([]);
   });
 
   it("counts what is there twice, and keeps nodes apart", () => {

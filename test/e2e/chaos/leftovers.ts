@@ -69,6 +69,9 @@ export function parseInventory(node: string, listed: string): Inventory {
   return { node, entries };
 }
 
+/** A probe of the agent's pod, which has not yet joined its control group. */
+const OF_ITS_PROBES = /\/tmp\/headroom-agent-(ready|alive)\b/;
+
 /**
  * Those that belong to a pod or a move, and stopped ones. The cgroup is left out. Not containerd's shims: one whose container's creation was
  * broken off may outlive its pod, for containerd forgets it (its issues 6860 and 11392). What a shim serves is found by its bundle.
@@ -76,7 +79,7 @@ export function parseInventory(node: string, listed: string): Inventory {
 function processOf(line: string): string[] {
   const [state = "", , ...args] = line.trim().split(/\s+/);
   const text = args.join(" ");
-  if (text.includes("containerd-shim-runc-v2 ")) return [];
+  if (text.includes("containerd-shim-runc-v2 ") || OF_ITS_PROBES.test(text)) return [];
   return OF_A_POD.test(text) || /^[TD]/.test(state) ? [`${text} (state ${state.slice(0, 1)})`] : [];
 }
 
