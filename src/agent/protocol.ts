@@ -80,6 +80,8 @@ export const featuresSchema = z.object({
   handlerInstalled: z.boolean(),
   /** Why not, and what to do. */
   handlerMessage: z.string().optional(),
+  /** TCP connections within a container go on here. Absent: an agent that closes them. */
+  keepsConnections: z.boolean().default(false),
   /** Absent: an agent that asks for no turn. */
   turn: turnSchema.default({ state: "none" }),
   /** Bytes that all moves together may stage on this node, and what is free of it. */
@@ -120,6 +122,8 @@ export const sourceFactsSchema = z.object({
   confinedBy: z.enum(["apparmor", "selinux"]).optional(),
   /** TCP connections that a move would close, as "local -> remote", at most 20: all but those between two processes of the container. */
   establishedTcp: z.array(z.string()),
+  /** TCP connections between two processes of the container, or of one with itself. */
+  innerConnections: z.int().default(0),
   /** What CRIU cannot carry: open devices, huge pages, a terminal … one sentence each. */
   obstacles: z.array(z.object({ reason: z.string(), message: z.string() })),
 });

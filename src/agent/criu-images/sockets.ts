@@ -37,8 +37,10 @@ const isConnection = ({ proto, type, dst_port = 0 }: InetSocket): boolean =>
   proto === TCP && type === STREAM && dst_port !== 0;
 
 /** The two ends of connections that are established, by the `ino` of each. */
-function pairsOf(files: readonly FileEntry[]): Map<number, number> {
-  const established = files.flatMap(({ isk }) => (isk && isConnection(isk) && isk.state === ESTABLISHED ? [isk] : []));
+function pairsOf(files: readonly FileEntry[], hasStream: (ino: number) => boolean = () => true): Map<number, number> {
+  const established = files.flatMap(({ isk }) =>
+    isk && isConnection(isk) && isk.state === ESTABLISHED && hasStream(isk.ino ?? 0) ? [isk] : [],
+  );
   const byEnds = new Map(
     established.map((socket) => [`${endText(localEnd(socket))} ${endText(remoteEnd(socket))}`, socket]),
   );
@@ -59,9 +61,15 @@ export function connectionsThatLeave(files: readonly FileEntry[]): string[] {
   });
 }
 
-/** As CRIU restores a socket that was never connected: the program reads that it is not. */
-export function withConnectionsClosed(files: readonly FileEntry[]): FileEntry[] {
-  const pairs = pairsOf(files);
+/**
+ * As CRIU restores a socket that was never connected: the program reads that it is not.
+ * @param hasStream is there what a connection's socket, by its `ino`, needs to go on? An older agent's images hold none of it.
+ */
+export function withConnectionsClosed(
+  files: readonly FileEntry[],
+  hasStream: (ino: number) => boolean = () => true,
+): FileEntry[] {
+  const pairs = pairsOf(files, hasStream);
   return files.map((file) => {
     const { isk } = file;
     if (isk === undefined || !isConnection(isk) || pairs.has(isk.ino ?? 0)) return file;

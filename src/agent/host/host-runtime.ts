@@ -106,6 +106,7 @@ export class HostRuntime implements NodeRuntime {
       agentVersion: this.#options.agentVersion,
       containerdVersion: handler.daemon?.version ?? "unknown",
       lsm: handler.daemon?.lsm,
+      keepsConnections: true,
       cgroupDriver: handler.daemon?.cgroupDriver,
       handlerInstalled: handler.installed,
       ...(handlerMessage === undefined ? {} : { handlerMessage }),

@@ -2,7 +2,7 @@
  * Makes a move's images fit the container on the target that they are restored in: the folders of the kubelet's volumes, the pod's new addresses, connections that
  * cannot go on, and timers. May be repeated, for another container too.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { localAddresses } from "../criu-images/addresses.ts";
@@ -22,11 +22,12 @@ export function adaptImages(host: Host, moveUID: string, container: string): voi
   const folder = host.path(targetMoveOf(moveUID).images);
   const bundle = targetBundle(host, container);
   try {
-    const files = readImage(folder, FILES);
+    const armed = withTimersArmed(readImage(folder, FILES));
+    const open = withConnectionsClosed(armed, (ino) => existsSync(join(folder, tcpStreamOf(ino).name)));
     const here = bundle.sandboxPid === undefined ? [] : addressesOf(bundle.sandboxPid);
-    const closed = withAddresses(withConnectionsClosed(withTimersArmed(files)), here);
-    adaptStreams(folder, files);
-    writeImage(folder, FILES, encodeImage(FILES, withVolumePaths(closed, datedVolumes(host, bundle))));
+    adaptStreams(folder, open);
+    const files = withVolumePaths(withAddresses(open, here), datedVolumes(host, bundle));
+    writeImage(folder, FILES, encodeImage(FILES, files));
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     throw new AgentError("RestoreFailed", `the checkpoint cannot be restored here: ${error.message}`, { cause: error });

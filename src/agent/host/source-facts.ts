@@ -44,6 +44,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
   );
   const copies = copiedBytes(host, container, pids);
   const queued = connectionsOf(container.pid).reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
+  const leaving = leavingConnections(host, container);
   const staged = unlinked + queued + copies; // among CRIU's images
   return {
     running: true,
@@ -54,7 +55,8 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     threads: pids.reduce((sum, pid) => sum + threadsOf(pid).length, 0),
     kinds: kindsOfProcess(container.pid),
     confinedBy: confinementOf(container.pid),
-    establishedTcp: leavingConnections(host, container).slice(0, 20),
+    establishedTcp: leaving.slice(0, 20),
+    innerConnections: connectionsOf(container.pid).length - leaving.length,
     obstacles: [
       ...terminalObstacle(host, container),
       ...layerObstacle(container),
@@ -71,7 +73,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
 
 function nothingThere(): SourceFacts {
   const nothing = { memoryBytes: 0, filesBytes: 0, memoryFilesBytes: 0, processes: 0, threads: 0 };
-  return { running: false, ...nothing, kinds: [], establishedTcp: [], obstacles: [] };
+  return { running: false, ...nothing, kinds: [], establishedTcp: [], innerConnections: 0, obstacles: [] };
 }
 
 /** Connected TCP sockets of the process's network namespace. */

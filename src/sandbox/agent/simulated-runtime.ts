@@ -87,6 +87,7 @@ export class SimulatedRuntime implements NodeRuntime {
       memDirtyTrack: false,
       containerdVersion: "simulated",
       lsm: "none",
+      keepsConnections: true,
       verdicts: [],
       handlerInstalled: true,
       turn: { state: "none" },
@@ -116,6 +117,7 @@ export class SimulatedRuntime implements NodeRuntime {
       threads: 1,
       kinds: ["root"],
       establishedTcp: [],
+      innerConnections: 0,
       obstacles: [],
     });
   }

@@ -86,6 +86,15 @@ describe("TCP connections", () => {
     expect(withConnectionsClosed(files)).toEqual(files);
   });
 
+  test("that an older agent has dumped, without their streams, are closed", () => {
+    const files = pair(v4("127.0.0.1"));
+    expect(withConnectionsClosed(files, () => false).map(({ isk }) => isk?.state)).toEqual([CLOSE, CLOSE]);
+    expect(withConnectionsClosed(files, (one) => one === files[0]?.isk?.ino).map(({ isk }) => isk?.state)).toEqual([
+      CLOSE,
+      CLOSE,
+    ]);
+  });
+
   test("once closed they stay so", () => {
     const once = withConnectionsClosed([out("10.1.2.3"), ...pair(v4("127.0.0.1"))]);
     expect(withConnectionsClosed(once)).toEqual(once);

@@ -118,6 +118,7 @@ describe("a move that is planned", () => {
               target,
               kinds: [],
               confinedBy: undefined,
+              innerConnections: 0,
               stagingBytes: staging,
               diskFilesBytes: FILES_BYTES,
             }),

@@ -69,6 +69,14 @@ const REFUSED: [what: string, reason: string, prepare: (world: World) => void, p
         verdicts: [{ kind: "root", ok: false, ms: 1, message: "it could not be dumped" }],
       }),
   ],
+  [
+    "an agent that would close the container's own connections",
+    "AgentTooOld",
+    ({ nodes }) => {
+      nodes.facts = { ...FACTS, innerConnections: 1 };
+      nodes.overrides.set("z2", { keepsConnections: false });
+    },
+  ],
   ["an older CRIU", "CriuVersion", ({ nodes }) => void nodes.overrides.set("z2", { criuVersion: "4.0" })],
   [
     "a pod under AppArmor, to a node that has none",

@@ -37,6 +37,7 @@ export class ScriptedRuntime implements NodeRuntime {
       lazyPages: true,
       memDirtyTrack: true,
       containerdVersion: "1.7.24",
+      keepsConnections: true,
       verdicts: [],
       handlerInstalled: true,
       turn: this.state,
@@ -56,7 +57,8 @@ export class ScriptedRuntime implements NodeRuntime {
   }
   inspect(): Promise<SourceFacts> {
     const size = { memoryBytes: 1, filesBytes: 0, memoryFilesBytes: 0, processes: 1, threads: 1 };
-    return this.#step("inspect", { running: true, ...size, kinds: [], establishedTcp: [], obstacles: [] });
+    const connections = { establishedTcp: [], innerConnections: 0 };
+    return this.#step("inspect", { running: true, ...size, ...connections, kinds: [], obstacles: [] });
   }
   register(_command: unknown, signal: AbortSignal): Promise<void> {
     return this.#step("register", undefined, signal);

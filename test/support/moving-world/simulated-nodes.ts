@@ -42,6 +42,7 @@ export const FACTS: SourceFacts = {
   threads: 1,
   kinds: ["root"],
   establishedTcp: [],
+  innerConnections: 0,
   obstacles: [],
 };
 export const FEATURES: NodeFeatures = {
@@ -55,6 +56,7 @@ export const FEATURES: NodeFeatures = {
   memDirtyTrack: true,
   containerdVersion: "1.7.24",
   lsm: "none",
+  keepsConnections: true,
   verdicts: [],
   handlerInstalled: true,
   turn: { state: "none" },

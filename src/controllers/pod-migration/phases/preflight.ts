@@ -74,8 +74,9 @@ async function chooseTarget(
   if (tooLong) return refused(tooLong);
   const target = await askTarget(run.deps, placed.node);
   if (!target.ok) return unanswered(run, target.failure);
-  const { kinds, confinedBy } = facts;
-  const sides = { node: placed.node, pod, source: source.features, target: target.value, kinds, confinedBy };
+  const { kinds, confinedBy, innerConnections } = facts;
+  const of = { kinds, confinedBy, innerConnections };
+  const sides = { node: placed.node, pod, source: source.features, target: target.value, ...of };
   const sizes = { stagingBytes: stagingBytes(facts), diskFilesBytes: facts.filesBytes - facts.memoryFilesBytes };
   const refusal = targetRefusal({ ...sides, ...sizes }) ?? (await dryRun(run, pod, placed.node));
   if (refusal) return refused(refusal);

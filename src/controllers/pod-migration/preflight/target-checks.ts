@@ -11,6 +11,7 @@ export interface TargetSide extends Confinement {
   target: NodeFeatures;
   /** Of the source's container. */
   kinds: readonly Kind[];
+  innerConnections: number;
   stagingBytes: number;
   /** Files that are on a disk: writable layer and emptyDirs that are not in memory. */
   diskFilesBytes: number;
@@ -65,6 +66,13 @@ const selfTest: Check = ({ node, source, target, kinds }) => {
   };
 };
 
+/** While agents are being upgraded. */
+const keepsConnections: Check = ({ node, target, innerConnections }) => {
+  if (innerConnections === 0 || target.keepsConnections) return undefined;
+  const message = `node ${node}'s agent is an older one, which would close the container's own TCP connections`;
+  return { reason: "AgentTooOld", message };
+};
+
 /** Its images may hold what an older one doesn't know. */
 const criuVersion: Check = ({ node, source, target }) => {
   if (!isOlderSeries(target.criuVersion, source.criuVersion)) return undefined;
@@ -94,6 +102,7 @@ const CHECKS: readonly Check[] = [
   cgroupVersion,
   cpuFlags,
   criuVersion,
+  keepsConnections,
   confinementRefusal,
   selfTest,
   stagingRoom,
