@@ -2,7 +2,13 @@
 import { randomBytes } from "node:crypto";
 import { type Command, Option } from "commander";
 import { API_VERSION } from "../api/v1alpha1/group.ts";
-import { DRY_RUN, POD_MIGRATIONS, type PodMigration, podMigrationSpecSchema } from "../api/v1alpha1/pod-migration.ts";
+import {
+  DRY_RUN,
+  POD_MIGRATIONS,
+  type PodMigration,
+  type PodMigrationStatus,
+  podMigrationSpecSchema,
+} from "../api/v1alpha1/pod-migration.ts";
 import { systemClock } from "../kube/clock.ts";
 import { DEPLOYMENTS, JOBS, PODS, type Pod } from "../kube/resources.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
@@ -50,7 +56,9 @@ export function addCheckCommand(program: Command): void {
       try {
         const answers = await check(cluster, workloads, flags);
         console.log(flags.output === "json" ? JSON.stringify({ pods: answers }, null, 2) : render(answers));
-        if (answers.some(({ movable }) => !movable)) process.exitCode = EXIT.endedOtherwise;
+        const stuck = answers.filter(({ movable }) => !movable).length;
+        if (stuck > 0)
+          throw new CommandFailure(`${stuck} of ${answers.length} could not be moved`, EXIT.endedOtherwise);
       } finally {
         await cluster.transport.close();
       }
@@ -67,9 +75,10 @@ async function check(cluster: Cluster, workloads: readonly string[], flags: Chec
   const pods = [...new Map(found.flat().map((pod) => [pod.metadata.name, pod])).values()];
   if (pods.length === 0) throw new CommandFailure(`no such pods run in namespace ${cluster.namespace}`);
   const answers: Answer[] = [];
+  const signal = whenInterrupted();
   for (let first = 0; first < pods.length; first += AT_ONCE) {
     const some = pods.slice(first, first + AT_ONCE);
-    answers.push(...(await Promise.all(some.map((pod) => ask(cluster, pod, flags)))));
+    answers.push(...(await Promise.all(some.map((pod) => ask(cluster, pod, flags, signal)))));
   }
   return answers;
 }
@@ -86,13 +95,25 @@ async function podsOf(cluster: Cluster, workload: string): Promise<Pod[]> {
   const owners = { deployment: DEPLOYMENTS, deploy: DEPLOYMENTS, deployments: DEPLOYMENTS, job: JOBS, jobs: JOBS };
   const owner = Object.entries(owners).find(([known]) => known === kind)?.[1];
   if (!owner) throw new CommandFailure(`${workload}: name a pod, deploy/NAME or job/NAME`, EXIT.usage);
-  const found = await client.get<{ spec?: { selector?: { matchLabels?: Record<string, string> } } } & Pod>(
-    owner as never,
-    ref,
-  );
+  const found = await client.get<{ spec?: { selector?: Selector } } & Pod>(owner as never, ref);
   if (!found) throw new CommandFailure(`there is no ${workload} in namespace ${namespace}`);
-  const labels = Object.entries(found.spec?.selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  return await podsWith(cluster, labels.join(","));
+  return await podsWith(cluster, selectorText(found.spec?.selector ?? {}));
+}
+
+interface Selector {
+  matchLabels?: Record<string, string>;
+  matchExpressions?: { key: string; operator: string; values?: string[] }[];
+}
+
+/** As the API takes it in a query. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: Selector): string {
+  const labels = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`);
+  const expressions = matchExpressions.map(({ key, operator, values = [] }) => {
+    if (operator === "Exists") return key;
+    if (operator === "DoesNotExist") return `!${key}`;
+    return `${key} ${operator === "In" ? "in" : "notin"} (${values.join(",")})`;
+  });
+  return [...labels, ...expressions].join(",");
 }
 
 /** Those that have not ended. */
@@ -101,21 +122,29 @@ async function podsWith({ client, namespace }: Cluster, labelSelector: string): 
   return items.filter(({ status }) => !["Succeeded", "Failed"].includes(status?.phase ?? ""));
 }
 
-/** Asks by a dry run, and takes it away again. */
-async function ask(cluster: Cluster, pod: Pod, flags: CheckFlags): Promise<Answer> {
+/** Aborted by the first Ctrl-C, so that what was asked is taken away before the command ends. */
+function whenInterrupted(): AbortSignal {
+  const end = new AbortController();
+  process.once("SIGINT", () => end.abort(new CommandFailure("interrupted", EXIT.interrupted)));
+  return end.signal;
+}
+
+/** Asks by a dry run, and takes it away again. What goes wrong is the answer: of the other pods there is one all the same. */
+async function ask(cluster: Cluster, pod: Pod, flags: CheckFlags, signal: AbortSignal): Promise<Answer> {
   const { client, namespace } = cluster;
-  const { name } = (await client.create(POD_MIGRATIONS, dryRunOf(pod, namespace, flags))).metadata;
-  const ref = { namespace, name };
+  const asked = dryRunOf(pod, namespace, flags);
   try {
-    const ended = await followMove({ ...cluster, clock: systemClock, ref, say: () => undefined, limitMs: LIMIT_MS });
-    return answerOf(pod, ended);
-  } catch (error) {
-    if (!(error instanceof CommandFailure)) throw error;
-    throw new CommandFailure(
-      `no answer about pod ${pod.metadata.name}: is Headroom's controller running? (${error.message})`,
+    const ref = { namespace, name: asked.metadata.name };
+    await client.create(POD_MIGRATIONS, asked);
+    const options = { clock: systemClock, ref, say: () => undefined, limitMs: LIMIT_MS, signal };
+    return answerOf(
+      pod,
+      await followMove({ ...cluster, ...options }).finally(() => client.delete(POD_MIGRATIONS, ref)),
     );
-  } finally {
-    await client.delete(POD_MIGRATIONS, ref).catch(() => undefined); // it does nothing where it is
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = `${error instanceof Error ? error.message : String(error)}; is Headroom's controller running?`;
+    return answerOf(pod, { status: { phase: "Failed", reason: "NotAnswered", message } });
   }
 }
 
@@ -123,6 +152,7 @@ function dryRunOf(pod: Pod, namespace: string, flags: CheckFlags): PodMigration 
   const spec = podMigrationSpecSchema.safeParse({
     podName: pod.metadata.name,
     dryRun: true,
+    cancel: true, // a controller, or a CRD, that does not know dry runs moves nothing
     ...(flags.to ? { targetNode: flags.to } : {}),
     ...(flags.tcp ? { tcp: flags.tcp } : {}),
   });
@@ -134,7 +164,7 @@ function dryRunOf(pod: Pod, namespace: string, flags: CheckFlags): PodMigration 
   return { apiVersion: API_VERSION, kind: "PodMigration", metadata: { name, namespace }, spec: spec.data };
 }
 
-export function answerOf(pod: Pod, { status }: PodMigration): Answer {
+export function answerOf(pod: Pod, { status }: { status?: Partial<PodMigrationStatus> }): Answer {
   const movable = status?.phase === "Cancelled" && status.reason === DRY_RUN;
   return {
     namespace: pod.metadata.namespace ?? "",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { PodMigration } from "../../src/api/v1alpha1/pod-migration.ts";
-import { answerOf, render } from "../../src/cli/check.ts";
+import { answerOf, render, selectorText } from "../../src/cli/check.ts";
 import type { Pod } from "../../src/kube/resources.ts";
 
 const fieldRef = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
@@ -55,6 +55,24 @@ describe("the answer about a pod", () => {
       "its environment keeps the values of before the move: POD_IP, NODE",
     ]);
   });
+});
+
+test.each([
+  [{ matchLabels: { app: "web", tier: "a" } }, "app=web,tier=a"],
+  [{ matchExpressions: [{ key: "app", operator: "In", values: ["a", "b"] }] }, "app in (a,b)"],
+  [
+    {
+      matchLabels: { app: "web" },
+      matchExpressions: [
+        { key: "x", operator: "NotIn", values: ["a"] },
+        { key: "y", operator: "Exists" },
+        { key: "z", operator: "DoesNotExist" },
+      ],
+    },
+    "app=web,x notin (a),y,!z",
+  ],
+])("a selector %j is asked for as %s", (selector, text) => {
+  expect(selectorText(selector)).toBe(text);
 });
 
 test("answers are shown as a table, notes below it", () => {

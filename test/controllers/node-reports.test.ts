@@ -209,7 +209,7 @@ describe("a roll-out", () => {
   test("passes over an agent that refuses its turn, and one with a move, until they are free", async () => {
     bench.answer = turns({ n1: WAITING, n2: WAITING, n3: WAITING });
     const move = { phase: "Preparing", startTime: "2026-01-01T00:00:00Z", sourceNode: "n2" };
-    bench.moves = [{ status: podMigrationStatusSchema.parse(move) } as PodMigration];
+    bench.moves = [{ spec: {}, status: podMigrationStatusSchema.parse(move) } as PodMigration];
     bench.prepare = (node) => new DriverError(node, "WrongState", "move m has not ended on this node", true);
     await bench.run();
     expect(bench.given).toEqual(["n1 7"]);

@@ -172,14 +172,15 @@ describe("a silent agent's turn", () => {
 });
 
 test("only moves that have begun and not ended hold up their nodes, the source and the target", () => {
-  const move = (phase: string, startTime: string | undefined, sourceNode: string, targetNode?: string) =>
-    ({ status: podMigrationStatusSchema.parse({ phase, startTime, sourceNode, targetNode }) }) as PodMigration;
+  const move = (phase: string, startTime: string | undefined, sourceNode: string, targetNode?: string, spec = {}) =>
+    ({ spec, status: podMigrationStatusSchema.parse({ phase, startTime, sourceNode, targetNode }) }) as PodMigration;
   const time = "2026-01-01T00:00:00Z";
   const moves = [
     move("Preflight", time, "n1"),
     move("Restoring", time, "n2", "n3"),
     move("Pending", undefined, "n4"),
     move("Succeeded", time, "n5", "n6"),
+    move("Preflight", time, "n7", undefined, { dryRun: true }),
   ];
   expect([...movingNodes(moves)].sort()).toEqual(["n1", "n2", "n3"]);
 });

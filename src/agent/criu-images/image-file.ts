@@ -1,5 +1,5 @@
 /** A file of CRIU's images: two magic numbers, then entries, each a length and a message. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { ImageError } from "./message.ts";
 
@@ -7,6 +7,8 @@ import { ImageError } from "./message.ts";
 const COMMON_MAGIC = 0x54564319;
 const HEADER_BYTES = 8;
 const LENGTH_BYTES = 4;
+/** Where the first entry's message begins. */
+export const FIRST_MESSAGE_AT = HEADER_BYTES + LENGTH_BYTES;
 
 export interface ImageKind<T> {
   /** Of the file. */
@@ -26,10 +28,9 @@ export function decodeImage<T>(kind: ImageKind<T>, content: Buffer): T[] {
   return entries;
 }
 
-/** Of a file that has one entry, and then bytes that are no entries. Pure. */
-export function decodeLeading<T>(kind: ImageKind<T>, content: Buffer): { entry: T; rest: Buffer } {
-  const { entry, end } = entryAt(kind, content, begins(kind, content));
-  return { entry, rest: content.subarray(end) };
+/** The first entry of a file that goes on with bytes that are no entries. Pure. */
+export function decodeLeading<T>(kind: ImageKind<T>, content: Buffer): T {
+  return entryAt(kind, content, begins(kind, content)).entry;
 }
 
 export function encodeImage<T>({ magic, entry }: ImageKind<T>, entries: readonly T[]): Buffer {
@@ -40,8 +41,38 @@ export function encodeImage<T>({ magic, entry }: ImageKind<T>, entries: readonly
   return Buffer.concat([words(COMMON_MAGIC, magic), ...parts]);
 }
 
+/** Of tens of thousands of entries. A larger one would cost the reader its memory. */
+const MOST_BYTES = 32 << 20;
+
+/** Throws an ImageError, also when it is far larger than any container's. */
 export function readImage<T>(folder: string, kind: ImageKind<T>): T[] {
-  return decodeImage(kind, readFileSync(join(folder, kind.name)));
+  const path = join(folder, kind.name);
+  const { size } = statSync(path);
+  if (size > MOST_BYTES) throw new ImageError(`${kind.name} has ${size} bytes, ${MOST_BYTES} are read`);
+  return decodeImage(kind, readFileSync(path));
+}
+
+const LEADING_BYTES = 4096;
+
+/** The first entry of a file that may be large. */
+export function readLeading<T>(folder: string, kind: ImageKind<T>): T {
+  const file = openSync(join(folder, kind.name), "r");
+  try {
+    const content = Buffer.alloc(LEADING_BYTES);
+    return decodeLeading(kind, content.subarray(0, readSync(file, content)));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Over as many bytes of a file, which stays as large as it is. */
+export function overwrite(folder: string, { name }: { name: string }, at: number, bytes: Uint8Array): void {
+  const file = openSync(join(folder, name), "r+");
+  try {
+    writeSync(file, bytes, 0, bytes.length, at);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Over what is there, in one step. */

@@ -12,7 +12,7 @@ import {
   isOfItsOwn,
   wordsOf,
 } from "./addresses.ts";
-import type { FileEntry, InetSocket, TcpStream } from "./definitions.ts";
+import { type FileEntry, type InetSocket, type TcpStream, tcpStreamOf } from "./definitions.ts";
 import { ImageError } from "./message.ts";
 
 const TCP = 6;
@@ -52,6 +52,9 @@ function pairsOf(files: readonly FileEntry[], hasStream: (ino: number) => boolea
   return pairs;
 }
 
+/** The sockets, by their `ino`, of connections that go on. */
+export const connectionsWithin = (files: readonly FileEntry[]): Set<number> => new Set(pairsOf(files).keys());
+
 /** Of connections that would be closed, "local -> remote". */
 export function connectionsThatLeave(files: readonly FileEntry[]): string[] {
   const pairs = pairsOf(files);
@@ -81,11 +84,10 @@ export function withConnectionsClosed(
 const zeros = (words: readonly number[] = []): number[] => words.map(() => 0);
 
 /**
- * The streams of connections that go on, by the `ino` of their sockets. What was not sent counts as sent: else CRIU would send it while the other end is not there yet, and
- * the kernel would answer with a reset; lost on the way, it is sent again. Throws an ImageError when bytes that one end no longer has did not come to the other: the two ends
- * are not dumped in one moment.
+ * Of connections that go on, by the `ino` of their sockets: those with bytes that were not sent yet. Throws an ImageError when bytes that one end no longer has did not come to
+ * the other: the two ends are not dumped in one moment.
  */
-export function streamsThatGoOn(
+export function streamsWithUnsent(
   files: readonly FileEntry[],
   streamOf: (ino: number) => TcpStream,
 ): Map<number, TcpStream> {
@@ -98,8 +100,37 @@ export function streamsThatGoOn(
     if (arrivedBytes < 0)
       throw new ImageError("bytes of a connection within the container were on their way when it was dumped");
   }
-  return new Map([...streams].map(([ino, stream]) => [ino, { ...stream, unsq_len: 0 }]));
+  return new Map([...streams].filter(([, { unsq_len = 0 }]) => unsq_len > 0));
 }
+
+/**
+ * What makes all of a stream count as sent: else CRIU would send the rest while the other end is not there yet, and the kernel would answer with a reset; lost on the way, it is
+ * sent again. The number 0 of as many bytes as the number that is there, so that the file, which may be large, stays as it is beside.
+ * @returns where in the stream's message, and what
+ */
+export function countingAsSent({ unsq_len = 0, ...stream }: TcpStream): { at: number; bytes: Uint8Array } {
+  const before = Object.fromEntries(Object.entries(stream).filter(([name]) => BEFORE_UNSENT.has(name)));
+  const entry = tcpStreamOf(0).entry;
+  const at = entry.encode(before).length + 1; // after the field's key
+  const bytes = new Uint8Array(entry.encode({ unsq_len }).length - 1).fill(0x80);
+  bytes[bytes.length - 1] = 0;
+  return { at, bytes };
+}
+
+/** Fields of a tcp_stream_entry with lower numbers. */
+const BEFORE_UNSENT = new Set([
+  "inq_len",
+  "inq_seq",
+  "outq_len",
+  "outq_seq",
+  "opt_mask",
+  "snd_wscale",
+  "mss_clamp",
+  "rcv_wscale",
+  "timestamp",
+  "cork",
+  "nodelay",
+]);
 
 /**
  * With the pod's addresses on this node for those that it had.

@@ -17,7 +17,8 @@ export interface DatedVolume {
 const DATED = /^\.\.\d{4}_\d\d_\d\d_\d\d_\d\d_\d\d\.\d+(?=\/|$)/;
 
 export function withVolumePaths(files: readonly FileEntry[], volumes: readonly DatedVolume[]): FileEntry[] {
-  const places = volumes.map(({ destination, folder }) => ({
+  const longestFirst = [...volumes].sort((one, other) => other.destination.length - one.destination.length);
+  const places = longestFirst.map(({ destination, folder }) => ({
     base: `${fromText(destination).replace(/\/$/, "")}/`,
     folder,
   }));

@@ -3,10 +3,10 @@ const HARMLESS = /rlimit: Can't setup RLIMIT_NOFILE for self/;
 
 /** What a dump or a restore refuses whenever it is tried, because of what something is. CRIU's own words. */
 const KINDS = [
-  /not supported|[Uu]nsupported/,
-  /Can't dump (file|ghost file|nested|corked|half of|name-less|.* with filter)/,
+  /(?<!Operation|Protocol|family|Socket type) not supported|[Uu]nsupported/, // but for the kernel's own words: they may be about this node
+  /Can't dump (file|ghost file|nested|corked|half of|name-less|that handle|.* with filter)/,
   /Can't handle non-regular mapping|Unknown (inet socket|socket family|file lock)/,
-  /has bad size|Can't bind inet socket|Can't create link remap/,
+  /has bad size/,
 ];
 
 /** Does the log name a thing that cannot be carried, rather than a fault, a limit or a lack? */

@@ -2,14 +2,14 @@
  * The source's step: freeze, dump the pages straight to the target's page server, send the files and the small images.
  * Whatever can be is done before the freeze; inside it, CRIU and the files work side by side. The container stays frozen.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { AgentError } from "../agent-error.ts";
-import { FILES } from "../criu-images/definitions.ts";
+import { FILES, tcpStreamOf } from "../criu-images/definitions.ts";
 import { readImage } from "../criu-images/image-file.ts";
 import { ImageError } from "../criu-images/message.ts";
-import { connectionsThatLeave } from "../criu-images/sockets.ts";
+import { connectionsThatLeave, connectionsWithin } from "../criu-images/sockets.ts";
 import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
@@ -19,17 +19,17 @@ import { errorsIn, namesAKind } from "./criu-log.ts";
 import { pagesWritten } from "./criu-stats.ts";
 import { joinedGroups, outputOf, startDetached, waitForExit, wasStarted } from "./detached.ts";
 import { type ContainerFiles, sendFailed, sendFiles } from "./file-sending.ts";
-import { readIfThere } from "./files.ts";
+import { entriesOf, readIfThere } from "./files.ts";
 import { type Host, runtimeOf } from "./host.ts";
 import { bundleImages } from "./image-bundle.ts";
 import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
 import { greetingOf } from "./page-greeting.ts";
 import { isStoppedBySignal } from "./processes.ts";
-import { leavingConnections, memoryOf } from "./source-facts.ts";
+import { hasOwnConnections, leavingConnections, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
 import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
-import { watchedPaths } from "./watches.ts";
+import { watchedPaths, watchObstacle } from "./watches.ts";
 
 const PAGE_BYTES = 4096;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -181,8 +181,10 @@ async function prepareFolder(host: Host, command: DumpCommand, container: Contai
   mkdirSync(host.path(move.directory), { recursive: true, mode: 0o700 });
   for (const folder of [move.images, move.work]) mkdirSync(host.path(folder), { recursive: true, mode: 0o700 });
   const procs = makeMoveGroup(host, command.moveUID, undefined);
-  const { paths } = await watchedPaths({ host, procs }, container, pidsOf(host, container));
-  writeFileSync(host.path(move.criuConfig), criuConfig(paths));
+  const watches = await watchedPaths({ host, procs }, container, pidsOf(host, container));
+  const [obstacle] = watchObstacle(watches);
+  if (obstacle) throw new AgentError("DumpFailed", obstacle.message);
+  writeFileSync(host.path(move.criuConfig), criuConfig(command, watches.paths, hasOwnConnections(host, container)));
   return procs;
 }
 
@@ -190,9 +192,10 @@ async function prepareFolder(host: Host, command: DumpCommand, container: Contai
  * The container's tasks are frozen, so nothing has to be kept from its network while it is dumped. Connections that it has not accepted
  * yet, such as a probe's during the freeze, don't stop the dump: the copy never sees them.
  */
-function criuConfig(watched: readonly string[]): string {
+function criuConfig({ tcp }: DumpCommand, watched: readonly string[], keeps: boolean): string {
+  const close = tcp === "Close" && !keeps ? ["tcp-close"] : [];
   const fixed = ["ps-socket 9", "network-lock skip", "skip-in-flight", "verbosity 2"];
-  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`, ...watched.map((path) => `irmap-scan-path ${path}`)].join("\n")}\n`;
+  return `${[...fixed, `ghost-limit ${UNLINKED_LIMIT_BYTES}`, ...close, ...watched.map((path) => `irmap-scan-path ${path}`)].join("\n")}\n`;
 }
 
 async function connect(command: DumpCommand, peer: Peer): Promise<PageConnection> {
@@ -257,7 +260,7 @@ async function finish(
     ),
   ]);
   const folder = host.path(sourceMoveOf(command.moveUID).images);
-  refuseConnections(command, leavingIn(folder)); // one that was accepted since
+  dropClosed(command, folder);
   const images = bundleImages(folder);
   await sendImages(peer, images.body, signal);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);
@@ -273,10 +276,15 @@ async function finish(
   return dumped;
 }
 
-/** Of the connections in the images, those that would be closed. */
-function leavingIn(folder: string): string[] {
+/** A connection that was accepted since the last look is refused. What is queued in those that will be closed is not sent. */
+function dropClosed(command: DumpCommand, folder: string): void {
+  const streams = entriesOf(folder).filter((name) => name.startsWith("tcp-stream-"));
+  if (streams.length === 0) return; // no connection, or none that goes on
   try {
-    return connectionsThatLeave(readImage(folder, FILES));
+    const files = readImage(folder, FILES);
+    refuseConnections(command, connectionsThatLeave(files));
+    const kept = new Set([...connectionsWithin(files)].map((ino) => tcpStreamOf(ino).name));
+    for (const name of streams) if (!kept.has(name)) rmSync(join(folder, name));
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     throw new AgentError("DumpFailed", `CRIU's images are not understood: ${error.message}`, { cause: error });

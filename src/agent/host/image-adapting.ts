@@ -2,18 +2,25 @@
  * Makes a move's images fit the container on the target that they are restored in: the folders of the kubelet's volumes, the pod's new addresses, connections that
  * cannot go on, and timers. May be repeated, for another container too.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { localAddresses } from "../criu-images/addresses.ts";
-import { FILES, type FileEntry, type TcpStream, tcpStreamOf } from "../criu-images/definitions.ts";
-import { decodeLeading, encodeImage, readImage, writeImage } from "../criu-images/image-file.ts";
+import { FILES, type FileEntry, tcpStreamOf } from "../criu-images/definitions.ts";
+import {
+  encodeImage,
+  FIRST_MESSAGE_AT,
+  overwrite,
+  readImage,
+  readLeading,
+  writeImage,
+} from "../criu-images/image-file.ts";
 import { ImageError } from "../criu-images/message.ts";
-import { streamsThatGoOn, withAddresses, withConnectionsClosed } from "../criu-images/sockets.ts";
+import { countingAsSent, streamsWithUnsent, withAddresses, withConnectionsClosed } from "../criu-images/sockets.ts";
 import { withTimersArmed } from "../criu-images/timers.ts";
 import { type DatedVolume, withVolumePaths } from "../criu-images/volumes.ts";
 import { linkOf, readIfThere } from "./files.ts";
-import type { Host } from "./host.ts";
+import { type Host, under } from "./host.ts";
 import { targetMoveOf } from "./layout.ts";
 import { type TargetBundle, targetBundle } from "./target-bundle.ts";
 
@@ -40,25 +47,23 @@ function addressesOf(pid: number): string[] {
 }
 
 function adaptStreams(folder: string, files: readonly FileEntry[]): void {
-  const contents = new Map<number, Buffer>();
-  const streamOf = (ino: number): TcpStream => {
-    const { entry, rest } = decodeLeading(tcpStreamOf(ino), readFileSync(join(folder, tcpStreamOf(ino).name)));
-    contents.set(ino, rest);
-    return entry;
-  };
-  for (const [ino, stream] of streamsThatGoOn(files, streamOf)) {
-    const kind = tcpStreamOf(ino);
-    writeImage(folder, kind, Buffer.concat([encodeImage(kind, [stream]), contents.get(ino) ?? Buffer.alloc(0)]));
+  const unsent = streamsWithUnsent(files, (ino) => readLeading(folder, tcpStreamOf(ino)));
+  for (const [ino, stream] of unsent) {
+    const { at, bytes } = countingAsSent(stream);
+    overwrite(folder, tcpStreamOf(ino), FIRST_MESSAGE_AT + at, bytes);
   }
 }
 
 const ATOMICALLY_WRITTEN = /\/volumes\/kubernetes\.io~(configmap|secret|projected|downward-api)\/[^/]+$/;
 
+/** Where in the container something is mounted: /var/run often is a link to /run. */
+const inContainer = (rootfs: string, destination: string): string => `/${relative(rootfs, under(rootfs, destination))}`;
+
 /** The pod's volumes that the kubelet writes version by version. */
-function datedVolumes(host: Host, { mounts }: TargetBundle): DatedVolume[] {
+function datedVolumes(host: Host, { mounts, rootfs }: TargetBundle): DatedVolume[] {
   return mounts.flatMap(({ source, destination }) => {
     if (!ATOMICALLY_WRITTEN.test(source)) return [];
     const folder = linkOf(join(host.path(source), "..data"));
-    return folder === undefined ? [] : [{ destination, folder }];
+    return folder === undefined ? [] : [{ destination: inContainer(host.path(rootfs), destination), folder }];
   });
 }

@@ -36,7 +36,9 @@ export async function resumeSource(host: Host, command: SourceCommand): Promise<
   if (container) {
     // The source goes on in any case.
     if (wasStarted(host, sourceMoveOf(moveUID).program))
-      await cureSockets({ host, procs: [] }, pidsOf(host, container)).catch(() => undefined);
+      await Promise.race([cureSockets({ host, procs: [] }, pidsOf(host, container)), sleep(CURE_MS)]).catch(
+        () => undefined,
+      );
     thawIfThere(host, container.freezer);
   }
   return frozenAtMs === undefined ? {} : { freeze: { frozenAtMs, resumedAtMs: Date.now() } };

@@ -86,6 +86,11 @@ export function leavingConnections(host: Host, container: Container): string[] {
   return connectionsThatLeave(connectionsOf(container.pid), socketsOf(pidsOf(host, container)));
 }
 
+/** Some of its TCP connections go on with it. */
+export function hasOwnConnections(host: Host, container: Container): boolean {
+  return connectionsOf(container.pid).length > leavingConnections(host, container).length;
+}
+
 /** Inodes of the sockets that these processes hold. Others may share their network: a port that is forwarded, say. */
 function socketsOf(pids: readonly number[]): Set<string> {
   const links = pids.flatMap(descriptorsOf);

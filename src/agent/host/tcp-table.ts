@@ -38,10 +38,10 @@ export function connectionsIn(table: string): Connection[] {
 /** "local -> remote" of each connection but those that are established between two sockets of these. */
 export function connectionsThatLeave(connections: readonly Connection[], inodes: ReadonlySet<string>): string[] {
   const nameOf = (one: End, other: End): string => `${endText(one)} -> ${endText(other)}`;
-  const within = connections.filter(({ isEstablished, inode }) => isEstablished && inodes.has(inode));
-  const ends = new Set(within.map(({ local, remote }) => nameOf(local, remote)));
+  const isOurs = ({ isEstablished, inode }: Connection): boolean => isEstablished && inodes.has(inode);
+  const ends = new Set(connections.filter(isOurs).map(({ local, remote }) => nameOf(local, remote)));
   return connections
-    .filter((one) => !(within.includes(one) && ends.has(nameOf(one.remote, one.local))))
+    .filter((one) => !(isOurs(one) && ends.has(nameOf(one.remote, one.local))))
     .map(({ local, remote }) => nameOf(local, remote));
 }
 

@@ -8,8 +8,9 @@ import type { Container } from "./containers.ts";
 import { entriesOf, isMissing, linkOf } from "./files.ts";
 import { type Group, runGrouped } from "./grouped.ts";
 
-/** The container runs: a file that vanishes meanwhile is no failure. What is not found in time counts as lost. */
-const SEARCH = 'timeout -k 5 20 find "$@" 2>/dev/null; true';
+/** The container runs: a file that vanishes meanwhile is no failure. */
+const SEARCH =
+  'timeout -k 5 20 find "$@" 2>/dev/null; [ $? != 124 ] || { echo "its watched files could not be found within 20 s" >&2; exit 1; }';
 
 export interface Watches {
   /** In the container, files before folders. */

@@ -7,7 +7,7 @@ import type { CollectResult } from "../../metrics/source.ts";
 import type { ClusterSnapshot, PlanningMemory, PodSnapshot, SourceFigures } from "../../planning/snapshot.ts";
 import type { NodeReport } from "../node-reports/report.ts";
 import { sourceFigures } from "./collect-figures.ts";
-import { moveSnapshot } from "./snapshot-moves.ts";
+import { moveSnapshots } from "./snapshot-moves.ts";
 import { nodeSnapshot, readyAgents } from "./snapshot-nodes.ts";
 import { lineageOf, podSnapshot } from "./snapshot-pods.ts";
 
@@ -40,7 +40,7 @@ export function buildSnapshot({
       .list()
       .map((node) => nodeSnapshot(node, agents.get(node.metadata.name), reports.get(node.metadata.name)?.features)),
     pods: podSnapshots(context, migrations),
-    moves: migrations.map((one) => moveSnapshot(one, namedPod(context, one))),
+    moves: moveSnapshots(migrations, (one) => namedPod(context, one)),
     sources: answered(collected),
     ...(memory && { memory }),
   };

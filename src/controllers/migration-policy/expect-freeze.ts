@@ -3,11 +3,11 @@ import type { PodMigration } from "../../api/v1alpha1/pod-migration.ts";
 import type { Store } from "../../kube/store.ts";
 import { learnFreezeCosts } from "../../planning/cost/freeze-costs.ts";
 import type { ExpectFreeze } from "../pod-migration/dependencies.ts";
-import { moveSnapshot } from "./snapshot-moves.ts";
+import { moveSnapshots } from "./snapshot-moves.ts";
 
 export function freezeNow({ podMigrations }: { podMigrations: Pick<Store<PodMigration>, "list"> }): ExpectFreeze {
   return (move) => {
-    const moves = podMigrations.list().map((one) => moveSnapshot(one, undefined));
+    const moves = moveSnapshots(podMigrations.list(), () => undefined);
     return learnFreezeCosts(moves).expect(move);
   };
 }

@@ -9,6 +9,14 @@ const optionalTime = (text: string | undefined) => {
   return Number.isNaN(milliseconds) ? undefined : milliseconds;
 };
 
+/** Dry runs are left out: they move nothing, whatever became of them. */
+export function moveSnapshots(
+  migrations: readonly PodMigration[],
+  podOf: (migration: PodMigration) => Pod | undefined,
+): MoveSnapshot[] {
+  return migrations.filter(({ spec }) => !spec.dryRun).map((one) => moveSnapshot(one, podOf(one)));
+}
+
 /** `pod`: the one that the move names, as far as it is there; used until the move has pinned its own figures. */
 export function moveSnapshot(migration: PodMigration, pod: Pod | undefined): MoveSnapshot {
   const { metadata, spec, status } = migration;

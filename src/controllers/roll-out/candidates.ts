@@ -43,6 +43,8 @@ export function turnOf({ features, silent, last }: NodeReport, nowMs: number): T
 
 /** Sources and targets of the moves that have begun and not ended. */
 export function movingNodes(moves: readonly PodMigration[]): Set<string> {
-  const begun = moves.filter(({ status }) => status?.startTime !== undefined && !FINAL_PHASES.has(status.phase));
+  const begun = moves.filter(
+    ({ spec, status }) => !spec.dryRun && status?.startTime !== undefined && !FINAL_PHASES.has(status.phase),
+  );
   return new Set(begun.flatMap(({ status }) => [status?.sourceNode, status?.targetNode].flatMap((node) => node ?? [])));
 }

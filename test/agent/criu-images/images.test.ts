@@ -1,5 +1,5 @@
 /** The reader and writer of CRIU's images, held against bytes that are written here after its definitions. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -9,7 +9,10 @@ import {
   decodeImage,
   decodeLeading,
   encodeImage,
+  FIRST_MESSAGE_AT,
+  overwrite,
   readImage,
+  readLeading,
   writeImage,
 } from "../../../src/agent/criu-images/image-file.ts";
 import { fromText, ImageError, toText } from "../../../src/agent/criu-images/message.ts";
@@ -127,11 +130,32 @@ describe("an image", () => {
     );
   });
 
-  test("may end with bytes that are no entries", () => {
+  test("may go on with bytes that are no entries, of which the first is read and changed in its place", () => {
     const kind = tcpStreamOf(0xabc);
     expect(kind.name).toBe("tcp-stream-abc.img");
-    const content = Buffer.concat([encodeImage(kind, [{ inq_len: 3 }]), Buffer.from("abc")]);
-    expect(decodeLeading(kind, content)).toEqual({ entry: { inq_len: 3 }, rest: Buffer.from("abc") });
+    const content = Buffer.concat([encodeImage(kind, [{ inq_len: 3 }]), Buffer.alloc(10_000, "abc")]);
+    expect(decodeLeading(kind, content)).toEqual({ inq_len: 3 });
+    const folder = mkdtempSync(join(tmpdir(), "images-"));
+    try {
+      writeImage(folder, kind, content);
+      expect(readLeading(folder, kind)).toEqual({ inq_len: 3 });
+      overwrite(folder, kind, FIRST_MESSAGE_AT + 1, new Uint8Array([4]));
+      expect(readLeading(folder, kind)).toEqual({ inq_len: 4 });
+      expect(readFileSync(join(folder, kind.name)).subarray(14)).toEqual(content.subarray(14));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("that is far too large is refused, not read", () => {
+    const folder = mkdtempSync(join(tmpdir(), "images-"));
+    try {
+      writeFileSync(join(folder, FILES.name), "");
+      truncateSync(join(folder, FILES.name), 2 ** 36);
+      expect(() => readImage(folder, FILES)).toThrow(/files\.img has 68719476736 bytes/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("in a folder is replaced, and nothing else is left there", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { PodMigration } from "../../../src/api/v1alpha1/pod-migration.ts";
 import { surplusHistory } from "../../../src/controllers/migration-policy/prune-history.ts";
-import { moveSnapshot } from "../../../src/controllers/migration-policy/snapshot-moves.ts";
+import { moveSnapshot, moveSnapshots } from "../../../src/controllers/migration-policy/snapshot-moves.ts";
 import { nodeSnapshot, readyAgents } from "../../../src/controllers/migration-policy/snapshot-nodes.ts";
 import { podSnapshot } from "../../../src/controllers/migration-policy/snapshot-pods.ts";
 import { taintChanges } from "../../../src/controllers/scheduling-gate/taints.ts";
@@ -285,6 +285,15 @@ it.each([
   ["Moved", undefined],
 ])("a move that succeeded with reason %s is planned with as such", (reason, programFailed) => {
   expect(moveSnapshot(migration("m", { phase: "Succeeded", reason }), podWith()).programFailed).toBe(programFailed);
+});
+
+it("dry runs are no moves to planning, whatever became of them", () => {
+  const asked = migration("asked", { phase: "Failed" });
+  const moves = moveSnapshots(
+    [{ ...asked, spec: { ...asked.spec, dryRun: true } }, migration("m", {})],
+    () => undefined,
+  );
+  expect(moves.map(({ name }) => name)).toEqual(["m"]);
 });
 
 it.each([

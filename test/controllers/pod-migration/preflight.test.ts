@@ -230,7 +230,7 @@ describe("preflight", () => {
   });
 
   it("of a dry run says where the pod could go, and touches nothing", async () => {
-    const world = await World.with("none", () => {}, { dryRun: true });
+    const world = await World.with("none", () => {}, { dryRun: true, cancel: true });
     await world.toTheEnd();
     expect(world.move?.status).toMatchObject({ phase: "Cancelled", reason: "DryRun", targetNode: "z2" });
     expect(world.move?.status?.message).toMatch(/^to node z2, .* of memory: a freeze of about /);
