@@ -2,7 +2,7 @@
  * Makes a move's images fit the container on the target that they are restored in: the folders of the kubelet's volumes, the pod's new addresses, connections that
  * cannot go on, and timers. May be repeated, for another container too.
  */
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { localAddresses } from "../criu-images/addresses.ts";
@@ -16,7 +16,13 @@ import {
   writeImage,
 } from "../criu-images/image-file.ts";
 import { ImageError } from "../criu-images/message.ts";
-import { countingAsSent, streamsWithUnsent, withAddresses, withConnectionsClosed } from "../criu-images/sockets.ts";
+import {
+  connectionsWithin,
+  countingAsSent,
+  streamsWithUnsent,
+  withAddresses,
+  withConnectionsClosed,
+} from "../criu-images/sockets.ts";
 import { withTimersArmed } from "../criu-images/timers.ts";
 import { type DatedVolume, withVolumePaths } from "../criu-images/volumes.ts";
 import { linkOf, readIfThere } from "./files.ts";
@@ -26,7 +32,8 @@ import { type TargetBundle, targetBundle } from "./target-bundle.ts";
 
 /** Throws an AgentError when they cannot be made to fit. */
 export function adaptImages(host: Host, moveUID: string, container: string): void {
-  const folder = host.path(targetMoveOf(moveUID).images);
+  const move = targetMoveOf(moveUID);
+  const folder = host.path(move.images);
   const bundle = targetBundle(host, container);
   try {
     const armed = withTimersArmed(readImage(folder, FILES));
@@ -35,10 +42,17 @@ export function adaptImages(host: Host, moveUID: string, container: string): voi
     adaptStreams(folder, open);
     const files = withVolumePaths(withAddresses(open, here), datedVolumes(host, bundle));
     writeImage(folder, FILES, encodeImage(FILES, files));
+    writeFileSync(host.path(move.criuConfig), criuConfig(connectionsWithin(open).size > 0));
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     throw new AgentError("RestoreFailed", `the checkpoint cannot be restored here: ${error.message}`, { cause: error });
   }
+}
+
+/** A dump with tcp-close, which has no connections that go on, is restored with nothing else. With it CRIU would close those that do. */
+function criuConfig(keepsConnections: boolean): string {
+  const close = keepsConnections ? [] : ["tcp-close"];
+  return `${["leave-stopped", "network-lock skip", "verbosity 2", ...close].join("\n")}\n`;
 }
 
 function addressesOf(pid: number): string[] {

@@ -64,9 +64,7 @@ export class Reception {
 
   async receive(command: ReceiveCommand, budgetBytes: number): Promise<{ address: string; pagePort: number }> {
     const { moveUID, stagingBytes, sourceAddress, token } = command;
-    const move = targetMoveOf(moveUID);
     await mountStaging(this.#host, moveUID, stagingBytes, budgetBytes);
-    writeFileSync(this.#host.path(move.criuConfig), "leave-stopped\nnetwork-lock skip\nverbosity 2\n");
     const greeting = (port: number) => expected(greetingOf(token, moveUID, port));
     const { emptyDirs, totalBytes } = command;
     const wanted = { port: 0, sourceAddress, stagingBytes, emptyDirs, totalBytes };
