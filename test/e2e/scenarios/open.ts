@@ -87,7 +87,9 @@ async function forked(context: Context): Promise<void> {
   const name = context.workload("forked");
   await thereAndBack(context, { name, startMiB: 96, children: 3 });
   // What each process has for itself and its part of what is shared, kB.
-  const script = `for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q -e ' --name=${name} ' && sed -n 's/^Pss: *//p' $p/smaps_rollup; done`;
+  const script = `for p in /proc/[0-9]*; do
+    [ "$(cat $p/comm 2>/dev/null)" = workload ] && tr '\\0' ' ' <$p/cmdline | grep -q -e ' --name=${name} ' && sed -n 's/^Pss: *//p' $p/smaps_rollup
+  done; true`;
   const parts = (await context.node("n1").run(["sh", "-c", script])).trim().split("\n");
   const usedMiB = parts.reduce((sum, part) => sum + Number.parseInt(part, 10), 0) / 1024;
   context.note(`memory of ${parts.length} processes after two moves: ${usedMiB.toFixed(1)} MiB`);
