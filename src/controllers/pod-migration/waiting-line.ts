@@ -19,10 +19,10 @@ export interface WaitingLine {
   caps: MoveCaps;
 }
 
-/** Why this move waits; undefined when it may begin. It always may when it was withdrawn, has begun, comes from a policy, or is a dry run. */
+/** Why this move waits; undefined when it may begin. It always may when it was withdrawn, has begun, or comes from a policy. */
 export function queuedBehind(move: PodMigration, line: WaitingLine): Refusal | undefined {
   if (!waits(move) || isWithdrawn(move)) return undefined;
-  return namespaceFull(move, line) ?? nodeFull(move, line);
+  return namespaceFull(move, line) ?? (move.spec.dryRun ? undefined : nodeFull(move, line));
 }
 
 function namespaceFull(move: PodMigration, { moves, caps }: WaitingLine): Refusal | undefined {
@@ -38,7 +38,7 @@ function namespaceFull(move: PodMigration, { moves, caps }: WaitingLine): Refusa
 function nodeFull(move: PodMigration, line: WaitingLine): Refusal | undefined {
   const { moves, nodesOf, caps } = line;
   for (const node of nodesOf(move)) {
-    const others = moves.filter((other) => other !== move && nodesOf(other).includes(node));
+    const others = moves.filter((other) => other !== move && !other.spec.dryRun && nodesOf(other).includes(node));
     const begun = others.filter(hasBegun).length;
     const ahead = others.filter((other) => mayBegin(other, line) && comesBefore(other, move, moves)).length;
     if (begun + ahead < caps.perNode) continue;
@@ -59,9 +59,11 @@ function mayBegin(move: PodMigration, { moves, caps }: WaitingLine): boolean {
   return waits(move) && !isWithdrawn(move) && placeInNamespace(move, moves) < caps.perNamespace;
 }
 
-/** How many of its namespace's moves made by hand come before it: those that have begun, and older ones. */
+/** How many of its namespace's moves made by hand come before it: those that have begun, and older ones. Dry runs have a line of their own. */
 function placeInNamespace(move: PodMigration, moves: readonly PodMigration[]): number {
-  const own = moves.filter((other) => byHand(other) && other.metadata.namespace === move.metadata.namespace);
+  const isAlike = ({ metadata, spec }: PodMigration): boolean =>
+    metadata.namespace === move.metadata.namespace && (spec.dryRun ?? false) === (move.spec.dryRun ?? false);
+  const own = moves.filter((other) => byHand(other) && isAlike(other));
   return own.filter((other) => hasBegun(other) || (waits(other) && created(other) < created(move))).length;
 }
 
@@ -71,13 +73,12 @@ function comesBefore(other: PodMigration, move: PodMigration, moves: readonly Po
   return theirs === ours ? created(other) < created(move) : theirs < ours;
 }
 
-const byHand = ({ spec }: PodMigration): boolean => spec.policyName === undefined && !spec.dryRun;
+const byHand = ({ spec }: PodMigration): boolean => spec.policyName === undefined;
 const isOver = ({ status }: PodMigration): boolean => FINAL_PHASES.has(status?.phase ?? "Pending");
-const hasBegun = (move: PodMigration): boolean =>
-  move.status?.startTime !== undefined && !isOver(move) && !move.spec.dryRun;
+const hasBegun = (move: PodMigration): boolean => move.status?.startTime !== undefined && !isOver(move);
 const waits = (move: PodMigration): boolean => byHand(move) && move.status?.startTime === undefined && !isOver(move);
 const isWithdrawn = ({ spec, metadata }: PodMigration): boolean =>
-  spec.cancel || metadata.deletionTimestamp !== undefined;
+  (spec.cancel && !spec.dryRun) || metadata.deletionTimestamp !== undefined;
 
 function created({ metadata }: PodMigration): string {
   return `${new Date(metadata.creationTimestamp ?? 0).toISOString()} ${metadata.uid}`;

@@ -33,10 +33,12 @@ interface Given {
   phase?: Phase;
   policy?: string;
   cancel?: boolean;
+  dryRun?: boolean;
 }
 
 /** Numbered in the order of their creation. */
-function move(number: number, { namespace = "a", node = "n1", to, phase, policy, cancel = false }: Given = {}) {
+function move(number: number, given: Given = {}) {
+  const { namespace = "a", node = "n1", to, phase, policy, cancel = false, dryRun } = given;
   const status: PodMigrationStatus = { ...initialStatus(number), phase: phase ?? "Pending", sourceNode: node };
   return {
     apiVersion: API_VERSION,
@@ -56,6 +58,7 @@ function move(number: number, { namespace = "a", node = "n1", to, phase, policy,
       cancel,
       ...(to ? { targetNode: to } : {}),
       ...(policy ? { policyName: policy } : {}),
+      ...(dryRun ? { dryRun } : {}),
     },
     ...(phase ? { status } : {}),
   } satisfies PodMigration;
@@ -70,6 +73,9 @@ function behind(moves: PodMigration[], which = moves.length - 1): string | undef
   const asked = moves[which];
   return asked && queuedBehind(asked, { moves, nodesOf, caps: CAPS })?.message;
 }
+
+/** Asked for with cancel, as `headroom check` does. */
+const DRY = { dryRun: true, cancel: true };
 
 describe("a move made by hand", () => {
   test.each<[string, RegExp | undefined, Given[]]>([
@@ -103,6 +109,13 @@ describe("a move made by hand", () => {
       [{ namespace: "b", phase: "Frozen" }, { namespace: "b" }, { namespace: "c", phase: "Frozen" }, {}],
     ],
     ["that was withdrawn does not wait", undefined, [{ phase: "Frozen" }, { phase: "Frozen" }, { cancel: true }]],
+    ["does not wait for dry runs", undefined, [{ ...DRY, phase: "Preflight" }, { ...DRY, phase: "Preflight" }, {}]],
+    ["that is a dry run waits for no move", undefined, [{ phase: "Frozen" }, { phase: "Frozen" }, DRY]],
+    [
+      "that is a dry run waits for its namespace's others",
+      /^namespace a has its maximum of 2/,
+      [{ ...DRY, phase: "Preflight" }, { ...DRY, phase: "Preflight" }, DRY],
+    ],
     ["that has begun does not wait", undefined, [{ phase: "Frozen" }, { phase: "Frozen" }, { phase: "Pending" }]],
     ["is not what a policy asks for: the policy limits those", undefined, [{ phase: "Frozen" }, {}, { policy: "p" }]],
   ])("%s", (_about, said, given) => {
