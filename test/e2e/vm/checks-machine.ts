@@ -12,7 +12,7 @@ const REPOSITORY = new URL("../../../", import.meta.url).pathname;
 const MEMORY_MIB = 2048;
 const BOOT_AND_CHECKS_SECONDS = 600;
 /** What the agent's node side imports. */
-const PACKAGES = ["zod"];
+const PACKAGES = ["zod", "@bufbuild/protobuf"];
 
 export interface GuestResult {
   name: string;
