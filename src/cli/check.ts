@@ -92,10 +92,10 @@ async function podsOf(cluster: Cluster, workload: string): Promise<Pod[]> {
     if (!pod) throw new CommandFailure(`there is no pod ${name} in namespace ${namespace}`);
     return [pod];
   }
-  const owners = { deployment: DEPLOYMENTS, deploy: DEPLOYMENTS, deployments: DEPLOYMENTS, job: JOBS, jobs: JOBS };
-  const owner = Object.entries(owners).find(([known]) => known === kind)?.[1];
-  if (!owner) throw new CommandFailure(`${workload}: name a pod, deploy/NAME or job/NAME`, EXIT.usage);
-  const found = await client.get<{ spec?: { selector?: Selector } } & Pod>(owner as never, ref);
+  const isDeployment = /^deploy(ments?)?$/.test(kind);
+  if (!isDeployment && !/^jobs?$/.test(kind))
+    throw new CommandFailure(`${workload}: name a pod, deploy/NAME or job/NAME`, EXIT.usage);
+  const found = await (isDeployment ? client.get(DEPLOYMENTS, ref) : client.get(JOBS, ref));
   if (!found) throw new CommandFailure(`there is no ${workload} in namespace ${namespace}`);
   return await podsWith(cluster, selectorText(found.spec?.selector ?? {}));
 }
