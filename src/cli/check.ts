@@ -23,7 +23,7 @@ interface CheckFlags extends KubeFlags {
   output: "table" | "json";
 }
 
-/** What is said of a pod. */
+/** Whether one pod could be moved. */
 export interface Answer {
   namespace: string;
   pod: string;

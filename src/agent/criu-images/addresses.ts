@@ -36,7 +36,13 @@ export function addressText(address: Address): string {
   return (address.match(/.{4}/g) ?? []).map((group) => Number.parseInt(group, 16).toString(16)).join(":");
 }
 
-export function endText({ address, port }: { address: Address; port: number }): string {
+/** Of a connection. */
+export interface End {
+  address: Address;
+  port: number;
+}
+
+export function endText({ address, port }: End): string {
   return isIPv4(address) ? `${addressText(address)}:${port}` : `[${addressText(address)}]:${port}`;
 }
 

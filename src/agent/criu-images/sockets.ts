@@ -6,6 +6,7 @@ import {
   type Address,
   addressOf,
   addressText,
+  type End,
   endText,
   isIPv4,
   isLinkLocal,
@@ -18,11 +19,6 @@ import { ImageError } from "./message.ts";
 const TCP = 6;
 const STREAM = 1;
 const [ESTABLISHED, CLOSE] = [1, 7];
-
-interface End {
-  address: Address;
-  port: number;
-}
 
 const localEnd = ({ src_addr = [], src_port = 0 }: InetSocket): End => ({
   address: addressOf(src_addr),

@@ -26,7 +26,7 @@ import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
 import { greetingOf } from "./page-greeting.ts";
 import { isStoppedBySignal } from "./processes.ts";
-import { hasOwnConnections, leavingConnections, memoryOf } from "./source-facts.ts";
+import { connectionsOf, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
 import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 import { watchedPaths, watchObstacle } from "./watches.ts";
@@ -133,7 +133,7 @@ async function freezeAndStart(
 
 /** What cannot be dumped is refused before it is frozen. */
 function refuse(host: Host, command: DumpCommand, container: Container): void {
-  refuseConnections(command, command.tcp === "Refuse" ? leavingConnections(host, container) : []);
+  refuseConnections(command, command.tcp === "Refuse" ? connectionsOf(host, container).leaving : []);
   refuseStopped(pidsOf(host, container));
   refuseUnlinked(host, container);
 }
@@ -184,7 +184,10 @@ async function prepareFolder(host: Host, command: DumpCommand, container: Contai
   const watches = await watchedPaths({ host, procs }, container, pidsOf(host, container));
   const [obstacle] = watchObstacle(watches);
   if (obstacle) throw new AgentError("DumpFailed", obstacle.message);
-  writeFileSync(host.path(move.criuConfig), criuConfig(command, watches.paths, hasOwnConnections(host, container)));
+  writeFileSync(
+    host.path(move.criuConfig),
+    criuConfig(command, watches.paths, connectionsOf(host, container).within > 0),
+  );
   return procs;
 }
 

@@ -6,7 +6,7 @@ import { isLeaderGone, isStoppedBySignal } from "./processes.ts";
 
 type Obstacle = SourceFacts["obstacles"][number];
 
-/** Devices that every container has and CRIU opens anew. */
+/** Devices that every container has. CRIU opens them again. */
 const PLAIN_DEVICES = new Set(["null", "zero", "full", "random", "urandom"]);
 /** Kernel objects that CRIU cannot carry, open or mapped, and how programs do without them. */
 const HARD_OBJECTS = /anon_inode:\[?(io_uring|perf_event|bpf|userfaultfd|kvm)/;

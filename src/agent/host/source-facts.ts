@@ -15,7 +15,7 @@ import { mountObstacles } from "./mount-obstacles.ts";
 import { descriptorsOf, processObstacles } from "./process-obstacles.ts";
 import { threadsOf } from "./processes.ts";
 import { socketObstacles } from "./sockets.ts";
-import { type Connection, connectionsIn, connectionsThatLeave } from "./tcp-table.ts";
+import { connectionsIn, connectionsThatLeave } from "./tcp-table.ts";
 import { lostNameObstacles, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 import { watchedPaths, watchObstacle } from "./watches.ts";
 
@@ -43,9 +43,8 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     ]),
   );
   const copies = copiedBytes(host, container, pids);
-  const queued = connectionsOf(container.pid).reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
-  const leaving = leavingConnections(host, container);
-  const staged = unlinked + queued + copies; // among CRIU's images
+  const connections = connectionsOf(host, container);
+  const staged = unlinked + connections.queuedBytes + copies; // among CRIU's images
   return {
     running: true,
     memoryBytes: dumpedBytes(host, container, files.memoryFilesBytes),
@@ -55,8 +54,8 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     threads: pids.reduce((sum, pid) => sum + threadsOf(pid).length, 0),
     kinds: kindsOfProcess(container.pid),
     confinedBy: confinementOf(container.pid),
-    establishedTcp: leaving.slice(0, 20),
-    innerConnections: connectionsOf(container.pid).length - leaving.length,
+    establishedTcp: connections.leaving.slice(0, 20),
+    innerConnections: connections.within,
     obstacles: [
       ...terminalObstacle(host, container),
       ...layerObstacle(container),
@@ -76,19 +75,22 @@ function nothingThere(): SourceFacts {
   return { running: false, ...nothing, kinds: [], establishedTcp: [], innerConnections: 0, obstacles: [] };
 }
 
-/** Connected TCP sockets of the process's network namespace. */
-function connectionsOf(pid: number): Connection[] {
-  return ["tcp", "tcp6"].flatMap((name) => connectionsIn(readIfThere(`/proc/${pid}/net/${name}`) ?? ""));
+export interface ContainerConnections {
+  /** TCP connections that a move would close, "local -> remote". */
+  leaving: string[];
+  /** How many go on with the container. */
+  within: number;
+  /** Bytes that wait in all of them. */
+  queuedBytes: number;
 }
 
-/** Of TCP connections that a move would close, "local -> remote". */
-export function leavingConnections(host: Host, container: Container): string[] {
-  return connectionsThatLeave(connectionsOf(container.pid), socketsOf(pidsOf(host, container)));
-}
-
-/** Some of its TCP connections go on with it. */
-export function hasOwnConnections(host: Host, container: Container): boolean {
-  return connectionsOf(container.pid).length > leavingConnections(host, container).length;
+/** Connected TCP sockets of the container's network namespace. */
+export function connectionsOf(host: Host, container: Container): ContainerConnections {
+  const tables = ["tcp", "tcp6"].map((name) => readIfThere(`/proc/${container.pid}/net/${name}`) ?? "");
+  const all = tables.flatMap(connectionsIn);
+  const leaving = all.length === 0 ? [] : connectionsThatLeave(all, socketsOf(pidsOf(host, container)));
+  const queuedBytes = all.reduce((sum, connection) => sum + connection.queuedBytes, 0);
+  return { leaving, within: all.length - leaving.length, queuedBytes };
 }
 
 /** Inodes of the sockets that these processes hold. Others may share their network: a port that is forwarded, say. */

@@ -1,14 +1,9 @@
 /** Connected TCP sockets out of /proc/<pid>/net/tcp and tcp6. Pure. */
-import { type Address, addressOf, endText } from "../criu-images/addresses.ts";
+import { addressOf, type End, endText } from "../criu-images/addresses.ts";
 
 /** States that CRIU treats as connected: ESTABLISHED, SYN_SENT, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING. */
 const CONNECTED = new Set(["01", "02", "04", "05", "08", "09", "0B"]);
 const ESTABLISHED = "01";
-
-export interface End {
-  address: Address;
-  port: number;
-}
 
 export interface Connection {
   local: End;

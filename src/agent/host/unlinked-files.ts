@@ -46,7 +46,7 @@ export function lostNameObstacles(pid: number): Obstacle[] {
   const [file] = unlinkedOf(pid).filter(({ stats }) => stats.nlink > 0);
   if (file === undefined) return [];
   const name = file.path.replace(/ \(deleted\)$/, "");
-  const message = `process ${pid} uses ${name}, which was deleted or replaced under this name and lives on under another: it moves again when it is started anew`;
+  const message = `process ${pid} uses ${name}, which was deleted or replaced and still exists under another name: the pod can be moved after a restart`;
   return [{ reason: "NameLost", message }];
 }
 

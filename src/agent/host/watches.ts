@@ -1,6 +1,6 @@
 /**
  * Files and folders of the container's root file system that its processes watch (inotify). The kernel tells them by inode, and an overlay's inodes cannot be opened by CRIU: it
- * looks for them by name in a few well-known folders, and in what it is told (`irmap-scan-path`). So their names are found before the freeze.
+ * looks for them by name in a few well-known folders, and at the paths that `irmap-scan-path` names. So the agent finds their names before the freeze.
  */
 import { readFileSync, statSync } from "node:fs";
 import type { SourceFacts } from "../protocol.ts";

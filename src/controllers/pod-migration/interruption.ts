@@ -26,7 +26,7 @@ export function interruption(move: Move, nowMs: number, sourceIntact = true): Re
   if (move.metadata.deletionTimestamp !== undefined) {
     return { reason: "Deleted", message: "the PodMigration was deleted before its commit" };
   }
-  // A dry run is asked for with cancel, so that a controller that does not know dry runs moves nothing.
+  // `headroom check` sets cancel too: a controller of an older version, which ignores dryRun, then moves nothing.
   if (move.spec.cancel && !move.spec.dryRun)
     return { reason: "Cancelled", message: "spec.cancel was set before the commit" };
   return moveTimeout(move, nowMs) ?? (sourceIntact ? phaseTimeout(move, nowMs) : undefined);

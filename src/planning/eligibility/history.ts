@@ -15,7 +15,7 @@ interface Rest {
 export const FAILED_MOVE_REST: Rest = { firstSeconds: 60, longestSeconds: 3_600 };
 /** After a move that its program did not survive: the next one would most likely end in the same way. */
 export const FAILED_PROGRAM_REST: Rest = { firstSeconds: 3_600, longestSeconds: 86_400 };
-/** After a move that met what CRIU does not carry: until the pod is started anew it has it most likely still. */
+/** After a move that failed because of something CRIU does not carry: the pod most likely keeps it until it is restarted. */
 export const NOT_CARRIED_REST: Rest = { firstSeconds: 86_400, longestSeconds: 86_400 };
 
 export interface MoveHistory {

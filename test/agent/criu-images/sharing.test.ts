@@ -35,7 +35,7 @@ describe("memory of a container's processes", () => {
   test.each<[string, boolean, Parameters<typeof dumped>[0]]>([
     ["of one process is not shared", false, { 1: [0, [[0, 1000]]] }],
     ["of a child with the same pages is", true, { 1: [0, [[0, 1000]]], 7: [1, [[0, 1000]]] }],
-    ["of a child that has changed half of it is", true, { 1: [0, [[0, 1000]]], 7: [1, [[500, 500]]] }],
+    ["of a child with half of the same pages is", true, { 1: [0, [[0, 1000]]], 7: [1, [[500, 500]]] }],
     [
       "of grandchildren is",
       true,

@@ -61,7 +61,7 @@ describe.skipIf(!canLook)("sockets", () => {
     expect(await socketObstacles(group, [])).toEqual([]);
   });
 
-  /** A connection to itself, one end of it in repair mode. Says "came" once it is told to send and what it sent has come. */
+  /** A connection to itself, with one end in repair mode. Told to send, it prints "came" when the byte has arrived. */
   const IN_REPAIR = `use Socket; use IO::Handle; $| = 1;
     my ($l, $a, $b);
     socket($l, 2, 1, 6) and bind($l, pack_sockaddr_in(0, INADDR_LOOPBACK)) and listen($l, 1) or exit 1;

@@ -42,7 +42,7 @@ test("deleted files that are open are counted, each once, whoever has them open"
   expect(unlinkedBytes([2 ** 22 + 1])).toBe(0);
 });
 
-test("a file that has lost the name under which it is open, and lives on under another, is told by that name", async () => {
+test("a file that was deleted under the name it was opened by, and has another one, is reported with the first", async () => {
   for (const name of ["a", "b"]) writeFileSync(join(directory, name), "x".repeat(1_000));
   const pid = await process("exec 3<a 4<b; ln a other; rm a b");
   expect(lostNameObstacles(pid)).toEqual([

@@ -2,7 +2,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { V1Pod } from "@kubernetes/client-node";
-import type { Answer } from "../../../src/cli/check.ts";
 import type { NodeView } from "../../../src/cli/nodes/inspect.ts";
 import { type Cluster, kubectl } from "../cluster/cluster.ts";
 import { attempt, run } from "../cluster/command.ts";
@@ -101,17 +100,6 @@ const PROGRAM = new URL("../../../scripts/headroom.js", import.meta.url).pathnam
 export async function headroomNodes(cluster: Cluster): Promise<NodeView[]> {
   const text = await run(process.execPath, [PROGRAM, "nodes", "-o", "json", "--kubeconfig", cluster.kubeconfig]);
   return (JSON.parse(text) as { nodes: NodeView[] }).nodes;
-}
-
-/** What `headroom check` shows, and whether it says by its exit code that all can be moved. */
-export async function headroomCheck(
-  cluster: Cluster,
-  namespace: string,
-  ...workloads: string[]
-): Promise<{ pods: Answer[]; allMovable: boolean }> {
-  const flags = ["-n", namespace, "-o", "json", "--kubeconfig", cluster.kubeconfig];
-  const { code, stdout } = await attempt(process.execPath, [PROGRAM, "check", ...workloads, ...flags]);
-  return { ...(JSON.parse(stdout) as { pods: Answer[] }), allMovable: code === 0 };
 }
 
 async function ensureTokenSecret(cluster: Cluster, api: Api): Promise<void> {
