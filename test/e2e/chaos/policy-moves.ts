@@ -1,6 +1,7 @@
 /** Moves that a policy asks for. */
 import { waitFor } from "../cluster/wait.ts";
 import { policiesPath } from "../harness/api.ts";
+import { nodeMemory } from "../harness/node-memory.ts";
 import { createPolicy } from "../harness/policies.ts";
 import type { Placed, Scene } from "./scene.ts";
 
@@ -41,16 +42,11 @@ export async function policyAsks(
   return asked;
 }
 
-interface Summary {
-  node: { memory: { availableBytes: number; workingSetBytes: number } };
-}
-
 /** Of each node, from 0 to 1. */
 async function freeShares({ api, cluster }: Scene): Promise<Map<string, number>> {
   const shares = cluster.machines.map(async ({ node }): Promise<[string, number]> => {
-    const summary = await api.get<Summary>(`/api/v1/nodes/${node.name}/proxy/stats/summary`);
-    const { availableBytes = 0, workingSetBytes = 1 } = summary?.node.memory ?? {};
-    return [node.name, availableBytes / (availableBytes + workingSetBytes)];
+    const { usedBytes, capacityBytes } = await nodeMemory(api, node.name);
+    return [node.name, 1 - usedBytes / capacityBytes];
   });
   return new Map(await Promise.all(shares));
 }
