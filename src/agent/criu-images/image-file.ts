@@ -1,11 +1,12 @@
-/** A file of CRIU's images: two magic numbers, then entries, each a length and a message. */
+/** A file of CRIU's images: two magic numbers (in the inventory only one), then entries, each a length and a message. */
 import { closeSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { ImageError } from "./message.ts";
 
 /** Of all images of a container; the second number is the file's own. */
 const COMMON_MAGIC = 0x54564319;
-const HEADER_BYTES = 8;
+const MAGIC_BYTES = 4;
+const HEADER_BYTES = 2 * MAGIC_BYTES;
 const LENGTH_BYTES = 4;
 /** Where the first entry's message begins. */
 export const FIRST_MESSAGE_AT = HEADER_BYTES + LENGTH_BYTES;
@@ -14,6 +15,8 @@ export interface ImageKind<T> {
   /** Of the file. */
   name: string;
   magic: number;
+  /** The file begins with its own magic number alone. */
+  lacksCommonMagic?: true;
   entry: { decode(content: Uint8Array): T; encode(message: T): Uint8Array };
 }
 
@@ -33,21 +36,22 @@ export function decodeLeading<T>(kind: ImageKind<T>, content: Buffer): T {
   return entryAt(kind, content, begins(kind, content)).entry;
 }
 
-export function encodeImage<T>({ magic, entry }: ImageKind<T>, entries: readonly T[]): Buffer {
+export function encodeImage<T>({ magic, entry, lacksCommonMagic }: ImageKind<T>, entries: readonly T[]): Buffer {
   const parts = entries.flatMap((message) => {
     const content = entry.encode(message);
     return [words(content.length), content];
   });
-  return Buffer.concat([words(COMMON_MAGIC, magic), ...parts]);
+  return Buffer.concat([lacksCommonMagic ? words(magic) : words(COMMON_MAGIC, magic), ...parts]);
 }
 
 /** Of tens of thousands of entries. A larger one would cost the reader its memory. */
 const MOST_BYTES = 32 << 20;
 
-/** Throws an ImageError, also when it is far larger than any container's. */
+/** Throws an ImageError, also when it is not there or far larger than any container's. */
 export function readImage<T>(folder: string, kind: ImageKind<T>): T[] {
   const path = join(folder, kind.name);
-  const { size } = statSync(path);
+  const { size } = statSync(path, { throwIfNoEntry: false }) ?? {};
+  if (size === undefined) throw new ImageError(`there is no ${kind.name}`);
   if (size > MOST_BYTES) throw new ImageError(`${kind.name} has ${size} bytes, ${MOST_BYTES} are read`);
   return decodeImage(kind, readFileSync(path));
 }
@@ -83,11 +87,12 @@ export function writeImage(folder: string, { name }: { name: string }, content: 
 }
 
 /** Where the first entry is. */
-function begins({ name, magic }: ImageKind<unknown>, content: Buffer): number {
-  if (content.length < HEADER_BYTES) throw new ImageError(`${name} is cut short`);
-  if (content.readUInt32LE(0) !== COMMON_MAGIC || content.readUInt32LE(4) !== magic)
+function begins({ name, magic, lacksCommonMagic }: ImageKind<unknown>, content: Buffer): number {
+  const expected = lacksCommonMagic ? words(magic) : words(COMMON_MAGIC, magic);
+  if (content.length < expected.length) throw new ImageError(`${name} is cut short`);
+  if (!content.subarray(0, expected.length).equals(expected))
     throw new ImageError(`${name} does not begin as such an image does`);
-  return HEADER_BYTES;
+  return expected.length;
 }
 
 function entryAt<T>({ name, entry }: ImageKind<T>, content: Buffer, at: number): { entry: T; end: number } {

@@ -1,5 +1,6 @@
 /** Tars of files with owners, modes, times, sparse areas and extended attributes, made and unpacked by GNU tar. */
 import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { type Group, runGrouped, startGrouped } from "./grouped.ts";
 
 const COMMON = ["--format=posix", "--numeric-owner", "--sparse", "--acls", "--xattrs", "--xattrs-include=*"];
@@ -44,8 +45,16 @@ function both(first: Promise<void>, second: Promise<void>): Promise<void> {
 
 const HOW = ["-p", "--same-owner", "--overwrite-dir", "--force-local"];
 
-/** Unpacks an archive into `directory`, over what is there. Rejects when it is cut short. */
+const CHECK = fileURLToPath(new URL("./archive.pl", import.meta.url));
+
+/** Rejects when something in the archive would be written outside of `directory`. */
+async function checked(group: Group, directory: string, archive: string, signal?: AbortSignal): Promise<void> {
+  await runGrouped(group, ["perl", CHECK, directory, archive], signal);
+}
+
+/** Unpacks an archive into `directory`, over what is there. Rejects when it is cut short, or has something that leads out of `directory`. */
 export async function unpack(group: Group, directory: string, archive: string, signal?: AbortSignal): Promise<void> {
+  await checked(group, directory, archive, signal);
   await runGrouped(group, ["tar", "-C", directory, ...COMMON, ...HOW, "-xf", archive], signal);
 }
 
@@ -65,5 +74,6 @@ export async function unpackIntoMount(
   signal?: AbortSignal,
 ): Promise<void> {
   const tar = ["tar", ...COMMON, ...HOW, "-xf", archive];
+  await checked(group, directory, archive, signal);
   await runGrouped(group, ["/bin/sh", "-c", IN_MOUNT, "headroom-unpack", directory, ...tar], signal);
 }

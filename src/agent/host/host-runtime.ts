@@ -33,13 +33,15 @@ import type {
   Turn,
   Verdict,
 } from "../protocol.ts";
-import { endMoveGroup } from "./cgroups.ts";
+import { endMoveGroup, makeMoveGroup } from "./cgroups.ts";
 import { forgetCopy } from "./copy-ending.ts";
 import { noteTree, removeUnusedTrees } from "./criu-tree.ts";
 import { dump } from "./dump.ts";
 import { type FixedFeatures, probe } from "./features.ts";
+import { grantedOf } from "./granted.ts";
 import { type Host, withPrograms } from "./host.ts";
 import { adaptImages } from "./image-adapting.ts";
+import type { FilterOf } from "./image-rights.ts";
 import { Joined } from "./joined.ts";
 import { filesFreeBytes, removeForgotten, removeLanded } from "./landing.ts";
 import { sourceMoveOf, targetMoveOf } from "./layout.ts";
@@ -47,6 +49,7 @@ import { Reception } from "./reception.ts";
 import { isReleased, markAborted, podOfMove, podsOnNode, register, sweepAborted, unregister } from "./registration.ts";
 import { abort, copyAlive, decideRelease, memoryComplete, type RestoreLimits, release, restore } from "./restore.ts";
 import { forgetDeadCopy } from "./restore-again.ts";
+import { RuntimeFilters } from "./runtime-filter.ts";
 import { killSource, resumeSource } from "./source-ending.ts";
 import { gatherFacts } from "./source-facts.ts";
 import { SourceGuard } from "./source-guard.ts";
@@ -80,6 +83,7 @@ export class HostRuntime implements NodeRuntime {
   readonly #guard: SourceGuard;
   readonly #reception: Reception;
   readonly #inspections = new Joined<SourceFacts>();
+  readonly #filters = new RuntimeFilters();
   #fixed: Promise<FixedFeatures> | undefined;
 
   constructor(options: HostRuntimeOptions) {
@@ -134,7 +138,21 @@ export class HostRuntime implements NodeRuntime {
   }
 
   createWaiting(moveUID: string): boolean {
-    return waitingCreates(this.#host, moveUID).length > 0;
+    const [container] = waitingCreates(this.#host, moveUID);
+    if (container === undefined) return false;
+    void this.#readFilterAhead(moveUID, container).catch(() => undefined); // it shows when the filter is needed
+    return true;
+  }
+
+  /** While the source still runs. */
+  async #readFilterAhead(moveUID: string, container: string): Promise<void> {
+    const { profile } = grantedOf(this.#host, container);
+    if (profile) await this.#filterOf(moveUID)(profile);
+  }
+
+  #filterOf(moveUID: string): FilterOf {
+    return (profile) =>
+      this.#filters.of({ host: this.#host, procs: makeMoveGroup(this.#host, moveUID, undefined) }, profile);
   }
 
   async receive(command: ReceiveCommand): Promise<{ address: string; pagePort: number }> {
@@ -155,7 +173,7 @@ export class HostRuntime implements NodeRuntime {
     noteTree(this.#host, command.moveUID, this.#options.criu);
     const prepare = async (container: string) => {
       await this.#reception.filesOf(command.moveUID).give(container);
-      adaptImages(this.#host, command.moveUID, container);
+      await adaptImages(this.#host, command.moveUID, container, this.#filterOf(command.moveUID));
     };
     return await restore(this.#host, command, prepare, isLazy, signal, this.#options.restore);
   }

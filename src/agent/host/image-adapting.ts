@@ -3,7 +3,7 @@
  * cannot go on, and timers. May be repeated, for another container too.
  */
 import { existsSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { AgentError } from "../agent-error.ts";
 import { localAddresses } from "../criu-images/addresses.ts";
 import { FILES, type FileEntry, tcpStreamOf } from "../criu-images/definitions.ts";
@@ -26,12 +26,14 @@ import {
 import { withTimersArmed } from "../criu-images/timers.ts";
 import { type DatedVolume, withVolumePaths } from "../criu-images/volumes.ts";
 import { linkOf, readIfThere } from "./files.ts";
-import { type Host, under } from "./host.ts";
+import { grantedOf } from "./granted.ts";
+import type { Host } from "./host.ts";
+import { type FilterOf, holdToGranted } from "./image-rights.ts";
 import { targetMoveOf } from "./layout.ts";
-import { type TargetBundle, targetBundle } from "./target-bundle.ts";
+import { inContainer, type TargetBundle, targetBundle } from "./target-bundle.ts";
 
-/** Throws an AgentError when they cannot be made to fit. */
-export function adaptImages(host: Host, moveUID: string, container: string): void {
+/** Rejects with an AgentError when they cannot be made to fit, or hold more than the pod may have. */
+export async function adaptImages(host: Host, moveUID: string, container: string, filterOf: FilterOf): Promise<void> {
   const move = targetMoveOf(moveUID);
   const folder = host.path(move.images);
   const bundle = targetBundle(host, container);
@@ -41,6 +43,7 @@ export function adaptImages(host: Host, moveUID: string, container: string): voi
     const here = bundle.sandboxPid === undefined ? [] : addressesOf(bundle.sandboxPid);
     adaptStreams(folder, open);
     const files = withVolumePaths(withAddresses(open, here), datedVolumes(host, bundle));
+    await holdToGranted(folder, files, grantedOf(host, container), filterOf);
     writeImage(folder, FILES, encodeImage(FILES, files));
     writeFileSync(host.path(move.criuConfig), criuConfig(connectionsWithin(open).size > 0));
   } catch (error) {
@@ -69,9 +72,6 @@ function adaptStreams(folder: string, files: readonly FileEntry[]): void {
 }
 
 const ATOMICALLY_WRITTEN = /\/volumes\/kubernetes\.io~(configmap|secret|projected|downward-api)\/[^/]+$/;
-
-/** Where in the container something is mounted: /var/run often is a link to /run. */
-const inContainer = (rootfs: string, destination: string): string => `/${relative(rootfs, under(rootfs, destination))}`;
 
 /** The pod's volumes that the kubelet writes version by version. */
 function datedVolumes(host: Host, { mounts, rootfs }: TargetBundle): DatedVolume[] {

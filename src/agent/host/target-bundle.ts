@@ -1,9 +1,9 @@
 /** What containerd has prepared for a container whose `create` waits: its root file system, its volumes and its pod's control group. */
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { z } from "zod";
 import { bundleOf, emptyDirsOf, findContainer } from "./containers.ts";
-import type { Host } from "./host.ts";
+import { type Host, under } from "./host.ts";
 
 const bundleSchema = z.object({
   mounts: z.array(z.object({ source: z.string().default(""), destination: z.string().default("") })).default([]),
@@ -36,3 +36,7 @@ export function targetBundle(host: Host, container: string): TargetBundle {
     sandboxPid: sandbox?.pid,
   };
 }
+
+/** Where in a container something is mounted: /var/run often is a link to /run. */
+export const inContainer = (rootfs: string, destination: string): string =>
+  `/${relative(rootfs, under(rootfs, destination))}`;

@@ -114,14 +114,12 @@ criu= && read -r criu 2>/dev/null <"$work/criu" && PATH=$criu:$PATH && export PA
 lazy=
 [ -e "$work/lazy" ] && lazy=--lazy-pages
 
-# With one cgroup hierarchy runc puts CRIU into the target's group; CRIU would go on to the one that the source was in.
-# Only a configuration file named in the bundle wins over what runc tells CRIU about that.
-if [ -e "${HEADROOM_CGROUPS:-/sys/fs/cgroup}/cgroup.controllers" ]; then
-  grep -q manage-cgroups "$work/criu.conf" 2>/dev/null || echo 'manage-cgroups=ignore' >>"$work/criu.conf"
-  sed 's|"annotations":{|&"org.criu.config":"'"$work"'/criu.conf",|' "$bundle/config.json" >"$bundle/config.json.new" &&
-    grep -q '"org.criu.config"' "$bundle/config.json.new" && mv "$bundle/config.json.new" "$bundle/config.json" ||
-    fail "cannot name CRIU's configuration in $bundle/config.json"
-fi
+# runc puts CRIU into the target's own groups. It would go on to those that the images name. Only a configuration file named in the bundle wins over what runc
+# tells CRIU about that.
+grep -q manage-cgroups "$work/criu.conf" 2>/dev/null || echo 'manage-cgroups=ignore' >>"$work/criu.conf"
+sed 's|"annotations":{|&"org.criu.config":"'"$work"'/criu.conf",|' "$bundle/config.json" >"$bundle/config.json.new" &&
+  grep -q '"org.criu.config"' "$bundle/config.json.new" && mv "$bundle/config.json.new" "$bundle/config.json" ||
+  fail "cannot name CRIU's configuration in $bundle/config.json"
 count=$# replaced=
 while [ "$count" -gt 0 ]; do
   argument=$1 count=$((count - 1))

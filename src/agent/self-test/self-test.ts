@@ -31,6 +31,7 @@ export function knownVerdicts(host: Host): Verdict[] | undefined {
 
 /** Resolves within seconds; at once when nothing has changed since all of it went well. */
 export async function proveNode(host: Host, { bin, lsm, fingerprint }: SelfTestOptions): Promise<Verdict[]> {
+  await clearTrials(host); // an agent before this one may have died in between
   const known = read(host);
   if (known?.fingerprint === fingerprint && known.verdicts.every(({ ok }) => ok)) return known.verdicts;
   const tree = dirname(bin);
@@ -38,7 +39,6 @@ export async function proveNode(host: Host, { bin, lsm, fingerprint }: SelfTestO
   const tracksChanges = await hasFeature(host, "mem_dirty_track");
   const kernel = { apparmor: lsm === "apparmor", tracksChanges };
   const verdicts: Verdict[] = [];
-  await clearTrials(host); // an agent before this one may have died in between
   try {
     for (const { kind, options } of kindsToTry(kernel)) {
       const beganMs = Date.now();

@@ -7,13 +7,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorsIn } from "../host/criu-log.ts";
 import { entriesOf, readIfThere } from "../host/files.ts";
-import { type Host, runOnHost, runtimeOf } from "../host/host.ts";
-import { RUN_DIRECTORY } from "../host/layout.ts";
+import { type Host, runOnHost } from "../host/host.ts";
+import { OwnContainer, ownContainers, removeOwnContainers, runQuietly } from "../host/own-container.ts";
 import { runsWith } from "../host/processes.ts";
 import type { Kind } from "../protocol.ts";
 import type { KindOptions } from "./kinds.ts";
 
-const SELF_TEST_DIRECTORY = join(RUN_DIRECTORY, "self-test");
 const READY_MS = 10_000;
 /** As containerd's profile, which it loads with the first container that needs it: everything but a few files. */
 const APPARMOR_PROFILE = "headroom-self-test";
@@ -38,25 +37,22 @@ export interface Trial {
 
 /** Resolves with why the container could not be dumped and restored; undefined: it could. */
 export async function tryContainer(host: Host, trial: Trial): Promise<string | undefined> {
-  const id = idOf(trial.kind);
-  const folder = join(SELF_TEST_DIRECTORY, trial.kind);
+  const container = new OwnContainer(host, trial.kind);
+  const { id, folder } = container;
   const images = (name: string) => ["--image-path", join(folder, name), "--work-path", join(folder, "work")];
   const folders = images("images");
-  const runc = async (...args: string[]) => await runRunc(host, folder, args);
   const restoring = ["restore", "--detach", "--bundle", folder, ...folders];
   const { dirtyTracking: inRounds, lazyPages: lazily } = trial.options;
   try {
-    for (const name of ["images", ...ROUNDS, "work", "runc"])
-      mkdirSync(host.path(join(folder, name)), { recursive: true, mode: 0o700 });
-    for (const name of MOUNTPOINTS) mkdirSync(host.path(join(folder, "rootfs", name)), { recursive: true }); // any user's
-    writeFileSync(host.path(join(folder, "config.json")), JSON.stringify(configOf(trial, id)));
+    container.make(configOf(trial, id), MOUNTPOINTS);
+    for (const name of ["images", ...ROUNDS, "work"]) mkdirSync(container.path(name), { recursive: true, mode: 0o700 });
     const profile = trial.options.apparmor ? await changeProfile(host, folder, "--replace") : undefined;
     if (profile !== undefined) return profile;
     const dumped = async (...args: string[]) =>
-      named("it could not be dumped", await runc("checkpoint", ...args, id), host, join(folder, "work/dump.log"));
+      named("it could not be dumped", await container.runc("checkpoint", ...args, id), container.path("work/dump.log"));
     const failed =
-      named("it could not be run", await runc("run", "--detach", "--bundle", folder, id)) ??
-      (await programBegins(host, folder, id)) ??
+      named("it could not be run", await container.runc("run", "--detach", "--bundle", folder, id)) ??
+      (await programBegins(container)) ??
       (inRounds
         ? await dumpRounds(host, folder, async (name, ...args) => await dumped(...images(name), ...args))
         : undefined) ??
@@ -64,11 +60,10 @@ export async function tryContainer(host: Host, trial: Trial): Promise<string | u
       (lazily ? await startServing(host, folder) : undefined) ??
       named(
         "it could not be restored",
-        await runc(...restoring, ...(lazily ? ["--lazy-pages"] : []), id),
-        host,
-        join(folder, "work/restore.log"),
+        await container.runc(...restoring, ...(lazily ? ["--lazy-pages"] : []), id),
+        container.path("work/restore.log"),
       );
-    return failed ?? ((await runs(host, folder, id)) ? undefined : "it was restored, and does not run");
+    return failed ?? ((await container.isRunning()) ? undefined : "it was restored, and does not run");
   } finally {
     await clear(host, trial.kind);
   }
@@ -107,46 +102,30 @@ async function changeProfile(
   return code === 0 ? undefined : `its AppArmor profile could not be loaded: ${stderr.trim() || `exit code ${code}`}`;
 }
 
-const idOf = (kind: string): string => `headroom-self-test-${kind}`;
-
 /** Takes away what is there of any trial. */
 export async function clearTrials(host: Host): Promise<void> {
-  for (const kind of entriesOf(host.path(SELF_TEST_DIRECTORY))) await clear(host, kind);
-  rmSync(host.path(SELF_TEST_DIRECTORY), { recursive: true, force: true });
+  for (const kind of ownContainers(host)) await clear(host, kind);
+  await removeOwnContainers(host);
 }
 
 async function clear(host: Host, kind: string): Promise<void> {
-  const folder = join(SELF_TEST_DIRECTORY, kind);
-  await runRunc(host, folder, ["delete", "--force", idOf(kind)]);
-  if (kind === "apparmor") await changeProfile(host, folder, "--remove");
-  rmSync(host.path(folder), { recursive: true, force: true });
+  const container = new OwnContainer(host, kind);
+  await container.remove();
+  if (kind !== "apparmor") return;
+  await changeProfile(host, container.folder, "--remove");
+  rmSync(container.path(), { recursive: true, force: true });
 }
 
-/** Resolves with what runc says went wrong. The container must not inherit an open file of the host: it could not be dumped. */
-async function runRunc(host: Host, folder: string, args: readonly string[]): Promise<string | undefined> {
-  const log = join(folder, "runc.log");
-  const code = await runQuietly(host, [runtimeOf(host).runc, "--root", join(folder, "runc"), "--log", log, ...args]);
-  if (code === 0) return undefined;
-  return [...(readIfThere(host.path(log)) ?? "").matchAll(/msg="(.*)"$/gm)].at(-1)?.[1] ?? `exit code ${code}`;
-}
-
-async function runQuietly(host: Host, argv: readonly string[]): Promise<number> {
-  const script = '"$@" </dev/null >/dev/null 2>&1';
-  return (await runOnHost(host, ["/bin/sh", "-c", script, "headroom-self-test", ...argv])).code;
-}
-
-function named(what: string, error: string | undefined, host?: Host, log?: string): string | undefined {
+function named(what: string, error: string | undefined, log?: string): string | undefined {
   if (error === undefined) return undefined;
-  const details = host && log ? errorsIn(readIfThere(host.path(log))) : "";
+  const details = log ? errorsIn(readIfThere(log)) : "";
   return `${what}: ${details || error}`;
 }
 
 /** `run` resolves when runc is about to make its own process the program: until then it is a program of the host, which cannot be dumped. */
-async function programBegins(host: Host, folder: string, id: string): Promise<string | undefined> {
-  const state = host.path(join(folder, "runc", id, "state.json"));
-  const pid = Number(/"init_process_pid":\s*(\d+)/.exec(readIfThere(state) ?? "")?.[1]);
+async function programBegins(container: OwnContainer): Promise<string | undefined> {
   for (const end = Date.now() + READY_MS; Date.now() < end; await sleep(2)) {
-    if (runsWith(pid, PROGRAM)) return undefined;
+    if (runsWith(container.pid(), PROGRAM)) return undefined;
   }
   return "its program does not run";
 }
@@ -159,11 +138,6 @@ async function startServing(host: Host, folder: string): Promise<string | undefi
     if (readIfThere(host.path(join(folder, "ready")))) return undefined;
   }
   return `its memory could not be served: ${errorsIn(readIfThere(host.path(join(folder, "work/lazy-pages.log"))))}`;
-}
-
-async function runs(host: Host, folder: string, id: string): Promise<boolean> {
-  const { stdout } = await runOnHost(host, [runtimeOf(host).runc, "--root", join(folder, "runc"), "state", id]);
-  return /"status":\s*"running"/.test(stdout);
 }
 
 function configOf({ options, tree, loader }: Trial, id: string): object {

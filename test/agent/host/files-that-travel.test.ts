@@ -187,6 +187,52 @@ describe("a tar", () => {
     writeFileSync(at("tar"), whole.subarray(0, 100_000));
     await expect(unpack(group, at("to"), at("tar"))).rejects.toThrow(/tar/);
   });
+
+  const STRANGE = 'a "strange"\\ name\n';
+  const tar = (...args: string[]) => execFileSync("tar", ["-f", at("tar"), "-C", at("from"), ...args]);
+  test.each<[string, () => void]>([
+    ["a link that is in the folder already", () => symlinkSync(at("outside"), at("to", STRANGE))],
+    ["a link to such a link", () => [symlinkSync(at("outside"), at("to/l")), symlinkSync("l", at("to", STRANGE))]],
+    [
+      "a link that comes with it",
+      () => {
+        make("other", {});
+        mkdirSync(at("other"));
+        symlinkSync("inside", at("other", STRANGE));
+        execFileSync("tar", ["-f", at("tar"), "-C", at("other"), "-c", `./${STRANGE}`]);
+        tar("-r", `./${STRANGE}/deep/file`);
+      },
+    ],
+  ])("with a file below %s is refused before anything is written", async (_what, link) => {
+    make("from", { first: "1", [`${STRANGE}/deep/file`]: "2" });
+    make("outside", { deep: undefined });
+    make("to", { inside: undefined });
+    tar("-c", "./first", `./${STRANGE}/deep/file`);
+    link();
+    const before = tree("to");
+    await expect(unpack(group, at("to"), at("tar"))).rejects.toThrow(/is below a symbolic link/);
+    expect(tree("outside")).toEqual(["d deep"]);
+    expect(tree("to")).toEqual(before);
+  });
+
+  test("with a hard link to a file below a link is refused", async () => {
+    make("from", { "away/passwd": "1" });
+    linkSync(at("from/away/passwd"), at("from/mine"));
+    tar("-c", "./away/passwd", "./mine");
+    tar("--delete", "./away/passwd");
+    make("outside", { passwd: "secret" });
+    make("to", { ".": undefined });
+    symlinkSync(at("outside"), at("to/away"));
+    await expect(unpack(group, at("to"), at("tar"))).rejects.toThrow(/is below a symbolic link/);
+  });
+
+  test("with names of all kinds is unpacked", async () => {
+    make("from", { [`${STRANGE}/\u00e4\u20ac`]: "1", " leads": "2", "link to b": "3" });
+    symlinkSync(' -> "x"', at("from/a -> b"));
+    make("to", { ".": undefined });
+    await unpack(group, at("to"), await store("tar", packFolder(group, at("from"))));
+    expect(tree("to")).toEqual(tree("from"));
+  });
 });
 
 describe("a part that lands", () => {

@@ -42,13 +42,32 @@ export async function killWaitingCreate(machine: Machine): Promise<number | unde
 /** Where an agent has laid its CRIU; the folder's name is its version. */
 const CRIU = "/var/lib/headroom/criu/*/bin/criu";
 
-/** Until `repairRestore`, a shell script runs before each restore on the node: CRIU is replaced by a program that runs it, then does its work. */
-async function beforeRestore(machine: Machine, script: string): Promise<void> {
+/** Until `repairRestore`, a shell script runs before each restore on the node. */
+function beforeRestore(machine: Machine, script: string): Promise<void> {
+  return replaceCriu(machine, () => script);
+}
+
+/** CRIU is replaced by a program that does its own work at each dump and restore, and runs the real one if it comes to its end. */
+async function replaceCriu(machine: Machine, work: (real: string) => string): Promise<void> {
   const criu = (await machine.run(["sh", "-c", `ls ${CRIU}`])).trim();
-  await machine.run(["sh", "-c", `[ -e ${criu}.real ] || cp -p ${criu} ${criu}.real`]);
-  const program = `#!/bin/sh\nif [ "$1" = swrk ]; then\n${script}\nfi\nexec ${criu}.real "$@"\n`;
+  const real = `${criu}.real`;
+  await machine.run(["sh", "-c", `[ -e ${real} ] || cp -p ${criu} ${real}`]);
+  const program = `#!/bin/sh\nif [ "$1" = swrk ]; then\n${work(real)}\nfi\nexec ${real} "$@"\n`;
   await machine.write(`${criu}.new`, program, 0o755);
   await machine.run(["mv", `${criu}.new`, criu]);
+}
+
+/** What containerd gives a container that asks for nothing, and all capabilities there are, as CRIU's images have the lower 32. */
+const USUAL_CAPABILITIES = "\\xfb\\xcb\\x90\\xc0\\x0a";
+const ALL_CAPABILITIES = "\\xff\\xff\\xff\\xff\\x0f";
+
+/** Until `repairRestore`, containers that are dumped on the node have all capabilities in their images. */
+export function forgeCapabilities(machine: Machine): Promise<void> {
+  const forge = `LC_ALL=C sed -i 's/${USUAL_CAPABILITIES}/${ALL_CAPABILITIES}/g'`;
+  return replaceCriu(
+    machine,
+    (real) => `${real} "$@"; code=$?; find /run/headroom/source -name 'core-*.img' -exec ${forge} {} +; exit $code`,
+  );
 }
 
 /** The next restore on the node finds a damaged memory image. */

@@ -1,7 +1,7 @@
 /** (c) The restore fails: the source goes on from where it was. */
 
 import { buildChangedImage, importImages } from "../cluster/test-images.ts";
-import { damageImagesBeforeRestore, repairRestore } from "../harness/faults.ts";
+import { damageImagesBeforeRestore, forgeCapabilities, repairRestore } from "../harness/faults.ts";
 import { describeState, type Migration, moveReaches, requestMove } from "../harness/moves.ts";
 import { getPod, startPod } from "../harness/pods.ts";
 import { assert, assertEqual, type Context, ROOMY_NODES_MIB, type Scenario } from "../harness/scenario.ts";
@@ -58,6 +58,20 @@ async function damagedFile(context: Context): Promise<void> {
   assertOneLife(name, await context.witness.hears(name, 200));
 }
 
+/** As a node that was taken over would send it: the copy would be able to take over the target's node, too. */
+async function forged(context: Context): Promise<void> {
+  const { api, namespace } = context;
+  const name = context.workload("forged");
+  const source = context.node("n1");
+  await startPod(context, { name, startMiB: 16, node: "n1" });
+  await forgeCapabilities(source);
+  await requestMove(api, namespace, { name: "forged", podName: name, targetNode: "n2" });
+  const { status } = await assertStayed(context, name, "forged");
+  await repairRestore(source);
+  assertEqual(status?.reason, "NotCarried", "the reason");
+  assert(status?.message?.includes("CAP_SYS_ADMIN"), `the message does not name the capability: ${status?.message}`);
+}
+
 export const restoreFails: Scenario = {
   id: "c",
   title: "the restore fails",
@@ -66,5 +80,6 @@ export const restoreFails: Scenario = {
   tests: [
     { name: "a damaged memory image: rolled back, the source goes on; the next move succeeds", run: damagedFile },
     { name: "an image of the same name with another content: not moved, the source goes on", run: otherContent },
+    { name: "a forged image with all capabilities: refused by name, the source goes on", run: forged },
   ],
 };

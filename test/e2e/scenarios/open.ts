@@ -97,6 +97,19 @@ async function forked(context: Context): Promise<void> {
   assert(usedMiB < 1.1 * 97, `its processes share their memory no more: ${usedMiB} MiB`);
 }
 
+/** Containers of the two versions of containerd and runc have different filters: the copy has its own node's. */
+async function filtered(context: Context): Promise<void> {
+  const name = context.workload("filtered");
+  const done = await thereAndBack(context, {
+    name,
+    pod: { securityContext: { seccompProfile: { type: "RuntimeDefault" } } },
+  });
+  const exec = (command: string[]) =>
+    kubectl(context.cluster, ["-n", context.namespace, "exec", done.status?.targetPodName ?? "", "--", ...command]);
+  const status = await exec(["cat", "/proc/1/status"]);
+  assert(/^Seccomp:\s+2\nSeccomp_filters:\s+1$/m.test(status), `it does not have one filter: ${status}`);
+}
+
 async function refused(context: Context, name: string, reason: string, message: RegExp): Promise<void> {
   const { api, namespace, witness } = context;
   const move = `refused-${name}`;
@@ -158,6 +171,7 @@ export const open: Scenario = {
     { name: "files of volumes that the kubelet writes stay open, there and back", run: volumes },
     { name: "watched folders stay watched, there and back", run: watched },
     { name: "forked processes go on sharing their memory", run: forked },
+    { name: "a pod under seccomp has one filter, its node's own, there and back", run: filtered },
     { name: "sockets that cannot be carried are refused, with what helps", run: refusedSockets },
     { name: "a process that kubectl exec started after a move is never frozen in vain", run: execAfterMove },
     { name: "a file that has lost its name is refused by it", run: nameLost },
