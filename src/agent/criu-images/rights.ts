@@ -18,14 +18,9 @@ import type {
 } from "./process-definitions.ts";
 
 /** Bits of https://github.com/torvalds/linux/blob/master/include/uapi/linux/mount.h */
-export const READ_ONLY = 1;
-export const MOUNT_FLAGS: Readonly<Record<string, number>> = {
-  ro: READ_ONLY,
-  rro: READ_ONLY,
-  nosuid: 2,
-  nodev: 4,
-  noexec: 8,
-};
+const READ_ONLY = 1;
+/** By the names that mount options have. */
+export const MOUNT_FLAGS = { ro: READ_ONLY, rro: READ_ONLY, nosuid: 2, nodev: 4, noexec: 8 } as const;
 
 export interface GrantedMount {
   /** In the container, links resolved. */
@@ -243,10 +238,7 @@ function excessOfMounts(mounts: readonly Mount[], granted: Granted): string | un
 
 function excessOfMount(mount: Mount, mounts: readonly Mount[], granted: Granted): string | undefined {
   const { mountpoint = "", ext_key: key } = mount;
-  if (mountpoint === "/") {
-    if (key !== undefined) return "is not the container's root";
-    return granted.readOnlyRoot && !isReadOnly(mount) ? "can be written" : undefined;
-  }
+  if (mountpoint === "/") return key === undefined ? undefined : "is not the container's root";
   const around = mounts
     .filter((other) => isBelow(mountpoint, other.mountpoint ?? ""))
     .reduce<Mount | undefined>(
@@ -264,20 +256,15 @@ function excessOfMount(mount: Mount, mounts: readonly Mount[], granted: Granted)
   return "is not of the pod's spec";
 }
 
+/** CRIU forgets some flags of volumes and of the root: they are set again before the copy runs, whatever the images say. */
 function excessOfOwnMount(mount: Mount, { destination, type, isBind, flags }: GrantedMount): string | undefined {
-  if (isBind && mount.ext_key !== destination) return "is not the volume that belongs there";
-  if (
-    !isBind &&
-    (mount.ext_key !== undefined ||
-      (mount.root !== "/" && type !== "cgroup") ||
-      !FILE_SYSTEMS[type]?.includes(mount.fstype ?? 0))
-  )
-    return `is not a ${type}`;
+  if (isBind) return mount.ext_key === destination ? undefined : "is not the volume that belongs there";
+  const isOfType = FILE_SYSTEMS[type]?.includes(mount.fstype ?? 0) && (mount.root === "/" || type === "cgroup");
+  if (mount.ext_key !== undefined || !isOfType) return `is not a ${type}`;
   // The tmpfs that holds the mounts of version 1 is not read-only itself.
-  const needed = type === "cgroup" && mount.fstype === TMPFS ? flags & ~READ_ONLY : flags;
-  const lacking = Object.entries(MOUNT_FLAGS).find(
-    ([, bit]) => (needed & bit & ~((mount.flags ?? 0) | (mount.sb_flags ?? 0))) !== 0,
-  );
+  const needed = type === "cgroup" && mount.fstype === TMPFS ? flags & ~MOUNT_FLAGS.ro : flags;
+  const held = (mount.flags ?? 0) | (mount.sb_flags ?? 0);
+  const lacking = Object.entries(MOUNT_FLAGS).find(([, bit]) => (needed & bit & ~held) !== 0);
   return lacking && `is not ${lacking[0]}`;
 }
 

@@ -80,7 +80,7 @@ export function overlayOptionsOf(rootfs: string, mountinfo: string): string[] | 
 }
 
 /** mountinfo writes space, tab, newline and backslash as three octal digits. */
-function unescapeMount(text: string): string {
+export function unescapeMount(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 

@@ -47,6 +47,9 @@ const LONG_HIDDEN = [
   .map((name) => `/proc/${name}`)
   .concat("/sys/firmware");
 
+const flagsOf = (options: readonly string[]): number =>
+  Object.entries(MOUNT_FLAGS).reduce((flags, [name, bit]) => (options.includes(name) ? flags | bit : flags), 0);
+
 export interface GrantedHere {
   granted: Granted;
   /** Of seccomp, as the OCI runtime specification has it. */
@@ -77,7 +80,7 @@ export function grantedOf(host: Host, container: string): GrantedHere {
       destination: inContainer(rootfs, destination),
       type,
       isBind: type === "bind" || options.some((option) => /^r?bind$/.test(option)),
-      flags: options.reduce((flags, option) => flags | (MOUNT_FLAGS[option] ?? 0), 0),
+      flags: flagsOf(options),
     })),
     readOnlyRoot: root.readonly,
     hidden: linux.maskedPaths.filter((path) => LONG_HIDDEN.includes(path) && isHere(path)),

@@ -16,6 +16,7 @@ import { hasFiles } from "./file-applying.ts";
 import { readIfThere } from "./files.ts";
 import { type Host, runtimeOf } from "./host.ts";
 import { registrationOf, startMarkOf, targetMoveOf } from "./layout.ts";
+import { setMountFlags } from "./mount-flags.ts";
 import { pageServerOf } from "./page-server.ts";
 import { isHeld, isStopped, runsWith } from "./processes.ts";
 import { isAborted, isRegistered, isReleased, markReleased } from "./registration.ts";
@@ -127,6 +128,7 @@ export async function restore(
   if (!container) throw copyDead();
   await held(host, container, signal);
   await started(host, command.moveUID, container, signal, limits.startMs);
+  await setMountFlags({ host, procs: makeMoveGroup(host, command.moveUID, undefined) }, container);
   timings.held = Date.now() - startedAt - (timings.ready ?? 0) - timings.restore;
   return { containerID: container.id, pid: container.pid, timings };
 }

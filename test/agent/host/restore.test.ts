@@ -30,6 +30,8 @@ const others: ChildProcess[] = [];
 
 beforeEach(async () => {
   ({ root, host, write } = nodeFolder());
+  const config = { process: { user: { uid: 0, gid: 0 } }, linux: {} };
+  write("/run/containerd/io.containerd.runtime.v2.task/k8s.io/c1/config.json", JSON.stringify(config));
   child = spawn("/bin/sh", ["-c", "echo; read line", "wrapper", "c1"], { stdio: ["pipe", "pipe", "ignore"] });
   await once(child.stdout ?? child, "data");
 });

@@ -2,6 +2,7 @@
 import type { Scenario } from "../harness/scenario.ts";
 import { pressure } from "./a-pressure.ts";
 import { admission } from "./admission.ts";
+import { apps } from "./apps.ts";
 import { owners } from "./b-owners.ts";
 import { brokenDumps, manyBrokenDumps } from "./broken-dumps.ts";
 import { restoreFails } from "./c-restore-fails.ts";
@@ -57,4 +58,5 @@ export const scenarios: readonly Scenario[] = [
   turns,
   stockKernel,
   stock,
+  apps,
 ];

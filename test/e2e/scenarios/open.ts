@@ -67,13 +67,27 @@ async function volumes(context: Context): Promise<void> {
   const mounts = sources.map((volume) => ({ name: volume.name, mountPath: `/volumes/${volume.name}` }));
   const single = { name: "config", mountPath: "/volumes/single", subPath: "file" };
   const open = ["config/file", "secret/file", "projected/deep/file", "downward/name", "single"];
-  await thereAndBack(context, {
+  const done = await thereAndBack(context, {
     name,
     open: open.map((path) => `/volumes/${path}`),
     container: { volumeMounts: [...mounts, single] },
     addedVolumes: sources,
   });
+  await assertReadOnly(
+    context,
+    done,
+    [...mounts, single].map(({ mountPath }) => mountPath),
+  );
 }
+
+async function assertReadOnly(context: Context, done: Migration, paths: readonly string[]): Promise<void> {
+  const lines = (await inCopy(context, done, "cat", "/proc/1/mountinfo")).split("\n").map((line) => line.split(" "));
+  const written = paths.filter((path) => !lines.some((line) => line[4] === path && line[5]?.startsWith("ro")));
+  assertEqual(written, [], "mounts that were read-only before two moves");
+}
+
+const inCopy = (context: Context, done: Migration, ...command: string[]): Promise<string> =>
+  kubectl(context.cluster, ["-n", context.namespace, "exec", done.status?.targetPodName ?? "", "--", ...command]);
 
 /** In the image, in the writable layer, on the disk and in memory. */
 async function watched(context: Context): Promise<void> {
@@ -98,16 +112,15 @@ async function forked(context: Context): Promise<void> {
 }
 
 /** Containers of the two versions of containerd and runc have different filters: the copy has its own node's. */
-async function filtered(context: Context): Promise<void> {
-  const name = context.workload("filtered");
+async function confined(context: Context): Promise<void> {
   const done = await thereAndBack(context, {
-    name,
+    name: context.workload("confined"),
     pod: { securityContext: { seccompProfile: { type: "RuntimeDefault" } } },
+    container: { securityContext: { readOnlyRootFilesystem: true } },
   });
-  const exec = (command: string[]) =>
-    kubectl(context.cluster, ["-n", context.namespace, "exec", done.status?.targetPodName ?? "", "--", ...command]);
-  const status = await exec(["cat", "/proc/1/status"]);
+  const status = await inCopy(context, done, "cat", "/proc/1/status");
   assert(/^Seccomp:\s+2\nSeccomp_filters:\s+1$/m.test(status), `it does not have one filter: ${status}`);
+  await assertReadOnly(context, done, ["/"]);
 }
 
 async function refused(context: Context, name: string, reason: string, message: RegExp): Promise<void> {
@@ -171,7 +184,7 @@ export const open: Scenario = {
     { name: "files of volumes that the kubelet writes stay open, there and back", run: volumes },
     { name: "watched folders stay watched, there and back", run: watched },
     { name: "forked processes go on sharing their memory", run: forked },
-    { name: "a pod under seccomp has one filter, its node's own, there and back", run: filtered },
+    { name: "seccomp and a read-only root hold after moves there and back", run: confined },
     { name: "sockets that cannot be carried are refused, with what helps", run: refusedSockets },
     { name: "a process that kubectl exec started after a move is never frozen in vain", run: execAfterMove },
     { name: "a file that has lost its name is refused by it", run: nameLost },

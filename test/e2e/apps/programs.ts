@@ -1,0 +1,125 @@
+/** Real programs, as scenario `apps` runs them, and what drives them. */
+
+export interface Program {
+  /** As the table in docs/compatibility.md names it. */
+  title: string;
+  /** The image that it is in. */
+  group: Group;
+  /** A shell script: the container's first process. */
+  run: string;
+  /** A shell script of which the container's state is asked: "WORD COUNT WRONG", see below. Absent: the file /state. */
+  ask?: string;
+  env?: Record<string, string>;
+  /** It is refused before it is touched, with such a message; `instead` names the setting that lets it move, and the program that was tried with it. */
+  refused?: { message: RegExp; instead: string };
+  /** The script comes from a configMap, mounted at /scripts. */
+  script?: string;
+}
+
+export const GROUPS = ["servers", "languages", "python"] as const;
+export type Group = (typeof GROUPS)[number];
+
+/*
+ * WORD is one that only this process knows, in its memory ("-": there is none); COUNT is in its memory alone and grows; WRONG counts answers that were not what
+ * they had to be, among them lost writes that had been acknowledged.
+ */
+const drive = (server: string, driver: string) => `${server} & python3 /apps/drive.py ${driver} & wait`;
+const VALKEY_ASK = "echo $(valkey-cli get begun) $(valkey-cli get count) $(cat /wrong | wc -l)";
+const valkey = (options: string) => `: >/wrong
+valkey-server ${options} & until valkey-cli ping; do sleep 0.1; done
+valkey-cli set begun "$(cat /proc/sys/kernel/random/uuid)"
+n=0; while :; do n=$((n + 1)); [ "$(valkey-cli incr count)" = "$n" ] || echo "$n" >>/wrong; done`;
+
+/** By the names of their pods. */
+export const PROGRAMS: Readonly<Record<string, Program>> = {
+  valkey: { title: "Valkey", group: "servers", run: valkey('--save ""'), ask: VALKEY_ASK },
+  "valkey-aof": {
+    title: "Valkey with an append-only file",
+    group: "servers",
+    run: valkey("--appendonly yes --dir /tmp"),
+    ask: VALKEY_ASK,
+  },
+  memcached: { title: "Memcached", group: "servers", run: drive("memcached -u root", "memcached") },
+  etcd: { title: "etcd", group: "servers", run: drive("etcd --data-dir /tmp/etcd", "etcd") },
+  nats: { title: "NATS", group: "servers", run: drive("nats-server -m 8222", "nats") },
+  prometheus: {
+    title: "Prometheus",
+    group: "servers",
+    run: drive("prometheus --config.file /apps/prometheus.yml --storage.tsdb.path /tmp/prometheus", "prometheus"),
+    env: { GODEBUG: "multipathtcp=0" },
+  },
+  influxdb: {
+    title: "InfluxDB 2",
+    group: "servers",
+    run: drive("/apps/influxd --engine-path /tmp/engine --bolt-path /tmp/bolt --sqlite-path /tmp/sqlite", "influxdb"),
+  },
+  nginx: { title: "nginx with two workers", group: "servers", run: drive("nginx -c /apps/nginx.conf", "nginx") },
+  haproxy: { title: "HAProxy", group: "servers", run: drive("haproxy -db -f /apps/haproxy.cfg", "haproxy") },
+  go: {
+    title: "a Go server",
+    group: "servers",
+    run: "exec /apps/server",
+    ask: "curl -s 127.0.0.1:8080",
+    env: { GODEBUG: "multipathtcp=0" },
+  },
+  "go-mptcp": {
+    title: "a Go server that listens with MPTCP",
+    group: "servers",
+    run: "exec /apps/server",
+    ask: "curl -s 127.0.0.1:8080",
+    env: { GODEBUG: "multipathtcp=1" },
+    refused: { message: /MPTCP \(.*GODEBUG=multipathtcp=0\)/, instead: "`GODEBUG=multipathtcp=0`" },
+  },
+  sqlite: { title: "SQLite, by Python", group: "servers", run: "exec python3 /apps/work.py sqlite" },
+  script: {
+    title: "a shell script from a configMap",
+    group: "servers",
+    run: "exec sh /scripts/script",
+    script: `word=$(cat /proc/sys/kernel/random/uuid); n=0
+while :; do n=$((n + 1)); echo "$word $n 0" >/state.new; mv /state.new /state; done`,
+  },
+  "jvm-g1": { title: "a JVM with G1", group: "languages", run: "exec java -XX:+UseG1GC -Xmx256m /apps/Work.java" },
+  "jvm-serial": {
+    title: "a JVM with the serial collector",
+    group: "languages",
+    run: "exec java -XX:+UseSerialGC -Xmx256m /apps/Work.java",
+  },
+  "jvm-zgc": { title: "a JVM with ZGC", group: "languages", run: "exec java -XX:+UseZGC -Xmx256m /apps/Work.java" },
+  node: {
+    title: "Node.js",
+    group: "languages",
+    run: "exec node /apps/work.js",
+    env: { UV_USE_IO_URING: "0" },
+  },
+  "node-uring": {
+    title: "Node.js with io_uring",
+    group: "languages",
+    run: "exec node /apps/work.js",
+    env: { UV_USE_IO_URING: "1" },
+    refused: { message: /io_uring.*UV_USE_IO_URING=0/, instead: "`UV_USE_IO_URING=0`" },
+  },
+  erlang: {
+    title: "Erlang",
+    group: "languages",
+    run: "erlc -o /tmp /apps/work.erl && exec erl -noshell -pa /tmp -s work start",
+  },
+  r: { title: "R", group: "languages", run: "exec Rscript /apps/work.R" },
+  ruby: { title: "Ruby with threads", group: "languages", run: "exec ruby /apps/work.rb" },
+  numpy: { title: "Python with NumPy", group: "python", run: "exec python3 /apps/work.py numpy" },
+  torch: {
+    title: "PyTorch with two DataLoader workers",
+    group: "python",
+    run: "exec python3 /apps/work.py torch",
+  },
+  dask: { title: "Dask, a scheduler and two workers", group: "python", run: "exec python3 /apps/work.py dask" },
+  jupyter: {
+    title: "a Jupyter kernel and its client",
+    group: "python",
+    run: "exec python3 /apps/work.py jupyter",
+  },
+  gunicorn: {
+    title: "gunicorn",
+    group: "python",
+    run: drive("gunicorn --chdir /apps -w 1 -b 127.0.0.1:8000 web:app", "gunicorn"),
+  },
+};
