@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../agent-error.ts";
 import { FILES, tcpStreamOf } from "../criu-images/definitions.ts";
 import { readImage } from "../criu-images/image-file.ts";
@@ -13,7 +14,7 @@ import { connectionsThatLeave, connectionsWithin } from "../criu-images/sockets.
 import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
-import { freeze, isFrozen, makeMoveGroup } from "./cgroups.ts";
+import { freeze, isFrozen, makeMoveGroup, thaw } from "./cgroups.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { errorsIn, namesAKind } from "./criu-log.ts";
 import { pagesWritten } from "./criu-stats.ts";
@@ -26,8 +27,9 @@ import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
 import { greetingOf } from "./page-greeting.ts";
 import { isStoppedBySignal } from "./processes.ts";
-import { connectionsOf, memoryOf } from "./source-facts.ts";
+import { connectionsOf, lastingConnections, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
+import { connectionName, isInner } from "./tcp-table.ts";
 import { UNLINKED_LIMIT_BYTES, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 import { watchedPaths, watchObstacle } from "./watches.ts";
 
@@ -112,15 +114,14 @@ async function freezeAndStart(
   timings: Record<string, number>,
   signal: AbortSignal,
 ): Promise<Begun> {
-  refuse(host, command, container);
+  await refuse(host, command, container);
   const groups = await prepareFolder(host, command, container);
   const pages = await connect(command, peer);
   try {
     const linkBytesPerSecond = await measured(host, command, container, peer, signal);
-    if (linkBytesPerSecond !== undefined) refuse(host, command, container); // that took its time
+    if (linkBytesPerSecond !== undefined) await refuse(host, command, container); // that took its time
     signal.throwIfAborted(); // whoever gave the step up may have thawed the container already
-    const frozenAtMs = noteFreeze(host, command.moveUID, container);
-    if (!isFrozen(host, container.freezer)) await freeze(host, container.freezer, signal);
+    const frozenAtMs = await frozenInPeace(host, command, container, signal);
     signal.throwIfAborted();
     timings.pause = Date.now() - frozenAtMs;
     await startCheckpoint(host, command, container, groups, pages);
@@ -131,9 +132,37 @@ async function freezeAndStart(
   }
 }
 
+/** Freezes that found a connection within the pod just being begun or ended: it would be lost. */
+const MOST_FREEZES = 30;
+/** At most, between two of them. */
+const BETWEEN_FREEZES_MS = 20;
+
+/**
+ * Freezes the container, unless it is frozen already, at a moment when no connection between its own processes is just being begun or ended.
+ * Resolves with since when. Where there is always one, they are refused, or closed, with the others.
+ */
+async function frozenInPeace(
+  host: Host,
+  command: DumpCommand,
+  container: Container,
+  signal: AbortSignal,
+): Promise<number> {
+  const { freezer } = container;
+  if (isFrozen(host, freezer)) return noteFreeze(host, command.moveUID, container);
+  for (let count = 1; ; count++) {
+    const frozenAtMs = noteFreeze(host, command.moveUID, container);
+    await freeze(host, freezer, signal);
+    if (count === MOST_FREEZES || !connectionsOf(host, container).leaving.some(isInner)) return frozenAtMs;
+    thaw(host, freezer);
+    await sleep(Math.random() * BETWEEN_FREEZES_MS);
+    signal.throwIfAborted();
+  }
+}
+
 /** What cannot be dumped is refused before it is frozen. */
-function refuse(host: Host, command: DumpCommand, container: Container): void {
-  refuseConnections(command, command.tcp === "Refuse" ? connectionsOf(host, container).leaving : []);
+async function refuse(host: Host, command: DumpCommand, container: Container): Promise<void> {
+  const leaving = command.tcp === "Refuse" ? (await lastingConnections(host, container)).leaving : [];
+  refuseConnections(command, leaving.map(connectionName));
   refuseStopped(pidsOf(host, container));
   refuseUnlinked(host, container);
 }

@@ -1,6 +1,7 @@
 /** What only the node knows of a container that may be moved: how much there is to move, and what cannot be. */
 import { opendirSync, readFileSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { AgentError } from "../agent-error.ts";
 import type { SourceFacts } from "../protocol.ts";
@@ -15,7 +16,7 @@ import { mountObstacles } from "./mount-obstacles.ts";
 import { descriptorsOf, processObstacles } from "./process-obstacles.ts";
 import { threadsOf } from "./processes.ts";
 import { socketObstacles } from "./sockets.ts";
-import { connectionsIn, connectionsThatLeave } from "./tcp-table.ts";
+import { type Connection, connectionName, connectionsIn, connectionsThatLeave, isInner } from "./tcp-table.ts";
 import { lostNameObstacles, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 import { watchedPaths, watchObstacle } from "./watches.ts";
 
@@ -43,7 +44,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     ]),
   );
   const copies = copiedBytes(host, container, pids);
-  const connections = connectionsOf(host, container);
+  const connections = await lastingConnections(host, container);
   const staged = unlinked + connections.queuedBytes + copies; // among CRIU's images
   return {
     running: true,
@@ -54,7 +55,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
     threads: pids.reduce((sum, pid) => sum + threadsOf(pid).length, 0),
     kinds: kindsOfProcess(container.pid),
     confinedBy: confinementOf(container.pid),
-    establishedTcp: connections.leaving.slice(0, 20),
+    establishedTcp: connections.leaving.map(connectionName).slice(0, 20),
     innerConnections: connections.within,
     obstacles: [
       ...terminalObstacle(host, container),
@@ -76,8 +77,8 @@ function nothingThere(): SourceFacts {
 }
 
 export interface ContainerConnections {
-  /** TCP connections that a move would close, "local -> remote". */
-  leaving: string[];
+  /** TCP connections that a move would close. */
+  leaving: Connection[];
   /** How many go on with the container. */
   within: number;
   /** Bytes that wait in all of them. */
@@ -91,6 +92,22 @@ export function connectionsOf(host: Host, container: Container): ContainerConnec
   const leaving = all.length === 0 ? [] : connectionsThatLeave(all, socketsOf(pidsOf(host, container)));
   const queuedBytes = all.reduce((sum, connection) => sum + connection.queuedBytes, 0);
   return { leaving, within: all.length - leaving.length, queuedBytes };
+}
+
+/** Between two looks at connections. */
+const LOOK_AGAIN_MS = 30;
+const LOOKS = 3;
+
+/** As connectionsOf, without connections within the pod that are just being begun or ended: they are not there any more at the last look. */
+export async function lastingConnections(host: Host, container: Container): Promise<ContainerConnections> {
+  let connections = connectionsOf(host, container);
+  for (let look = 1; look < LOOKS && connections.leaving.some(isInner); look++) {
+    const before = new Set(connections.leaving.map(connectionName));
+    await sleep(LOOK_AGAIN_MS);
+    const now = connectionsOf(host, container);
+    connections = { ...now, leaving: now.leaving.filter((one) => !isInner(one) || before.has(connectionName(one))) };
+  }
+  return connections;
 }
 
 /** Inodes of the sockets that these processes hold. Others may share their network: a port that is forwarded, say. */

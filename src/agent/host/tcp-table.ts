@@ -1,5 +1,5 @@
 /** Connected TCP sockets out of /proc/<pid>/net/tcp and tcp6. Pure. */
-import { addressOf, type End, endText } from "../criu-images/addresses.ts";
+import { addressOf, type End, endText, isOfItsOwn } from "../criu-images/addresses.ts";
 
 /** States that CRIU treats as connected: ESTABLISHED, SYN_SENT, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING. */
 const CONNECTED = new Set(["01", "02", "04", "05", "08", "09", "0B"]);
@@ -30,14 +30,21 @@ export function connectionsIn(table: string): Connection[] {
     }));
 }
 
-/** "local -> remote" of each connection but those that are established between two sockets of these. */
-export function connectionsThatLeave(connections: readonly Connection[], inodes: ReadonlySet<string>): string[] {
-  const nameOf = (one: End, other: End): string => `${endText(one)} -> ${endText(other)}`;
+/** All but those that are established between two sockets of these. */
+export function connectionsThatLeave(connections: readonly Connection[], inodes: ReadonlySet<string>): Connection[] {
   const isOurs = ({ isEstablished, inode }: Connection): boolean => isEstablished && inodes.has(inode);
   const ends = new Set(connections.filter(isOurs).map(({ local, remote }) => nameOf(local, remote)));
-  return connections
-    .filter((one) => !(isOurs(one) && ends.has(nameOf(one.remote, one.local))))
-    .map(({ local, remote }) => nameOf(local, remote));
+  return connections.filter((one) => !(isOurs(one) && ends.has(nameOf(one.remote, one.local))));
+}
+
+const nameOf = (one: End, other: End): string => `${endText(one)} -> ${endText(other)}`;
+
+/** "local -> remote". */
+export const connectionName = ({ local, remote }: Connection): string => nameOf(local, remote);
+
+/** Both ends are in the pod. One that leaves all the same is being begun or ended: its other end was not accepted yet, or is closed. */
+export function isInner({ local, remote }: Connection): boolean {
+  return remote.address === local.address || !isOfItsOwn(remote.address);
 }
 
 /** "0100007F:1F90" is 127.0.0.1:8080: words of four bytes in the machine's order, then the port. */

@@ -3,7 +3,7 @@ import { emptyDirsOf, upperDirectoryOf } from "../../../src/agent/host/container
 import { errorsIn, namesAKind } from "../../../src/agent/host/criu-log.ts";
 import { pagesWritten } from "../../../src/agent/host/criu-stats.ts";
 import { cpuFlagsOf } from "../../../src/agent/host/features.ts";
-import { connectionsIn, connectionsThatLeave } from "../../../src/agent/host/tcp-table.ts";
+import { connectionName, connectionsIn, connectionsThatLeave, isInner } from "../../../src/agent/host/tcp-table.ts";
 
 const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
 const row = (local: string, remote: string, state: string, inode: number) =>
@@ -11,7 +11,7 @@ const row = (local: string, remote: string, state: string, inode: number) =>
 
 describe("connected TCP sockets", () => {
   const all = (...rows: string[]) => connectionsIn([HEAD, ...rows].join("\n"));
-  const leaving = (...rows: string[]) => connectionsThatLeave(all(...rows), new Set(["77", "78"]));
+  const leaving = (...rows: string[]) => connectionsThatLeave(all(...rows), new Set(["77", "78"])).map(connectionName);
 
   test.each([
     ["with both ends", "0100007F:1F90", "0201A8C0:0050", "127.0.0.1:8080 -> 192.168.1.2:80"],
@@ -47,6 +47,20 @@ describe("connected TCP sockets", () => {
     expect(leaving(row(one, other, "01", 77), row(other, one, state, inode))).toContain(
       "127.0.0.1:8080 -> 127.0.0.1:58782",
     );
+  });
+
+  test.each<[string, string, string, boolean]>([
+    ["to the loopback", "0100007F:1F90", "0100007F:E59E", true],
+    [
+      "to the loopback of version 6",
+      "00000000000000000000000001000000:1F90",
+      "00000000000000000000000001000000:E59E",
+      true,
+    ],
+    ["to the pod's own address", "0201A8C0:1F90", "0201A8C0:E59E", true],
+    ["to another pod", "0201A8C0:1F90", "0301A8C0:E59E", false],
+  ])("%s are within the pod, or not", (_what, local, remote, inner) => {
+    expect(all(row(local, remote, "01", 77)).map(isInner)).toEqual([inner]);
   });
 
   test("have bytes that were not acknowledged, and some that were not read", () => {

@@ -188,16 +188,19 @@ async function agentDies(context: Context): Promise<void> {
   assertOneLife(name, await witness.hears(name, 200, 60));
 }
 
-/** The source's power fails while it is frozen: the copy goes on, and nothing starts when the machine is back. */
+/** The source's power fails while it is frozen: the copy goes on. Once the machine is back nothing starts there, and the move ends. */
 async function sourceReboots(context: Context): Promise<void> {
-  const { cluster, witness } = context;
+  const { api, cluster, namespace, witness } = context;
   const name = context.workload("powerless");
-  const source = context.node("n1");
+  const [source, target] = [context.node("n1"), context.node("n2")];
   await heldMove(context, name);
   await killMachine(source);
-  const done = await letGo(context, name);
+  await letRestoreGoOn(target);
+  await moveReaches(api, namespace, name, ["Committed"]);
   assertOneLife(name, await witness.hears(name, 200, 60));
   await startMachineAgain(cluster, source);
+  const done = await moveReaches(api, namespace, name, ["Succeeded"]);
+  await repairRestore(target);
   context.note(await describeMove(witness, name, done));
   await waitFor("the source's pod to be gone", 60, async () => (await getPod(context, name)) === undefined);
   assertOneLife(name, await witness.hears(name, 500, 60));

@@ -94,7 +94,7 @@ def etcd():
         _, text = server("/v3/kv/range", json.dumps({"key": word("count")}))
         failed += int(json.loads(text)["kvs"][0]["value"] != word(count))
         if count % 20 == 0:
-            tell("-", metric(server, "etcd_debugging_mvcc_put_total"), failed)
+            tell("-", metric(server, "etcd_mvcc_put_total"), failed)
 
 
 def prometheus():
@@ -115,7 +115,7 @@ def influxdb():
     body = {"username": "u", "password": "password", "org": "o", "bucket": "b", "token": "t"}
     server("/api/v2/setup", json.dumps(body))
     server.headers = {"Authorization": "Token t"}
-    query = 'from(bucket:"b") |> range(start: 0) |> filter(fn: (r) => r._measurement == "m") |> count()'
+    query = 'from(bucket:"b") |> range(start: 0) |> filter(fn: (r) => r._measurement == "m") |> count() |> keep(columns: ["_value"])'
     failed = 0
     for count in range(1, 1 << 60):
         status, _ = server("/api/v2/write?org=o&bucket=b&precision=s", f"m v={count}i {1600000000 + count}")
