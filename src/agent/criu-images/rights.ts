@@ -93,7 +93,7 @@ const NUMBERED =
 const SINGLE =
   "inventory|pstree|files|cgroup|seccomp|sk-queues|pipes-data|fifo-data|tty-info|tty-data|remap-fpath|filelocks|memfd";
 const KNOWN_IMAGES = new RegExp(
-  `^((${SINGLE}|(${NUMBERED})-\\d+|(ghost-file|tcp-stream)-[0-9a-f]+|tmpfs-(dev-)?\\d+\\.tar\\.gz)\\.img|descriptors\\.json)$`,
+  `^((${SINGLE}|(${NUMBERED})-\\d+|(ghost-file|tcp-stream)-[0-9a-f]+|tmpfs-(dev-)?\\d+\\.tar\\.gz)\\.img|(descriptors|cpus)\\.json)$`,
 );
 
 /** CRIU makes interfaces, routes, packet filters and more from images that no container's dump has. */

@@ -14,6 +14,7 @@ import { connectionsThatLeave, connectionsWithin } from "../criu-images/sockets.
 import { isWorthMeasuring, linkRefusal } from "../link.ts";
 import type { DumpCommand, Peer } from "../node-runtime.ts";
 import { type Dumped, dumpedSchema } from "../protocol.ts";
+import { noteAffinity } from "./affinity.ts";
 import { freeze, isFrozen, makeMoveGroup, thaw } from "./cgroups.ts";
 import { type Container, emptyDirsOf, pidsOf, runningContainer, upperDirectoryOf } from "./containers.ts";
 import { errorsIn, namesAKind } from "./criu-log.ts";
@@ -293,6 +294,7 @@ async function finish(
   ]);
   const folder = host.path(sourceMoveOf(command.moveUID).images);
   dropClosed(command, folder);
+  noteAffinity(host, container, folder);
   const images = bundleImages(folder);
   await sendImages(peer, images.body, signal);
   timings.send = Date.now() - startedAt - Math.max(timings.dump ?? 0, timings.files ?? 0);

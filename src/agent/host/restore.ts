@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentError } from "../agent-error.ts";
 import type { Command, Released, Restored } from "../protocol.ts";
+import { restoreAffinity } from "./affinity.ts";
 import { killGroup, makeMoveGroup } from "./cgroups.ts";
 import { type Container, findContainer, pidsOf } from "./containers.ts";
 import { endCopy, wrapperOf } from "./copy-ending.ts";
@@ -128,7 +129,9 @@ export async function restore(
   if (!container) throw copyDead();
   await held(host, container, signal);
   await started(host, command.moveUID, container, signal, limits.startMs);
-  await setMountFlags({ host, procs: makeMoveGroup(host, command.moveUID, undefined) }, container);
+  const group = { host, procs: makeMoveGroup(host, command.moveUID, undefined) };
+  await setMountFlags(group, container);
+  await restoreAffinity(group, container, host.path(move.images));
   timings.held = Date.now() - startedAt - (timings.ready ?? 0) - timings.restore;
   return { containerID: container.id, pid: container.pid, timings };
 }

@@ -111,6 +111,13 @@ async function forked(context: Context): Promise<void> {
   assert(usedMiB < 1.1 * 97, `its processes share their memory no more: ${usedMiB} MiB`);
 }
 
+async function pinned(context: Context): Promise<void> {
+  const command = ["/bin/busybox", "taskset", "2", "/bin/workload"];
+  const done = await thereAndBack(context, { name: context.workload("pinned"), container: { command } });
+  const status = await inCopy(context, done, "cat", "/proc/1/status");
+  assert(/^Cpus_allowed_list:\s+1$/m.test(status), `it may not run on the second CPU alone: ${status}`);
+}
+
 /** Containers of the two versions of containerd and runc have different filters: the copy has its own node's. */
 async function confined(context: Context): Promise<void> {
   const done = await thereAndBack(context, {
@@ -184,6 +191,7 @@ export const open: Scenario = {
     { name: "files of volumes that the kubelet writes stay open, there and back", run: volumes },
     { name: "watched folders stay watched, there and back", run: watched },
     { name: "forked processes go on sharing their memory", run: forked },
+    { name: "a process stays on the CPU that it is pinned to, there and back", run: pinned },
     { name: "seccomp and a read-only root hold after moves there and back", run: confined },
     { name: "sockets that cannot be carried are refused, with what helps", run: refusedSockets },
     { name: "a process that kubectl exec started after a move is never frozen in vain", run: execAfterMove },
