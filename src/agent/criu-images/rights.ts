@@ -66,7 +66,7 @@ export interface ProcessImages {
   init: NamespaceIds;
   /** By process. */
   ids: ReadonlyMap<number, NamespaceIds>;
-  /** By thread. */
+  /** By thread, of processes that have not ended. */
   cores: ReadonlyMap<number, Core>;
   network: Network;
   mounts: readonly Mount[];
@@ -105,6 +105,10 @@ function unknownImage(names: readonly string[]): string | undefined {
 }
 
 const TASK_DEAD = 2;
+
+/** It has ended, and was not waited for: CRIU makes a process that ends at once, and none of its threads. */
+export const hasEnded = ({ tc }: Core): boolean => tc?.task_state === TASK_DEAD;
+
 const SECCOMP_FILTER = 2;
 const REAL_TIME_POLICIES = new Set([1, 2, 6]);
 
@@ -129,8 +133,7 @@ const holds = (set: bigint, name: string): boolean => (set & capabilitySet([name
 const ofWords = (words: readonly number[] = []): bigint =>
   words.reduce((set, word, index) => set | (BigInt(word) << BigInt(32 * index)), 0n);
 
-function excessOfThread({ tc, thread_core: thread }: Core, granted: Granted): string | undefined {
-  if (tc?.task_state === TASK_DEAD) return undefined;
+function excessOfThread({ thread_core: thread }: Core, granted: Granted): string | undefined {
   const { creds } = thread ?? {};
   if (thread === undefined || creds === undefined) return "has no credentials";
   if (granted.hasFilter && thread.seccomp_mode !== SECCOMP_FILTER) return "has no seccomp filter";
@@ -303,6 +306,11 @@ export function withOomScore(core: Core, granted: Granted): Core | undefined {
   if (least === undefined || core.tc === undefined || holds(granted.bounding, "CAP_SYS_RESOURCE")) return undefined;
   if ((core.tc.oom_score_adj ?? 0) >= least) return undefined;
   return { ...core, tc: { ...core.tc, oom_score_adj: least } };
+}
+
+/** Where the chain of a thread's filters begins. */
+export function firstFilterOf({ thread_core: thread }: Core): number[] {
+  return thread?.seccomp_mode === SECCOMP_FILTER ? [thread.seccomp_filter ?? 0] : [];
 }
 
 /**

@@ -4,6 +4,7 @@ import { type FileEntry, PROCESSES } from "../criu-images/definitions.ts";
 import { encodeImage, type ImageKind, readImage, readLeading, writeImage } from "../criu-images/image-file.ts";
 import { ImageError } from "../criu-images/message.ts";
 import {
+  type Core,
   coreOf,
   FILTERS,
   type Filter,
@@ -13,7 +14,14 @@ import {
   mountsOf,
   networkOf,
 } from "../criu-images/process-definitions.ts";
-import { excessOf, type ProcessImages, withFirstFilter, withOomScore } from "../criu-images/rights.ts";
+import {
+  excessOf,
+  firstFilterOf,
+  hasEnded,
+  type ProcessImages,
+  withFirstFilter,
+  withOomScore,
+} from "../criu-images/rights.ts";
 import { entriesOf } from "./files.ts";
 import type { GrantedHere } from "./granted.ts";
 
@@ -43,7 +51,7 @@ export async function holdToGranted(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AgentError("RestoreFailed", `the pod's seccomp filter could not be made: ${why}`, { cause });
   });
-  const used = [...images.cores.values()].flatMap(({ thread_core: thread }) => thread?.seccomp_filter ?? []);
+  const used = [...images.cores.values()].flatMap(firstFilterOf);
   writeImage(folder, FILTERS, encodeImage(FILTERS, [withFirstFilter(single(folder, FILTERS), used, own)]));
 }
 
@@ -56,13 +64,16 @@ function processImages(folder: string, files: readonly FileEntry[]): ProcessImag
   const init = single(folder, idsOf(first));
   // A process without ids is in the namespaces of its parent.
   const pids = processes.flatMap(({ pid }) => (pid !== undefined && there.has(idsOf(pid).name) ? [pid] : []));
-  const tids = processes.flatMap(({ pid = 0, threads = [] }) => [...new Set([pid, ...threads])]);
+  const cores = processes.flatMap(({ pid = 0, threads = [] }): [number, Core][] => {
+    if (hasEnded(single(folder, coreOf(pid)))) return [];
+    return [...new Set([pid, ...threads])].map((tid) => [tid, single(folder, coreOf(tid))]);
+  });
   return {
     names,
     inventory: single(folder, INVENTORY),
     init,
     ids: new Map(pids.map((pid) => [pid, single(folder, idsOf(pid))])),
-    cores: new Map(tids.map((tid) => [tid, single(folder, coreOf(tid))])),
+    cores: new Map(cores),
     network: there.has(networkOf(init.net_ns_id ?? 0).name) ? single(folder, networkOf(init.net_ns_id ?? 0)) : {},
     mounts: readImage(folder, mountsOf(init.mnt_ns_id ?? 0)),
     files,

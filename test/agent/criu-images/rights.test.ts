@@ -7,6 +7,7 @@ import {
   CAPABILITIES,
   capabilitySet,
   excessOf,
+  firstFilterOf,
   type Granted,
   type ProcessImages,
   withFirstFilter,
@@ -156,7 +157,6 @@ describe("a checkpoint", () => {
     ["whose root an earlier move has left writable", { ...asUser(), mounts: MOUNTS }, USER],
     ["whose volume an earlier move has left writable", mounted("/run/token", { flags: 0 }), ROOT],
     ["of a program that gave up root", withCore(core({ ...ROOT_CREDS, ...ids(999), cap_prm: [], cap_eff: [] })), ROOT],
-    ["with a process that has ended and was not waited for", withCore({ tc: { task_state: 2 } }), USER_ROOT()],
     ["with a raw socket, where the pod may have one", open({ type: 4, id: 3, isk: { type: 3 } }), ROOT],
     ["in a profile's own child profile", asUser({ lsm_profile: "cri-containerd.apparmor.d//child" }), USER],
     [
@@ -202,6 +202,7 @@ describe("a checkpoint", () => {
     ],
     ["has no filter", asUser({}, { seccomp_mode: 0 }), USER, /thread 7 has no seccomp filter/],
     ["has no credentials", withCore(core(undefined)), ROOT, /has no credentials/],
+    ["says of a thread that it has ended", withCore({ tc: { task_state: 2 } }), ROOT, /has no credentials/],
     ["runs before all others", withCore(core(ROOT_CREDS, { sched_policy: 1 })), ROOT, /in real time/],
   ];
   const namespaces: [string, ProcessImages, Granted, RegExp][] = (
@@ -292,11 +293,6 @@ describe("a checkpoint", () => {
   });
 });
 
-/** Nothing is asked of the dead. */
-function USER_ROOT(): Granted {
-  return { ...USER, readOnlyRoot: false };
-}
-
 test("a process is among those that the kernel ends as this node says", () => {
   const given: Core = { tc: { task_state: 1, comm: "x", oom_score_adj: -999 } };
   expect(withOomScore(given, ROOT)?.tc).toEqual({ task_state: 1, comm: "x", oom_score_adj: 1000 });
@@ -306,6 +302,14 @@ test("a process is among those that the kernel ends as this node says", () => {
 });
 
 describe("seccomp filters", () => {
+  test.each<[string, Core, number[]]>([
+    ["where it says", { thread_core: { seccomp_mode: 2, seccomp_filter: 3 } }, [3]],
+    ["at the first, as CRIU has it, when it does not say", { thread_core: { seccomp_mode: 2 } }, [0]],
+    ["nowhere when it has none", { thread_core: { seccomp_mode: 0, seccomp_filter: 3 } }, []],
+  ])("of a thread begin %s", (_what, given, places) => {
+    expect(firstFilterOf(given)).toEqual(places);
+  });
+
   const bytes = (...values: number[]) => new Uint8Array(values);
   // A thread names the filter that was set first; `prev` leads to the one that was set after it.
   const filters = {

@@ -150,6 +150,22 @@ describe("a move's images", () => {
     },
   );
 
+  test("may have processes that have ended, and no threads that only say so", async () => {
+    const dead = { tc: { task_state: 2 } };
+    writeImage(
+      images,
+      PROCESSES,
+      encodeImage(PROCESSES, [
+        { pid: 1, ppid: 0 },
+        { pid: 2, ppid: 1, threads: [2] },
+      ]),
+    );
+    writeImage(images, coreOf(2), encodeImage(coreOf(2), [dead]));
+    expect(await adapted([])).toEqual([]);
+    writeImage(images, PROCESSES, encodeImage(PROCESSES, [{ pid: 1, ppid: 0, threads: [1, 2] }]));
+    await expect(adapted([])).rejects.toThrow(/thread 2 has no credentials/);
+  });
+
   test("have this node's seccomp filter and this pod's place among those that the kernel ends", async () => {
     write(join(BUNDLE, "config.json"), JSON.stringify({ ...CONFIG, linux: { ...CONFIG.linux, seccomp: {} } }));
     writeProcess({ seccomp_mode: 2, seccomp_filter: 1 });
