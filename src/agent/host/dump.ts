@@ -27,7 +27,7 @@ import { bundleImages } from "./image-bundle.ts";
 import { sourceMoveOf } from "./layout.ts";
 import { connectPages, type PageConnection } from "./page-connection.ts";
 import { greetingOf } from "./page-greeting.ts";
-import { isStoppedBySignal } from "./processes.ts";
+import { isStoppedBySignal, waitsForChild } from "./processes.ts";
 import { connectionsOf, lastingConnections, memoryOf } from "./source-facts.ts";
 import { frozenSchema, noteFreeze } from "./source-watch.ts";
 import { connectionName, isInner } from "./tcp-table.ts";
@@ -133,14 +133,15 @@ async function freezeAndStart(
   }
 }
 
-/** Freezes that found a connection within the pod just being begun or ended: it would be lost. */
+/** Freezes that came at a bad moment. */
 const MOST_FREEZES = 30;
 /** At most, between two of them. */
 const BETWEEN_FREEZES_MS = 20;
 
 /**
- * Freezes the container, unless it is frozen already, at a moment when no connection between its own processes is just being begun or ended.
- * Resolves with since when. Where there is always one, they are refused, or closed, with the others.
+ * Freezes the container, unless it is frozen already, at a moment when it can be dumped: when no connection between its own processes is just being begun
+ * or ended, and no process waits for a child that it has just begun. Resolves with since when. Rejects with `DumpFailed` when there is always such a process. Where
+ * there is always such a connection, it is refused, or closed, with the others.
  */
 async function frozenInPeace(
   host: Host,
@@ -153,8 +154,11 @@ async function frozenInPeace(
   for (let count = 1; ; count++) {
     const frozenAtMs = noteFreeze(host, command.moveUID, container);
     await freeze(host, freezer, signal);
-    if (count === MOST_FREEZES || !connectionsOf(host, container).leaving.some(isInner)) return frozenAtMs;
+    const waiting = pidsOf(host, container).find(waitsForChild);
+    const isLast = count === MOST_FREEZES;
+    if (waiting === undefined && (isLast || !connectionsOf(host, container).leaving.some(isInner))) return frozenAtMs;
     thaw(host, freezer);
+    if (isLast) throw new AgentError("DumpFailed", `process ${waiting} waits for a child that it has begun by vfork`);
     await sleep(Math.random() * BETWEEN_FREEZES_MS);
     signal.throwIfAborted();
   }

@@ -62,6 +62,20 @@ export function threadsOf(pid: number): string[] {
   }
 }
 
+/** Numbers of clone, vfork and clone3. */
+const CLONES: Readonly<Record<string, readonly string[]>> = { x64: ["56", "58", "435"], arm64: ["220", "435"] };
+
+/**
+ * A thread of it waits in the kernel for a child that it has begun by vfork (as posix_spawn and most shells do) until that has become a program of its own. A
+ * tracer cannot stop it then, so CRIU cannot dump it.
+ */
+export function waitsForChild(pid: number): boolean {
+  const clones = CLONES[process.arch] ?? [];
+  return threadsOf(pid).some((thread) =>
+    clones.includes(readIfThere(`/proc/${pid}/task/${thread}/syscall`)?.split(" ")[0] ?? ""),
+  );
+}
+
 /** All processes below one, children after their parents. */
 export function descendantsOf(pid: number): number[] {
   const parents = new Map<number, number[]>();

@@ -16,6 +16,7 @@ import { mountObstacles } from "./mount-obstacles.ts";
 import { descriptorsOf, processObstacles } from "./process-obstacles.ts";
 import { threadsOf } from "./processes.ts";
 import { socketObstacles } from "./sockets.ts";
+import { sqliteObstacles } from "./sqlite-files.ts";
 import { type Connection, connectionName, connectionsIn, connectionsThatLeave, isInner } from "./tcp-table.ts";
 import { lostNameObstacles, unlinkedBytes, unlinkedObstacles } from "./unlinked-files.ts";
 import { watchedPaths, watchObstacle } from "./watches.ts";
@@ -64,6 +65,7 @@ export async function gatherFacts(host: Host, containerID: string): Promise<Sour
       ...mountObstacles(host, container),
       ...unlinkedObstacles(host, unlinked),
       ...pids.flatMap(lostNameObstacles),
+      ...sqliteObstacles(pids),
       ...pids.flatMap((pid) => processObstacles(pid, container.pid)),
       ...sockets,
       ...watchObstacle(watches),

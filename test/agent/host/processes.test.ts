@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { isHeld, killTree, runsWith } from "../../../src/agent/host/processes.ts";
+import { isHeld, killTree, runsWith, waitsForChild } from "../../../src/agent/host/processes.ts";
 
 const withArgument = (argument: string): number[] =>
   readdirSync("/proc")
@@ -63,3 +63,20 @@ describe("a stopped process", () => {
 });
 
 const stateOf = (pid: number): string | undefined => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.[0];
+
+const [VFORK, EXIT] = [58, 60];
+const canVfork = process.platform === "linux" && process.arch === "x64";
+test.skipIf(!canVfork)("a process that has begun a child by vfork waits for it", async () => {
+  const script = `syscall(${VFORK}) == 0 and do { select(undef, undef, undef, 1); syscall(${EXIT}, 0) }; sleep 60`;
+  const parent = spawn("perl", ["-e", script], { stdio: "ignore" });
+  const pid = parent.pid ?? 0;
+  try {
+    for (const end = Date.now() + 5_000; Date.now() < end && !waitsForChild(pid); ) await sleep(5);
+    expect(waitsForChild(pid)).toBe(true);
+    expect(waitsForChild(process.pid)).toBe(false);
+    for (const end = Date.now() + 5_000; Date.now() < end && waitsForChild(pid); ) await sleep(5);
+    expect(waitsForChild(pid)).toBe(false);
+  } finally {
+    parent.kill("SIGKILL");
+  }
+});

@@ -70,7 +70,17 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     env: { GODEBUG: "multipathtcp=1" },
     refused: { message: /MPTCP \(.*GODEBUG=multipathtcp=0\)/, instead: "`GODEBUG=multipathtcp=0`" },
   },
-  sqlite: { title: "SQLite, by Python", group: "servers", run: "exec python3 /apps/work.py sqlite" },
+  sqlite: {
+    title: "SQLite with a write-ahead log, by Python",
+    group: "servers",
+    run: "exec python3 /apps/work.py sqlite wal",
+  },
+  "sqlite-journal": {
+    title: "SQLite with a rollback journal, by Python",
+    group: "servers",
+    run: "exec python3 /apps/work.py sqlite",
+    refused: { message: /SQLite database \/data\.sqlite .*journal_mode=WAL/, instead: "`PRAGMA journal_mode=WAL`" },
+  },
   script: {
     title: "a shell script from a configMap",
     group: "servers",

@@ -54,10 +54,11 @@ def dask():
         tell(count, wrong)
 
 
-def sqlite():
+def sqlite(journal="delete"):
     import sqlite3
 
     base = sqlite3.connect("/data.sqlite")
+    base.execute(f"pragma journal_mode={journal}")
     base.execute("create table numbers (number integer primary key)")
     for count in range(1 << 60):
         base.execute("insert into numbers values (?)", (count,))
@@ -82,4 +83,4 @@ def jupyter():
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    globals()[sys.argv[1]](*sys.argv[2:])
