@@ -189,7 +189,6 @@ const NAMESPACE_IDS = [
   ["ipc", "ipc_ns_id"],
   ["uts", "uts_ns_id"],
   ["mount", "mnt_ns_id"],
-  ["cgroup", "cgroup_ns_id"],
 ] as const satisfies [string, keyof NamespaceIds][];
 
 /** The name by which runc gives CRIU the pod's network namespace. */

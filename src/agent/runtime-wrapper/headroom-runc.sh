@@ -131,8 +131,8 @@ while [ "$count" -gt 0 ]; do
     set -- "$@" "$argument"
   fi
 done
-CRIU_CONFIG_FILE=$work/criu.conf
-export CRIU_CONFIG_FILE
+CRIU_CONFIG_FILE=$work/criu.conf HEADROOM_CONTAINER=$id
+export CRIU_CONFIG_FILE HEADROOM_CONTAINER
 "$RUNC" "$@"
 code=$?
 if [ "$code" = 0 ]; then mkdir -p "$RUN/restored" && : >"$RUN/restored/$id"; fi

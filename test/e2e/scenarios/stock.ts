@@ -38,11 +38,12 @@ async function proven({ cluster, note }: Context): Promise<void> {
 const inPod = (context: Context, pod: string, ...command: string[]): Promise<string> =>
   kubectl(context.cluster, ["-n", context.namespace, "exec", pod, "--", ...command], { timeoutSeconds: 120 });
 
-/** What holds the pod's first process: its user, groups, capabilities, filters and AppArmor profile. */
+/** What holds the pod's first process: its user, groups, capabilities, filters, AppArmor profile and control group, as the pod sees it. */
 async function confinement(context: Context, pod: string): Promise<string> {
   const lines = (await inPod(context, pod, "cat", "/proc/1/status")).split("\n");
   const told = lines.filter((line) => /^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap\w+):/.test(line));
-  return [...told, await inPod(context, pod, "cat", "/proc/1/attr/current")].join("\n").trim();
+  const files = ["/proc/1/attr/current", "/proc/1/cgroup", "/sys/fs/cgroup/cgroup.type"];
+  return [...told, await inPod(context, pod, "cat", ...files)].join("\n").trim();
 }
 
 /** Moves it to the node, and checks that it is what it was. Resolves with the copy's name. */
