@@ -11,7 +11,8 @@ const PLAIN_DEVICES = new Set(["null", "zero", "full", "random", "urandom"]);
 /** Kernel objects that CRIU cannot carry, open or mapped, and how programs do without them. */
 const HARD_OBJECTS = /anon_inode:\[?(io_uring|perf_event|bpf|userfaultfd|kvm)/;
 const WITHOUT: Readonly<Record<string, string>> = {
-  io_uring: "Node.js does without it with UV_USE_IO_URING=0, MariaDB with innodb_use_native_aio=0",
+  io_uring:
+    "Node.js does without it under a seccomp profile that denies io_uring_setup, such as RuntimeDefault of containerd 2, and with a libuv before 1.50 with UV_USE_IO_URING=0; MariaDB with innodb_use_native_aio=0",
   MPTCP: "Go programs do without it with GODEBUG=multipathtcp=0",
 };
 

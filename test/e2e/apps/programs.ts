@@ -10,6 +10,8 @@ export interface Program {
   /** A shell script of which the container's state is asked: "WORD COUNT WRONG", see below. Absent: the file /state. */
   ask?: string;
   env?: Record<string, string>;
+  /** It runs under containerd's profile, and starts on n2: containerd 2 denies io_uring, 1.7 does not. */
+  seccomp?: true;
   /** It is refused before it is touched, with such a message; `instead` names the setting that lets it move, and the program that was tried with it. */
   refused?: { message: RegExp; instead: string };
   /** The script comes from a configMap, mounted at /scripts. */
@@ -96,17 +98,19 @@ while :; do n=$((n + 1)); echo "$word $n 0" >/state.new; mv /state.new /state; d
   },
   "jvm-zgc": { title: "a JVM with ZGC", group: "languages", run: "exec java -XX:+UseZGC -Xmx256m /apps/Work.java" },
   node: {
-    title: "Node.js",
+    title: "Node.js under seccomp",
     group: "languages",
     run: "exec node /apps/work.js",
-    env: { UV_USE_IO_URING: "0" },
+    seccomp: true,
   },
   "node-uring": {
     title: "Node.js with io_uring",
     group: "languages",
     run: "exec node /apps/work.js",
-    env: { UV_USE_IO_URING: "1" },
-    refused: { message: /io_uring.*UV_USE_IO_URING=0/, instead: "`UV_USE_IO_URING=0`" },
+    refused: {
+      message: /io_uring.*seccomp profile that denies io_uring_setup/,
+      instead: "`seccompProfile: RuntimeDefault` on a node with containerd 2",
+    },
   },
   erlang: {
     title: "Erlang",

@@ -42,17 +42,22 @@ async function bringImage({ cluster, node, note }: Context, group: Group): Promi
   }
 }
 
+const firstNode = ({ seccomp }: Program): string => (seccomp ? "n2" : "n1");
+
 async function start(context: Context, name: string, program: Program): Promise<void> {
   const { api, namespace } = context;
-  const { group, run, env = {}, script } = program;
+  const { group, run, env = {}, script, seccomp } = program;
   if (script !== undefined)
     await api.create(`/api/v1/namespaces/${namespace}/configmaps`, { metadata: { name }, data: { script } });
   const scripts = { name: "scripts", mountPath: "/scripts" };
-  const preference = { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: ["n1"] }] };
+  const preference = {
+    matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [firstNode(program)] }],
+  };
   await api.create(`/api/v1/namespaces/${namespace}/pods`, {
     metadata: { name },
     spec: {
       terminationGracePeriodSeconds: 1,
+      ...(seccomp ? { securityContext: { seccompProfile: { type: "RuntimeDefault" } } } : {}),
       affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }] } },
       containers: [
         {
@@ -100,7 +105,9 @@ async function moves(context: Context, name: string, program: Program): Promise<
   const freezes: number[] = [];
   let before = await goesOn(context, name, program, 1);
   let pod = name;
-  for (const node of ["n2", "n1", "n2", "n1"]) {
+  const there = NODES.filter((node) => node !== firstNode(program));
+  const back = firstNode(program);
+  for (const node of [...there, back, ...there, back]) {
     const move = `${name}-${freezes.length + 1}`;
     await requestMove(api, namespace, { name: move, podName: pod, targetNode: node });
     const done = await moveReaches(api, namespace, move, ["Succeeded"]);
