@@ -116,7 +116,7 @@ async function freezeAndStart(
   signal: AbortSignal,
 ): Promise<Begun> {
   await refuse(host, command, container);
-  const groups = await prepareFolder(host, command, container);
+  const { groups, watched } = await prepareFolder(host, command, container);
   const pages = await connect(command, peer);
   try {
     const linkBytesPerSecond = await measured(host, command, container, peer, signal);
@@ -125,6 +125,7 @@ async function freezeAndStart(
     const frozenAtMs = await frozenInPeace(host, command, container, signal);
     signal.throwIfAborted();
     timings.pause = Date.now() - frozenAtMs;
+    writeConfig(host, command, container, watched);
     await startCheckpoint(host, command, container, groups, pages);
     return { result: frozenAtMs, linkBytesPerSecond, close: pages.close, shutDown: pages.shutDown };
   } catch (error) {
@@ -210,19 +211,28 @@ function refuseUnlinked(host: Host, container: Container): void {
   if (obstacle) throw new AgentError("DumpFailed", obstacle.message);
 }
 
-async function prepareFolder(host: Host, command: DumpCommand, container: Container): Promise<string[]> {
+interface Prepared {
+  /** cgroup.procs files of the move's group. */
+  groups: string[];
+  /** Paths that the container watches. */
+  watched: readonly string[];
+}
+
+async function prepareFolder(host: Host, command: DumpCommand, container: Container): Promise<Prepared> {
   const move = sourceMoveOf(command.moveUID);
   mkdirSync(host.path(move.directory), { recursive: true, mode: 0o700 });
   for (const folder of [move.images, move.work]) mkdirSync(host.path(folder), { recursive: true, mode: 0o700 });
-  const procs = makeMoveGroup(host, command.moveUID, undefined);
-  const watches = await watchedPaths({ host, procs }, container, pidsOf(host, container));
+  const groups = makeMoveGroup(host, command.moveUID, undefined);
+  const watches = await watchedPaths({ host, procs: groups }, container, pidsOf(host, container));
   const [obstacle] = watchObstacle(watches);
   if (obstacle) throw new AgentError("DumpFailed", obstacle.message);
-  writeFileSync(
-    host.path(move.criuConfig),
-    criuConfig(command, watches.paths, connectionsOf(host, container).within > 0),
-  );
-  return procs;
+  return { groups, watched: watches.paths };
+}
+
+/** By the connections that the container has now that it is frozen. */
+function writeConfig(host: Host, command: DumpCommand, container: Container, watched: readonly string[]): void {
+  const keeps = connectionsOf(host, container).within > 0;
+  writeFileSync(host.path(sourceMoveOf(command.moveUID).criuConfig), criuConfig(command, watched, keeps));
 }
 
 /**

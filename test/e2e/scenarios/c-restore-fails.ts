@@ -79,7 +79,7 @@ export const restoreFails: Scenario = {
   headroom: {},
   tests: [
     { name: "a damaged memory image: rolled back, the source goes on; the next move succeeds", run: damagedFile },
-    { name: "an image of the same name with another content: not moved, the source goes on", run: otherContent },
     { name: "a forged image with all capabilities: refused by name, the source goes on", run: forged },
+    { name: "an image of the same name with another content: not moved, the source goes on", run: otherContent },
   ],
 };

@@ -196,9 +196,9 @@ async function damagedImage(): Promise<void> {
   const { move, created } = await prepare();
   await move.dump();
   const images = `/run/headroom/target/${move.uid}/staging/images`;
-  const core = readdirSync(images).find((name) => name.startsWith("core-"));
-  assert(core, `no core image among ${readdirSync(images).join(", ")}`);
-  writeFileSync(`${images}/${core}`, "damaged");
+  const memory = readdirSync(images).find((name) => name.startsWith("mm-")); // the agent looks into many others itself
+  assert(memory, `no image of mappings among ${readdirSync(images).join(", ")}`);
+  writeFileSync(`${images}/${memory}`, "damaged");
   const failure = await move.restore().then(
     () => "restored",
     (error: Error) => error.message,
