@@ -63,7 +63,7 @@ const ALL_CAPABILITIES = "\\xff\\xff\\xff\\xff\\x0f";
 
 /** Until `repairRestore`, containers that are dumped on the node have all capabilities in their images. */
 export function forgeCapabilities(machine: Machine): Promise<void> {
-  const forge = `env LC_ALL=C sed -i 's/${USUAL_CAPABILITIES}/${ALL_CAPABILITIES}/g'`;
+  const forge = `env LC_ALL=C sed -z -i 's/${USUAL_CAPABILITIES}/${ALL_CAPABILITIES}/g'`;
   return replaceCriu(
     machine,
     (real) => `${real} "$@"; code=$?; find /run/headroom/source -name 'core-*.img' -exec ${forge} {} +; exit $code`,
