@@ -58,6 +58,13 @@ export interface Granted {
   readOnly: readonly string[];
 }
 
+export interface Thread {
+  tid: number;
+  core: Core;
+  /** Of its process's first thread: its own, or another. */
+  leader: Core;
+}
+
 export interface ProcessImages {
   /** Names of all images. */
   names: readonly string[];
@@ -66,8 +73,9 @@ export interface ProcessImages {
   init: NamespaceIds;
   /** By process. */
   ids: ReadonlyMap<number, NamespaceIds>;
-  /** By thread, of processes that have not ended. */
-  cores: ReadonlyMap<number, Core>;
+  /** Of processes that have not ended. */
+  threads: readonly Thread[];
+  filters: Filters;
   network: Network;
   mounts: readonly Mount[];
   files: readonly FileEntry[];
@@ -79,7 +87,9 @@ export interface ProcessImages {
 export function excessOf(images: ProcessImages, granted: Granted): string | undefined {
   return (
     unknownImage(images.names) ??
-    first(images.cores, ([tid, core]) => within(`thread ${tid}`, excessOfThread(core, granted))) ??
+    first(images.threads, (thread) =>
+      within(`thread ${thread.tid}`, excessOfThread(thread, images.filters, granted)),
+    ) ??
     excessOfLsm(images.inventory, granted) ??
     excessOfNamespaces(images, granted) ??
     excessOfMounts(images.mounts, granted) ??
@@ -133,10 +143,11 @@ const holds = (set: bigint, name: string): boolean => (set & capabilitySet([name
 const ofWords = (words: readonly number[] = []): bigint =>
   words.reduce((set, word, index) => set | (BigInt(word) << BigInt(32 * index)), 0n);
 
-function excessOfThread({ thread_core: thread }: Core, granted: Granted): string | undefined {
+function excessOfThread({ core, leader }: Thread, filters: Filters, granted: Granted): string | undefined {
+  const thread = core.thread_core;
   const { creds } = thread ?? {};
   if (thread === undefined || creds === undefined) return "has no credentials";
-  if (granted.hasFilter && thread.seccomp_mode !== SECCOMP_FILTER) return "has no seccomp filter";
+  if (granted.hasFilter && !isFiltered(core) && !givesFilters(leader, filters)) return "has no seccomp filter";
   if (REAL_TIME_POLICIES.has(thread.sched_policy ?? 0) && !holds(granted.bounding, "CAP_SYS_NICE"))
     return "is scheduled in real time";
   return excessOfCapabilities(creds, granted) ?? excessOfUser(creds, granted) ?? excessOfLabel(creds, granted);
@@ -307,9 +318,18 @@ export function withOomScore(core: Core, granted: Granted): Core | undefined {
   return { ...core, tc: { ...core.tc, oom_score_adj: least } };
 }
 
+const isFiltered = ({ thread_core: thread }: Core): boolean => thread?.seccomp_mode === SECCOMP_FILTER;
+
 /** Where the chain of a thread's filters begins. */
-export function firstFilterOf({ thread_core: thread }: Core): number[] {
-  return thread?.seccomp_mode === SECCOMP_FILTER ? [thread.seccomp_filter ?? 0] : [];
+export function firstFilterOf(core: Core): number[] {
+  return isFiltered(core) ? [core.thread_core?.seccomp_filter ?? 0] : [];
+}
+
+/** SECCOMP_FILTER_FLAG_TSYNC: where all threads of a process have the same filters, CRIU gives them to the first, which hands them on. */
+const TO_ALL_THREADS = 1;
+
+function givesFilters(leader: Core, { seccomp_filters: filters = [] }: Filters): boolean {
+  return firstFilterOf(leader).some((place) => ((filters[place]?.flags ?? 0) & TO_ALL_THREADS) !== 0);
 }
 
 /**
@@ -327,11 +347,12 @@ export function withFirstFilter(
   const endless = filters.findIndex(({ prev }, place) => prev !== undefined && prev >= place);
   if (endless >= 0) throw new ImageError(`seccomp.img: filter ${endless} leads to one after it`);
   const firsts = new Set(used);
-  return {
-    seccomp_filters: filters.map(({ prev }, place) =>
-      firsts.has(place) ? { ...own, ...(prev === undefined ? {} : { prev }) } : (filters[place] ?? {}),
-    ),
-  };
+  const replaced = ({ prev, flags = 0 }: Filter): Filter => ({
+    ...own,
+    flags: (own.flags ?? 0) | (flags & TO_ALL_THREADS),
+    ...(prev === undefined ? {} : { prev }),
+  });
+  return { seccomp_filters: filters.map((one, place) => (firsts.has(place) ? replaced(one) : one)) };
 }
 
 function within(what: string, excess: string | undefined): string | undefined {

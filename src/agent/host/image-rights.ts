@@ -4,7 +4,6 @@ import { type FileEntry, PROCESSES } from "../criu-images/definitions.ts";
 import { encodeImage, type ImageKind, readImage, readLeading, writeImage } from "../criu-images/image-file.ts";
 import { ImageError } from "../criu-images/message.ts";
 import {
-  type Core,
   coreOf,
   FILTERS,
   type Filter,
@@ -19,6 +18,7 @@ import {
   firstFilterOf,
   hasEnded,
   type ProcessImages,
+  type Thread,
   withFirstFilter,
   withOomScore,
 } from "../criu-images/rights.ts";
@@ -42,7 +42,7 @@ export async function holdToGranted(
   const excess = excessOf(images, granted);
   if (excess !== undefined)
     throw new AgentError("NotCarried", `the checkpoint holds more than this pod may have here: ${excess}`);
-  for (const [tid, core] of images.cores) {
+  for (const { tid, core } of images.threads) {
     const changed = withOomScore(core, granted);
     if (changed) writeImage(folder, coreOf(tid), encodeImage(coreOf(tid), [changed]));
   }
@@ -51,8 +51,8 @@ export async function holdToGranted(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AgentError("RestoreFailed", `the pod's seccomp filter could not be made: ${why}`, { cause });
   });
-  const used = [...images.cores.values()].flatMap(firstFilterOf);
-  writeImage(folder, FILTERS, encodeImage(FILTERS, [withFirstFilter(single(folder, FILTERS), used, own)]));
+  const used = images.threads.flatMap(({ core }) => firstFilterOf(core));
+  writeImage(folder, FILTERS, encodeImage(FILTERS, [withFirstFilter(images.filters, used, own)]));
 }
 
 function processImages(folder: string, files: readonly FileEntry[]): ProcessImages {
@@ -64,16 +64,19 @@ function processImages(folder: string, files: readonly FileEntry[]): ProcessImag
   const init = single(folder, idsOf(first));
   // A process without ids is in the namespaces of its parent.
   const pids = processes.flatMap(({ pid }) => (pid !== undefined && there.has(idsOf(pid).name) ? [pid] : []));
-  const cores = processes.flatMap(({ pid = 0, threads = [] }): [number, Core][] => {
-    if (hasEnded(single(folder, coreOf(pid)))) return [];
-    return [...new Set([pid, ...threads])].map((tid) => [tid, single(folder, coreOf(tid))]);
+  const threads = processes.flatMap(({ pid = 0, threads: tids = [] }): Thread[] => {
+    const leader = single(folder, coreOf(pid));
+    if (hasEnded(leader)) return [];
+    const others = tids.filter((tid) => tid !== pid).map((tid) => ({ tid, core: single(folder, coreOf(tid)), leader }));
+    return [{ tid: pid, core: leader, leader }, ...others];
   });
   return {
     names,
     inventory: single(folder, INVENTORY),
     init,
     ids: new Map(pids.map((pid) => [pid, single(folder, idsOf(pid))])),
-    cores: new Map(cores),
+    threads,
+    filters: there.has(FILTERS.name) ? single(folder, FILTERS) : {},
     network: there.has(networkOf(init.net_ns_id ?? 0).name) ? single(folder, networkOf(init.net_ns_id ?? 0)) : {},
     mounts: readImage(folder, mountsOf(init.mnt_ns_id ?? 0)),
     files,

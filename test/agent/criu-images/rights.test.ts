@@ -132,14 +132,21 @@ const images = (more: Partial<ProcessImages> = {}): ProcessImages => ({
     [1, OWN],
     [7, OWN],
   ]),
-  cores: new Map([[1, core(ROOT_CREDS)]]),
+  threads: [{ tid: 1, core: core(ROOT_CREDS), leader: core(ROOT_CREDS) }],
+  filters: {},
   network: { ext_key: "extRootNetNS" },
   mounts: MOUNTS,
   files: [{ type: 1, id: 1, reg: { id: 1, name: "/bin/program" } }],
   ghostModes: [0o100600],
   ...more,
 });
-const withCore = (one: Core) => images({ cores: new Map([[7, one]]) });
+const withCore = (one: Core) => images({ threads: [{ tid: 7, core: one, leader: one }] });
+/** Two threads, of which the first alone has filters in its image. */
+const withThread = (flags: number): ProcessImages => {
+  const leader = core(USER_CREDS, FILTERED);
+  const other = { tid: 8, core: core(USER_CREDS, { seccomp_mode: 0 }), leader };
+  return { ...asUser(), threads: [{ tid: 7, core: leader, leader }, other], filters: { seccomp_filters: [{ flags }] } };
+};
 const mounted = (mountpoint: string, change: Partial<Mount>) =>
   images({ mounts: MOUNTS.map((one) => (one.mountpoint === mountpoint ? { ...one, ...change } : one)) });
 const without = (mountpoint: string) => images({ mounts: MOUNTS.filter((one) => one.mountpoint !== mountpoint) });
@@ -147,7 +154,7 @@ const more = (mount: Mount) => images({ mounts: [mount, ...MOUNTS] });
 const open = (file: FileEntry) => images({ files: [file] });
 const asUser = (creds: Credentials = {}, thread: object = FILTERED) => ({
   ...mounted("/", { flags: 1 }),
-  cores: new Map([[7, core({ ...USER_CREDS, ...creds }, thread)]]),
+  threads: withCore(core({ ...USER_CREDS, ...creds }, thread)).threads,
 });
 
 describe("a checkpoint", () => {
@@ -157,6 +164,7 @@ describe("a checkpoint", () => {
     ["whose root an earlier move has left writable", { ...asUser(), mounts: MOUNTS }, USER],
     ["whose volume an earlier move has left writable", mounted("/run/token", { flags: 0 }), ROOT],
     ["of a program that gave up root", withCore(core({ ...ROOT_CREDS, ...ids(999), cap_prm: [], cap_eff: [] })), ROOT],
+    ["with threads that are given their first one's filters", withThread(1), USER],
     ["with a raw socket, where the pod may have one", open({ type: 4, id: 3, isk: { type: 3 } }), ROOT],
     ["in a profile's own child profile", asUser({ lsm_profile: "cri-containerd.apparmor.d//child" }), USER],
     [
@@ -201,6 +209,7 @@ describe("a checkpoint", () => {
       /is confined by/,
     ],
     ["has no filter", asUser({}, { seccomp_mode: 0 }), USER, /thread 7 has no seccomp filter/],
+    ["has no filter, and is not given one", withThread(2), USER, /thread 8 has no seccomp filter/],
     ["has no credentials", withCore(core(undefined)), ROOT, /has no credentials/],
     ["says of a thread that it has ended", withCore({ tc: { task_state: 2 } }), ROOT, /has no credentials/],
     ["runs before all others", withCore(core(ROOT_CREDS, { sched_policy: 1 })), ROOT, /in real time/],
@@ -313,12 +322,12 @@ describe("seccomp filters", () => {
   const bytes = (...values: number[]) => new Uint8Array(values);
   // A thread names the filter that was set first; `prev` leads to the one that was set after it.
   const filters = {
-    seccomp_filters: [{ filter: bytes(9) }, { filter: bytes(1), prev: 0, flags: 2 }, { filter: bytes(5) }],
+    seccomp_filters: [{ filter: bytes(9) }, { filter: bytes(1), prev: 0, flags: 3 }, { filter: bytes(5) }],
   };
 
   test("have this node's first, and keep those that programs have set", () => {
     const { seccomp_filters: all = [] } = withFirstFilter(filters, [1, 1], { filter: bytes(7), flags: 0 });
-    expect(all).toEqual([{ filter: bytes(9) }, { filter: bytes(7), flags: 0, prev: 0 }, { filter: bytes(5) }]);
+    expect(all).toEqual([{ filter: bytes(9) }, { filter: bytes(7), flags: 1, prev: 0 }, { filter: bytes(5) }]);
   });
 
   test.each([

@@ -25,7 +25,10 @@ export type Group = (typeof GROUPS)[number];
  * WORD is one that only this process knows, in its memory ("-": there is none); COUNT is in its memory alone and grows; WRONG counts answers that were not what
  * they had to be, among them lost writes that had been acknowledged.
  */
-const drive = (server: string, driver: string) => `${server} & python3 /apps/drive.py ${driver} & wait`;
+const drive = (server: string, driver: string, isReady = "true") =>
+  `${server} & until ${isReady}; do sleep 0.1; done; python3 /apps/drive.py ${driver} & wait`;
+const influxd = (sqlite: string) =>
+  `/apps/influxd --engine-path /tmp/engine --bolt-path /tmp/bolt --sqlite-path ${sqlite}`;
 const VALKEY_ASK = "echo $(valkey-cli get begun) $(valkey-cli get count) $(cat /wrong | wc -l)";
 const valkey = (options: string) => `: >/wrong
 valkey-server ${options} & until valkey-cli ping; do sleep 0.1; done
@@ -47,13 +50,23 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   prometheus: {
     title: "Prometheus",
     group: "servers",
-    run: drive("prometheus --config.file /apps/prometheus.yml --storage.tsdb.path /tmp/prometheus", "prometheus"),
+    run: drive(
+      "prometheus --config.file /apps/prometheus.yml --storage.tsdb.path /tmp/prometheus",
+      "prometheus",
+      "curl -sf 127.0.0.1:9090/-/ready",
+    ),
     env: { GODEBUG: "multipathtcp=0" },
   },
   influxdb: {
+    title: "InfluxDB 2 with SQLite in memory",
+    group: "servers",
+    run: drive(influxd(":memory:"), "influxdb"),
+  },
+  "influxdb-sqlite": {
     title: "InfluxDB 2",
     group: "servers",
-    run: drive("/apps/influxd --engine-path /tmp/engine --bolt-path /tmp/bolt --sqlite-path /tmp/sqlite", "influxdb"),
+    run: drive(influxd("/tmp/sqlite"), "influxdb"),
+    refused: { message: /SQLite database \/tmp\/sqlite/, instead: "`--sqlite-path :memory:`" },
   },
   nginx: { title: "nginx with two workers", group: "servers", run: drive("nginx -c /apps/nginx.conf", "nginx") },
   haproxy: { title: "HAProxy", group: "servers", run: drive("haproxy -db -f /apps/haproxy.cfg", "haproxy") },

@@ -115,7 +115,7 @@ async function moves(context: Context, name: string, program: Program): Promise<
     const after = await goesOn(context, pod, program, before.count);
     assertEqual(
       [after.word, after.wrong],
-      [before.word, 0],
+      [before.word, before.wrong],
       `what ${pod} knows and how many answers were wrong, on ${node}`,
     );
     const restarts = (await getPod(context, pod))?.status?.containerStatuses?.[0]?.restartCount;
