@@ -12,8 +12,8 @@ export interface Program {
   env?: Record<string, string>;
   /** It runs under containerd's profile, and starts on n2: containerd 2 denies io_uring, 1.7 does not. */
   seccomp?: true;
-  /** It is refused before it is touched, with such a message; `instead` names the setting that lets it move, and the program that was tried with it. */
-  refused?: { message: RegExp; instead: string };
+  /** It is refused before it is touched, with such a message; `so` says in the table what of it, or which setting, tried here too, lets it move. */
+  refused?: { message: RegExp; so: string };
   /** The script comes from a configMap, mounted at /scripts. */
   script?: string;
 }
@@ -66,7 +66,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     title: "InfluxDB 2",
     group: "servers",
     run: drive(influxd("/tmp/sqlite"), "influxdb"),
-    refused: { message: /SQLite database \/tmp\/sqlite/, instead: "`--sqlite-path :memory:`" },
+    refused: { message: /SQLite database \/tmp\/sqlite/, so: "moved with `--sqlite-path :memory:`" },
   },
   nginx: { title: "nginx with two workers", group: "servers", run: drive("nginx -c /apps/nginx.conf", "nginx") },
   haproxy: { title: "HAProxy", group: "servers", run: drive("haproxy -db -f /apps/haproxy.cfg", "haproxy") },
@@ -83,7 +83,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     run: "exec /apps/server",
     ask: "curl -s 127.0.0.1:8080",
     env: { GODEBUG: "multipathtcp=1" },
-    refused: { message: /MPTCP \(.*GODEBUG=multipathtcp=0\)/, instead: "`GODEBUG=multipathtcp=0`" },
+    refused: { message: /MPTCP \(.*GODEBUG=multipathtcp=0\)/, so: "moved with `GODEBUG=multipathtcp=0`" },
   },
   sqlite: {
     title: "SQLite with a write-ahead log, by Python",
@@ -94,7 +94,10 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     title: "SQLite with a rollback journal, by Python",
     group: "servers",
     run: "exec python3 /apps/work.py sqlite",
-    refused: { message: /SQLite database \/data\.sqlite .*journal_mode=WAL/, instead: "`PRAGMA journal_mode=WAL`" },
+    refused: {
+      message: /SQLite database \/data\.sqlite .*journal_mode=WAL/,
+      so: "moved with `PRAGMA journal_mode=WAL`",
+    },
   },
   script: {
     title: "a shell script from a configMap",
@@ -122,7 +125,7 @@ while :; do n=$((n + 1)); echo "$word $n 0" >/state.new; mv /state.new /state; d
     run: "exec node /apps/work.js",
     refused: {
       message: /io_uring.*seccomp profile that denies io_uring_setup/,
-      instead: "`seccompProfile: RuntimeDefault` on a node with containerd 2",
+      so: "moved with `seccompProfile: RuntimeDefault` on a node with containerd 2",
     },
   },
   erlang: {
@@ -138,11 +141,24 @@ while :; do n=$((n + 1)); echo "$word $n 0" >/state.new; mv /state.new /state; d
     group: "python",
     run: "exec python3 /apps/work.py torch",
   },
-  dask: { title: "Dask, a scheduler and two workers", group: "python", run: "exec python3 /apps/work.py dask" },
+  dask: {
+    title: "Dask, a scheduler and two workers",
+    group: "python",
+    run: "exec python3 /apps/work.py dask",
+    refused: { message: /files in \/dev\/shm/, so: "named semaphores (`multiprocessing`) in /dev/shm do not travel" },
+  },
   jupyter: {
+    title: "a Jupyter kernel and its client, history in memory",
+    group: "python",
+    run: `mkdir -p ~/.ipython/profile_default
+echo "c.HistoryManager.hist_file = ':memory:'" >~/.ipython/profile_default/ipython_kernel_config.py
+exec python3 /apps/work.py jupyter`,
+  },
+  "jupyter-history": {
     title: "a Jupyter kernel and its client",
     group: "python",
     run: "exec python3 /apps/work.py jupyter",
+    refused: { message: /history\.sqlite/, so: "moved with `c.HistoryManager.hist_file = ':memory:'`" },
   },
   gunicorn: {
     title: "gunicorn",

@@ -148,7 +148,7 @@ async function play(context: Context, name: string, program: Program): Promise<v
   await start(context, name, program);
   if (program.refused) {
     await isRefused(context, name, program, program.refused.message);
-    await record(program, `refused; moved with ${program.refused.instead}`);
+    await record(program, `refused; ${program.refused.so}`);
   } else {
     const freezes = await moves(context, name, program);
     await record(program, `moved; frozen for ${Math.min(...freezes)} to ${Math.max(...freezes)} ms`);
