@@ -1,4 +1,4 @@
-/** Containers of the agent's own, beside Kubernetes': everything of one is in a folder in memory, and nothing of it is left. */
+/** Containers that the agent runs for itself, unknown to Kubernetes. All files of one are in a folder in memory, which is removed with it. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { entriesOf, readIfThere } from "./files.ts";

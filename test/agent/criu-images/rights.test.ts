@@ -192,7 +192,7 @@ describe("a checkpoint", () => {
       /CAP_SYS_PTRACE/,
     ],
     [
-      "has a capability that nobody knows",
+      "has a capability that has no name",
       withCore(core({ ...ROOT_CREDS, cap_prm: [0, 0x80000000] })),
       ROOT,
       /0x8000000000000000/,

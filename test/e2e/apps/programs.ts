@@ -7,7 +7,7 @@ export interface Program {
   group: Group;
   /** A shell script: the container's first process. */
   run: string;
-  /** A shell script of which the container's state is asked: "WORD COUNT WRONG", see below. Absent: the file /state. */
+  /** A shell script that prints the program's state, "WORD COUNT WRONG" (see below). Absent: the state is in the file /state. */
   ask?: string;
   env?: Record<string, string>;
   /** It runs under containerd's profile, and starts on n2: containerd 2 denies io_uring, 1.7 does not. */

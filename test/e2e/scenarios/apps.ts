@@ -157,7 +157,7 @@ async function play(context: Context, name: string, program: Program): Promise<v
 
 const TABLE = new URL("../../../docs/compatibility.md", import.meta.url);
 
-/** Writes the program's row into the table of docs/compatibility.md, if that is asked for. */
+/** With HEADROOM_E2E_RECORD=docs, writes the program's row into the table of docs/compatibility.md. */
 async function record({ title }: Program, outcome: string): Promise<void> {
   if (process.env.HEADROOM_E2E_RECORD !== "docs") return;
   const text = await readFile(TABLE, "utf8");
