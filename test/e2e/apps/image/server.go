@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,10 @@ func main() {
 			ballast[i][j] = byte(i + j)
 		}
 	}
+	listener, err := net.Listen("tcp", ":8080")
+	if err != nil {
+		panic(err)
+	}
 	go func() {
 		for ; ; time.Sleep(time.Millisecond) {
 			answer, err := http.Get("http://127.0.0.1:8080/ask")
@@ -33,5 +38,5 @@ func main() {
 			ballast[asked.Load()%64][0]++
 		}
 	}()
-	panic(http.ListenAndServe(":8080", nil))
+	panic(http.Serve(listener, nil))
 }
